@@ -1,0 +1,308 @@
+"""Every metric once, as data.
+
+Exposition, documentation and checks read these rows; nothing else in the package spells a
+metric's help, unit, labels or buckets. A new metric starts here: add a row to its group, then let
+one observer fill it. Names, types and labels are covered by semantic versioning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["counter", "gauge", "histogram", "info"]
+Merge = Literal["sum", "max", "min"]
+Coverage = Literal["full", "estimated", "absent"]
+
+
+@dataclass(frozen=True)
+class Label:
+    """A label: its closed values (they start at zero), or the cap that bounds an open one."""
+
+    name: str
+    values: tuple[str, ...] = ()
+    #: How many values an open label may take per process; the rest become ``other``.
+    cap: int | None = None
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One row: what is exported, what it means and where the number comes from."""
+
+    group: str
+    name: str
+    kind: Kind
+    labels: tuple[Label, ...]
+    help: str
+    otel_name: str
+    unit: str
+    source: str
+    buckets: tuple[float, ...] = ()
+    #: How the levels of several event loops become one number.
+    merge: Merge = "sum"
+    #: The platform or the host may not give it: then it is absent, never 0.
+    optional: bool = False
+    #: What the tornado host on Bokeh up to 3.9, on 3.10, and the ASGI host give.
+    tornado: Coverage = "full"
+    tornado_310: Coverage = "full"
+    asgi: Coverage = "full"
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The names of the labels, in the order that children are looked up by."""
+        return tuple(label.name for label in self.labels)
+
+
+#: Seconds. From a fast callback to what makes a user reload the page.
+DURATION = (0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+#: Seconds. A sample must stay under a millisecond, so it needs buckets below that.
+SHORT = (0.0001, 0.0005, 0.001, *DURATION)
+#: Seconds. From a page that was closed at once to a dashboard on a wall.
+LIFETIME = (1.0, 10.0, 60.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 14400.0, 28800.0, 86400.0)
+
+#: The value of a label beyond its cap.
+OTHER = "other"
+#: Series of ours in one process; beyond it new children fold into ``other``.
+SERIES_CAP = 10_000
+
+APP = Label("app", cap=20)
+FLAGS = ("true", "false")
+SESSION_STATES = ("connected", "unused", "blocked", "pending")
+CREATE_STEPS = ("hook", "script", "token")
+DESTROY_REASONS = ("expired", "requested", "shutdown")
+CLOSE_CODES = ("1000", "1001", "1006", "1009", "1011", OTHER)
+REJECT_REASONS = ("origin", "token", "expired", "subprotocol")
+MESSAGES = ("PULL-DOC-REQ", "PATCH-DOC", "PUSH-DOC", "SERVER-INFO-REQ", OTHER)
+
+CONFIGURATION = "Configuration"
+SESSIONS = "Sessions"
+MODELS = "Models"
+WEBSOCKET = "WebSocket"
+LOOP = "Event loop"
+MEMORY = "Memory"
+CONTAINER = "Container"
+EXPORTER = "The exporter itself"
+
+CATALOGUE: tuple[Metric, ...] = (
+    # --- Configuration -------------------------------------------------------------------------
+    Metric(
+        CONFIGURATION, "bokeh_exporter_build_info", "info",
+        (Label("version"), Label("bokeh"), Label("panel"), Label("tornado")),
+        "Versions in use (joinable)", "bokeh.exporter.build.info", "{flag}", "importlib.metadata",
+    ),
+    Metric(
+        CONFIGURATION, "bokeh_server_config_info", "info",
+        (Label("autoreload", FLAGS), Label("warm", FLAGS), Label("reuse_sessions", FLAGS), Label("admin", FLAGS),
+         Label("profiler", FLAGS)),
+        "Server switches that change memory behaviour", "bokeh.server.config.info", "{flag}",
+        "panel.config, the command line, BokehTornado.settings",
+    ),
+    Metric(
+        CONFIGURATION, "bokeh_server_unused_session_lifetime_seconds", "gauge", (),
+        "Configured --unused-session-lifetime; of several servers the longest",
+        "bokeh.server.unused_session_lifetime", "s", "BokehTornado._unused_session_lifetime_milliseconds", merge="max",
+    ),
+    Metric(
+        CONFIGURATION, "bokeh_server_session_check_interval_seconds", "gauge", (),
+        "Configured --check-unused-sessions; of several servers the longest",
+        "bokeh.server.session_check_interval", "s", "BokehTornado._check_unused_sessions_milliseconds", merge="max",
+    ),
+    Metric(
+        CONFIGURATION, "bokeh_server_app_reloads_total", "counter", (),
+        "Autoreload restarts and reloads", "bokeh.server.app_reloads", "{reload}",
+        "panel.io.reload._reload; tornado.autoreload for bokeh serve --dev",
+    ),
+    # --- Sessions ------------------------------------------------------------------------------
+    Metric(
+        SESSIONS, "bokeh_sessions", "gauge", (APP, Label("state", SESSION_STATES)),
+        "Sessions now: connected, unused, blocked, pending (disjoint)", "bokeh.sessions", "{session}",
+        "ApplicationContext._sessions and _pending_sessions",
+    ),
+    Metric(
+        SESSIONS, "bokeh_sessions_created_total", "counter", (APP,),
+        "Session creations attempted, the failed ones too", "bokeh.sessions.created", "{session}",
+        "ApplicationContext.create_session_if_needed",
+    ),
+    Metric(
+        SESSIONS, "bokeh_session_create_errors_total", "counter", (APP, Label("step", CREATE_STEPS)),
+        "Creations in which a session-created hook, the app's code or the token failed",
+        "bokeh.session.create_errors", "{error}",
+        "ApplicationContext.create_session_if_needed, Handler.failed, FunctionHandler._func",
+    ),
+    Metric(
+        SESSIONS, "bokeh_session_create_duration_seconds", "histogram", (APP,),
+        "Time to build the document, hooks included", "bokeh.session.create.duration", "s",
+        "ApplicationContext.create_session_if_needed", DURATION,
+    ),
+    Metric(
+        SESSIONS, "bokeh_sessions_destroyed_total", "counter", (APP, Label("reason", DESTROY_REASONS)),
+        "Sessions destroyed: expired (the sweep), requested (by the app or host), shutdown (the ASGI host of Bokeh 3.10)",
+        "bokeh.sessions.destroyed", "{session}", "ServerSession.destroy",
+    ),
+    Metric(
+        SESSIONS, "bokeh_session_duration_seconds", "histogram", (APP,),
+        "Lifetime of destroyed sessions", "bokeh.session.duration", "s",
+        "ServerSession, monotonic clock", LIFETIME,
+    ),
+    Metric(
+        SESSIONS, "bokeh_session_linger_duration_seconds", "histogram", (APP,),
+        "From the last browser leaving to the start of destroy; sessions that never had a browser are not in it",
+        "bokeh.session.linger.duration", "s", "ServerSession._last_unsubscribe_time", LIFETIME,
+    ),
+    Metric(
+        SESSIONS, "bokeh_session_destroy_duration_seconds", "histogram", (APP,),
+        "Loop time that destroying one session took", "bokeh.session.destroy.duration", "s",
+        "around ServerSession.destroy", DURATION,
+    ),
+    Metric(
+        SESSIONS, "bokeh_session_unused_age_max_seconds", "gauge", (APP,),
+        "Longest time any session has had no connection", "bokeh.session.unused_age.max", "s",
+        "ServerSession._last_unsubscribe_time", merge="max",
+    ),
+    Metric(
+        SESSIONS, "bokeh_sessions_never_connected_total", "counter", (APP,),
+        "Destroyed without ever a WebSocket (bots, probes)", "bokeh.sessions.never_connected", "{session}",
+        "ServerSession.subscribe",
+    ),
+    Metric(
+        SESSIONS, "bokeh_session_expiration_blocked_age_max_seconds", "gauge", (APP,),
+        "Longest time that a session's expiration has been blocked without a break (stuck callback)",
+        "bokeh.session.expiration_blocked_age.max", "s",
+        "ServerSession.block_expiration and unblock_expiration", merge="max",
+    ),
+    Metric(
+        SESSIONS, "bokeh_session_cleanup_duration_seconds", "histogram", (),
+        "Run time of the unused-session sweep", "bokeh.session.cleanup.duration", "s",
+        "BokehTornado._cleanup_sessions", DURATION,
+    ),
+    Metric(
+        SESSIONS, "bokeh_session_cleanup_last_completed_timestamp_seconds", "gauge", (),
+        "Unix time the sweep last finished, of several servers the oldest; starts as the time the server was seen",
+        "bokeh.session.cleanup.last_completed.timestamp", "s", "BokehTornado._cleanup_sessions", merge="min",
+    ),
+    # --- Models --------------------------------------------------------------------------------
+    Metric(
+        MODELS, "bokeh_document_models", "gauge", (APP,),
+        "Models attached to live documents", "bokeh.document.models", "{model}", "len(Document.models)",
+    ),
+    Metric(
+        MODELS, "bokeh_document_models_max", "gauge", (APP,),
+        "Largest document now", "bokeh.document.models.max", "{model}", "len(Document.models)", merge="max",
+    ),
+    # --- WebSocket -----------------------------------------------------------------------------
+    Metric(
+        WEBSOCKET, "bokeh_websocket_connections", "gauge", (APP,),
+        "Open WebSockets that carry a session", "bokeh.websocket.connections", "{connection}",
+        "ServerSession._subscribed_connections",
+    ),
+    Metric(
+        WEBSOCKET, "bokeh_websocket_closed_total", "counter", (APP, Label("code", CLOSE_CODES)),
+        "Closed, by close code; 1006 is a connection that went away without a close frame",
+        "bokeh.websocket.closed", "{connection}", "WSHandler.on_close",
+    ),
+    Metric(
+        WEBSOCKET, "bokeh_websocket_rejected_total", "counter", (Label("reason", REJECT_REASONS),),
+        "Refused: origin, token, expired, subprotocol", "bokeh.websocket.rejected", "{connection}",
+        "WSHandler.check_origin and open",
+    ),
+    Metric(
+        WEBSOCKET, "bokeh_websocket_received_messages_total", "counter", (APP, Label("message", MESSAGES)),
+        "Protocol messages in", "bokeh.websocket.received_messages", "{message}", "ProtocolHandler.handle",
+    ),
+    Metric(
+        WEBSOCKET, "bokeh_websocket_received_bytes_total", "counter", (APP,),
+        "Payload bytes in", "bokeh.websocket.received", "By", "WSHandler.on_message",
+    ),
+    Metric(
+        WEBSOCKET, "bokeh_websocket_sent_bytes_total", "counter", (APP,),
+        "Payload bytes out, before compression", "bokeh.websocket.sent", "By", "WebSocketHandler.write_message",
+    ),
+    Metric(
+        WEBSOCKET, "bokeh_websocket_send_buffer_bytes", "gauge", (APP,),
+        "Unsent bytes held for slow browsers", "bokeh.websocket.send_buffer", "By",
+        "IOStream._write_buffer (duck-typed)", asgi="absent",
+    ),
+    # --- Event loop ----------------------------------------------------------------------------
+    Metric(
+        LOOP, "bokeh_event_loop_lag_seconds", "histogram", (),
+        "Scheduling delay of a 100 ms timer", "bokeh.event_loop.lag", "s", "a timer on the server's loop", DURATION,
+    ),
+    Metric(
+        LOOP, "bokeh_event_loop_last_tick_timestamp_seconds", "gauge", (),
+        "Unix time of the last tick, served by another thread; of several loops the oldest",
+        "bokeh.event_loop.last_tick.timestamp", "s", "a timer on the server's loop", merge="min",
+    ),
+    # --- Memory --------------------------------------------------------------------------------
+    Metric(
+        MEMORY, "bokeh_memory_rss_bytes", "gauge", (Label("kind", ("anon", "file", "shmem")),),
+        "Resident: anon, file, shmem (sums to RSS); where the kinds cannot be told (macOS, Windows) all is anon",
+        "bokeh.memory.rss", "By", "/proc/self/status, else psutil", optional=True,
+    ),
+    # --- Container -----------------------------------------------------------------------------
+    Metric(
+        CONTAINER, "bokeh_cgroup_memory_usage_bytes", "gauge", (),
+        "memory.current", "bokeh.cgroup.memory.usage", "By", "/sys/fs/cgroup", optional=True,
+    ),
+    Metric(
+        CONTAINER, "bokeh_cgroup_memory_limit_bytes", "gauge", (),
+        "memory.max, the lowest on the way up (absent when there is none)", "bokeh.cgroup.memory.limit", "By",
+        "/sys/fs/cgroup", optional=True,
+    ),
+    Metric(
+        CONTAINER, "bokeh_cgroup_memory_inactive_file_bytes", "gauge", (),
+        "Reclaimable page cache", "bokeh.cgroup.memory.inactive_file", "By", "memory.stat", optional=True,
+    ),
+    Metric(
+        CONTAINER, "bokeh_cgroup_memory_events_total", "counter",
+        (Label("event", ("high", "max", "oom", "oom_kill")),),
+        "high, max, oom, oom_kill", "bokeh.cgroup.memory.events", "{event}", "memory.events", optional=True,
+    ),
+    Metric(
+        CONTAINER, "bokeh_cgroup_memory_stall_seconds_total", "counter", (Label("level", ("some", "full")),),
+        "Time in which tasks waited for memory (PSI some, full)", "bokeh.cgroup.memory.stall", "s",
+        "memory.pressure", optional=True,
+    ),
+    # --- The exporter itself -------------------------------------------------------------------
+    Metric(
+        EXPORTER, "bokeh_exporter_collector_duration_seconds", "gauge", (Label("collector"),),
+        "Last run time of each collector", "bokeh.exporter.collector.duration", "s", "the frame around observers",
+        merge="max",
+    ),
+    Metric(
+        EXPORTER, "bokeh_exporter_errors_total", "counter", (Label("component"),),
+        "Exceptions swallowed inside our hooks and collectors", "bokeh.exporter.errors", "{error}",
+        "the frame around observers",
+    ),
+    Metric(
+        EXPORTER, "bokeh_exporter_sample_duration_seconds", "histogram", (),
+        "Loop time of one periodic sample", "bokeh.exporter.sample.duration", "s", "perf_counter", SHORT,
+    ),
+    Metric(
+        EXPORTER, "bokeh_exporter_last_sample_timestamp_seconds", "gauge", (),
+        "Unix time of the last sample taken on the loop; of several loops the oldest",
+        "bokeh.exporter.last_sample.timestamp", "s", "PeriodicCallback", merge="min",
+    ),
+    Metric(
+        EXPORTER, "bokeh_exporter_hook_enabled", "gauge", (Label("hook"),),
+        "1 if the hook fits the running Bokeh, Panel and tornado, 0 if what it measures is missing",
+        "bokeh.exporter.hook_enabled", "{hook}", "the patch helper",
+    ),
+    Metric(
+        EXPORTER, "bokeh_exporter_overflow_total", "counter", (Label("metric"),),
+        "Look-ups of new label values that were folded into \"other\"", "bokeh.exporter.overflow", "{value}",
+        "the label limiter",
+    ),
+    Metric(
+        EXPORTER, "bokeh_exporter_overhead_seconds_total", "counter", (),
+        "Time spent inside our hooks and samples", "bokeh.exporter.overhead", "s", "perf_counter",
+    ),
+)  # fmt: skip
+
+BY_NAME: dict[str, Metric] = {metric.name: metric for metric in CATALOGUE}
+
+
+def groups() -> Iterator[tuple[str, tuple[Metric, ...]]]:
+    """Yield each group's title and rows, in the order of the catalogue."""
+    for title in dict.fromkeys(metric.group for metric in CATALOGUE):
+        yield title, tuple(metric for metric in CATALOGUE if metric.group == title)

@@ -1,0 +1,169 @@
+"""One table of options: name, environment variable, default, help.
+
+``Config`` is frozen and can only be made through validation, so whoever holds one holds good
+values. ``Config.load`` alone reads the environment. Precedence: argument, flag, environment,
+default; a flag travels to the server process as an argument (see ``startup``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+PREFIX = "BOKEH_EXPORTER_"
+
+Level = Literal["session", "update", "callback", "element", "all"]
+LEVELS: tuple[Level, ...] = get_args(Level)
+
+
+class ConfigError(ValueError):
+    """A bad option value: one line that names the option, the value and the remedy."""
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 65535:
+        raise ValueError
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 1000:
+        raise ValueError
+    return value
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0.05 <= value <= 86400:  # NaN and infinity fail this too
+        raise ValueError
+    return value
+
+
+def _flag(text: str) -> bool:
+    if text not in ("0", "1"):
+        raise ValueError
+    return text == "1"
+
+
+def _level(text: str) -> Level:
+    for level in LEVELS:
+        if text == level:
+            return level
+    raise ValueError
+
+
+def _text(text: str) -> str:
+    if not text.strip():
+        raise ValueError
+    return text.strip()
+
+
+def _option(default: Any, parse: Callable[[str], Any], wants: str, help: str, *, secret: bool = False) -> Any:
+    metadata = {"parse": parse, "wants": wants, "help": help, "secret": secret}
+    return dataclasses.field(default=default, metadata=metadata, repr=not secret)
+
+
+@dataclass(frozen=True)
+class Config:
+    """The validated options. Durations are in seconds.
+
+    Make one with :meth:`load`; ``Config()`` is the defaults.
+    """
+
+    address: str = _option("127.0.0.1", _text, "an address of this machine, such as 127.0.0.1 or 0.0.0.0",
+        "Address that the endpoint listens on. A public one should have a token.")
+    port: int = _option(10506, _port, "a whole number from 0 to 65535",
+        "Port of the endpoint; with --num-procs each process adds its number. 0 takes a free one and logs it.")
+    port_span: int = _option(1, _count, "a whole number from 1 to 1000",
+        "How many ports, from the first, a process may try when it cannot know its number (uvicorn workers).")
+    sample_period: float = _option(1.0, _seconds, "a number of seconds from 0.05 to 86400",
+        "Seconds between two samples of the server's state, taken on its event loop.")
+    collect: Level = _option("callback", _level, "one of " + ", ".join(LEVELS),
+        "How deep to look; each level includes the one before.")
+    token: str | None = _option(None, _text, "a text that is not empty",
+        "Bearer token that every endpoint but the health checks wants.", secret=True)
+    token_file: str | None = _option(None, _text, "the path of a file",
+        "File that holds the bearer token; read at start.")
+    tls_cert: str | None = _option(None, _text, "the path of a PEM file",
+        "Certificate for TLS on the endpoint; needs tls_key.")
+    tls_key: str | None = _option(None, _text, "the path of a PEM file",
+        "Private key for TLS on the endpoint; needs tls_cert.")
+    disabled: bool = _option(False, _flag, "0 or 1",
+        "1 switches the exporter off: nothing is hooked and nothing listens.")
+
+    def __post_init__(self) -> None:
+        if self.token is not None and self.token_file is not None:
+            raise ConfigError(
+                f"{PREFIX}TOKEN and {PREFIX}TOKEN_FILE are both set: keep one of them, preferably the file"
+            )
+        for one, other in (("tls_cert", "tls_key"), ("tls_key", "tls_cert")):
+            if getattr(self, one) is not None and getattr(self, other) is None:
+                raise ConfigError(f"{variable(one)} is set without {variable(other)}: TLS needs both, or neither")
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None, **given: Any) -> Config:
+        """Read the options: ``given`` first, then the environment, then the defaults.
+
+        Raises:
+            ConfigError: an option is unknown or its value cannot be used.
+        """
+        environ = os.environ if environ is None else environ
+        for name in given:
+            if name not in OPTIONS:
+                raise ConfigError(_unknown(name, list(OPTIONS), "option"))
+        values: dict[str, Any] = {}
+        for name, field in OPTIONS.items():
+            if given.get(name) is not None:
+                values[name] = _parsed(field, name, given[name])
+            elif environ.get(variable(name), "") != "":
+                values[name] = _parsed(field, variable(name), environ[variable(name)])
+        return cls(**values)
+
+    def includes(self, level: Level) -> bool:
+        """Whether what belongs to ``level`` is to be collected."""
+        return LEVELS.index(level) <= LEVELS.index(self.collect)
+
+
+OPTIONS: dict[str, dataclasses.Field[Any]] = {field.name: field for field in dataclasses.fields(Config)}
+
+
+def variable(option: str) -> str:
+    """Name the environment variable of an option."""
+    return PREFIX + option.upper()
+
+
+def flag(option: str) -> str:
+    """Name the command-line flag of an option."""
+    return "--" + option.replace("_", "-")
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """Say, a line each, which variables look like ours but name no option."""
+    known = [variable(name) for name in OPTIONS]
+    return [
+        _unknown(name, known, "variable") + "; it is ignored"
+        for name in sorted(environ)
+        if name.startswith(PREFIX) and name not in known
+    ]
+
+
+def _unknown(name: str, known: list[str], what: str) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    remedy = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+    return f"{name} is not a bokeh_exporter {what}: {remedy}"
+
+
+def _parsed(field: dataclasses.Field[Any], source: str, value: Any) -> Any:
+    # A bool is an int to Python, but True is no port; text "True" is no flag.
+    text = str(int(value)) if isinstance(value, bool) and isinstance(field.default, bool) else str(value)
+    try:
+        return field.metadata["parse"](text)
+    except ValueError:
+        shown = "the value" if field.metadata["secret"] else repr(value)
+        raise ConfigError(f"{source}: {shown} cannot be used, it must be {field.metadata['wants']}") from None

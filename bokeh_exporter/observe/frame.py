@@ -1,0 +1,120 @@
+"""The frame: it times and guards the observers; they return values or raise.
+
+One broken observer never costs more than its own numbers: the failure is counted in
+``bokeh_exporter_errors_total{component}`` and logged once, the rest is served.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+from .. import config as options
+from ..config import Config
+from ..state import Level, State
+from ..state.levels import Snapshot, snapshot
+from .apps import App, Apps
+from .patches import Patches
+
+
+class Observer:
+    """One subject. Subclasses say what they hook, sample and read; all three are optional."""
+
+    #: Names the observer in errors and durations.
+    name: ClassVar[str]
+    #: From which depth of ``collect`` it takes part.
+    level: ClassVar[options.Level] = "session"
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+        self.state = frame.state
+        self.apps = frame.apps
+        self.patches = frame.patches
+
+    def start(self) -> None:
+        """Install the hooks. Called once, before or after the server exists."""
+
+    def refresh(self) -> None:
+        """Install hooks into what may have been imported since; called when an app is registered."""
+
+    def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:
+        """Read levels of one loop's contexts, on that loop. ``now`` is ``time.monotonic()``."""
+        return ()
+
+    def collect(self) -> Iterable[Level]:
+        """Read levels that need no loop, in the thread that answers the scrape."""
+        return ()
+
+    def stop(self) -> None:
+        """Undo what the patches do not undo by themselves."""
+
+
+class Frame:
+    """The observers of one exporter, and what they share."""
+
+    def __init__(self, config: Config, state: State) -> None:
+        self.config = config
+        self.state = state
+        self.apps = Apps(state)
+        self.patches = Patches(state)
+        self.observers: list[Observer] = []
+        self.durations: dict[str, float] = {}
+
+    def start(self, table: Iterable[type[Observer]]) -> None:
+        """Make the observers of the table that the configured depth includes, and let them hook in."""
+        self.observers = [kind(self) for kind in table if self.config.includes(kind.level)]
+        for observer in self.observers:
+            self._guarded(observer, observer.start)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Let observers hook into what was imported since."""
+        for observer in self.observers:
+            self._guarded(observer, observer.refresh)
+
+    def stop(self) -> None:
+        """Take every hook out again, in reverse order."""
+        for observer in reversed(self.observers):
+            self._guarded(observer, observer.stop)
+        self.patches.remove()
+
+    def sample(self, contexts: Sequence[tuple[Any, App]], last: dict[str, list[Level]]) -> Snapshot:
+        """Take one sample on a loop. ``last`` holds that loop's newest levels of each observer."""
+        now = time.monotonic()
+        for observer in self.observers:
+            start = time.perf_counter()
+            try:
+                last[observer.name] = self._read(observer, contexts, now)
+            except RuntimeError:
+                pass  # something changed under the reader, twice: the last value stays, and that is no error
+            except Exception as error:
+                self.state.swallow(observer.name, error)
+            self.durations[observer.name] = time.perf_counter() - start
+        return snapshot(level for levels in last.values() for level in levels)
+
+    def _read(self, observer: Observer, contexts: Sequence[tuple[Any, App]], now: float) -> list[Level]:
+        try:
+            return list(observer.sample(contexts, now))
+        except RuntimeError:
+            return list(observer.sample(contexts, now))
+
+    def collect(self) -> list[Level]:
+        """Read everything that needs no loop."""
+        levels: list[Level] = []
+        for observer in self.observers:
+            if type(observer).collect is Observer.collect:
+                continue
+            start = time.perf_counter()
+            try:
+                levels.extend(observer.collect())
+            except Exception as error:
+                self.state.swallow(observer.name, error)
+            self.durations[observer.name] = time.perf_counter() - start
+        return levels
+
+    def _guarded(self, observer: Observer, call: Any) -> None:
+        try:
+            call()
+        except Exception as error:
+            self.state.swallow(observer.name, error)

@@ -1,0 +1,69 @@
+"""Levels: what is true at a moment, as opposed to events, which are counted.
+
+Each event loop's sampler replaces its own snapshot as a whole, so a scrape never sees half a
+sample. Snapshots of several loops become one number by the catalogue row's ``merge``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from ..catalogue import BY_NAME, Metric
+
+
+class Level(NamedTuple):
+    """One number of one catalogue row."""
+
+    name: str
+    value: float
+    labels: tuple[str, ...] = ()
+
+
+#: What one sampler saw: catalogue row -> label values -> number.
+Snapshot = Mapping[str, Mapping[tuple[str, ...], float]]
+
+
+def merge(metric: Metric, into: dict[tuple[str, ...], float], labels: tuple[str, ...], value: float) -> None:
+    """Add one number to the ones already there, the way the row wants it."""
+    if labels not in into:
+        into[labels] = value
+    elif metric.merge == "sum":
+        into[labels] += value
+    elif metric.merge == "max":
+        into[labels] = max(into[labels], value)
+    else:
+        into[labels] = min(into[labels], value)
+
+
+def snapshot(levels: Iterable[Level]) -> Snapshot:
+    """Build a snapshot from single levels, merging those with the same labels."""
+    built: dict[str, dict[tuple[str, ...], float]] = {}
+    for name, value, labels in levels:
+        merge(BY_NAME[name], built.setdefault(name, {}), labels, value)
+    return built
+
+
+class Levels:
+    """The newest snapshot of each sampler."""
+
+    def __init__(self) -> None:
+        self._snapshots: dict[object, Snapshot] = {}
+
+    def replace(self, sampler: object, new: Snapshot) -> None:
+        """Put a sampler's new snapshot in the place of its old one; one atomic assignment."""
+        self._snapshots[sampler] = new
+
+    def remove(self, sampler: object) -> None:
+        """Forget a sampler whose loop is gone."""
+        self._snapshots.pop(sampler, None)
+
+    def merged(self) -> dict[str, dict[tuple[str, ...], float]]:
+        """Merge the newest snapshots of all samplers."""
+        total: dict[str, dict[tuple[str, ...], float]] = {}
+        for one in list(self._snapshots.values()):
+            for name, numbers in one.items():
+                into = total.setdefault(name, {})
+                for labels, value in numbers.items():
+                    merge(BY_NAME[name], into, labels, value)
+        return total

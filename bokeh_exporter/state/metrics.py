@@ -1,0 +1,138 @@
+"""The one state: every catalogue row as a prometheus_client object or a level.
+
+prometheus_client holds the events (a bound child costs about 1.5 us per event; labels are looked
+up once, when an app is registered). The registry is private: the host's own default registry is
+left alone. Not the multiprocess mode, which drops custom collectors and leaks files.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from ..catalogue import APP, BY_NAME, CATALOGUE, Metric
+from .labels import Limiter
+from .levels import Level, Levels
+
+log = logging.getLogger("bokeh_exporter")
+
+#: Counters that are read at scrape time from a count kept elsewhere, and so are levels to us.
+READ_COUNTERS = frozenset(
+    {
+        "bokeh_cgroup_memory_events_total",
+        "bokeh_cgroup_memory_stall_seconds_total",
+        "bokeh_exporter_overhead_seconds_total",
+    }
+)
+
+
+class State:
+    """Where the numbers live. Safe to use from any thread, but not from gc or weakref callbacks."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry(auto_describe=True)
+        self.levels = Levels()
+        self.limiter = Limiter()
+        #: Seconds spent in hooks and samples; a plain cell, since a lock costs more than the number is worth.
+        self.overhead = [0.0]
+        self._events: dict[str, Counter | Histogram] = {}
+        self._children: dict[str, dict[tuple[str, ...], Any]] = {}
+        self._lock = threading.Lock()
+        self._logged: set[str] = set()
+        for metric in CATALOGUE:
+            if is_event(metric):
+                self._events[metric.name] = self._build(metric)
+                self._children[metric.name] = {}
+                if not any(not label.values for label in metric.labels):
+                    self.touch(metric.name)
+
+    def _build(self, metric: Metric) -> Counter | Histogram:
+        if metric.kind == "counter":
+            return Counter(metric.name, metric.help, metric.label_names, registry=self.registry)
+        return Histogram(
+            metric.name, metric.help, metric.label_names, buckets=metric.buckets, registry=self.registry
+        )
+
+    def child(self, name: str, *labels: str) -> Any:
+        """Return the counter or histogram child of a row, its label values bounded.
+
+        Look it up once and keep it: this takes a lock, the child's ``inc`` or ``observe`` is the hot path.
+        """
+        children = self._children[name]
+        found = children.get(labels)
+        if found is not None:
+            return found
+        if not labels:
+            return children.setdefault((), self._events[name])
+        with self._lock:
+            found = children.get(labels)
+            if found is not None:
+                return found
+            admitted, folded = self.limiter.admit(BY_NAME[name], labels)
+            child = self._events[name].labels(*admitted)
+            if not folded:
+                children[labels] = child
+        if folded and name != "bokeh_exporter_overflow_total":
+            self.child("bokeh_exporter_overflow_total", name).inc()
+        return child
+
+    def touch(self, name: str, app: str | None = None) -> None:
+        """Let the series of a row exist at zero: every closed value, for one app where the row has apps."""
+        closed = [(app,) if label is APP and app is not None else label.values for label in BY_NAME[name].labels]
+        for labels in itertools.product(*closed):
+            self.child(name, *labels)
+
+    def touch_app(self, app: str) -> None:
+        """Let every series of an app exist at zero, as far as its labels are closed."""
+        for name in self._events:
+            labels = BY_NAME[name].labels
+            if APP in labels and all(label is APP or label.values for label in labels):
+                self.touch(name, app)
+
+    def remove_app(self, app: str) -> None:
+        """Drop the series of an app that is gone, and free its place under the caps."""
+        with self._lock:
+            removed = 0
+            for name, children in self._children.items():
+                metric = BY_NAME[name]
+                if APP not in metric.labels:
+                    continue
+                position = metric.labels.index(APP)
+                for labels in [labels for labels in children if labels[position] == app]:
+                    del children[labels]
+                    removed += 1
+                    self._events[name].remove(*labels)
+            self.limiter.forget(app, removed)
+
+    def swallow(self, component: str, error: BaseException) -> None:
+        """Count an exception of ours that must not reach the host; log the first of each component."""
+        self.child("bokeh_exporter_errors_total", component).inc()
+        if component not in self._logged:
+            self._logged.add(component)
+            log.warning(
+                "%s failed inside bokeh_exporter; the app is not affected, the number may be missing. "
+                "Further failures are only counted, in bokeh_exporter_errors_total. Please report this.",
+                component,
+                exc_info=error,
+            )
+
+    def zeros(self, apps: Iterable[str]) -> Iterable[Level]:
+        """Yield the levels that exist at zero: closed values of gauges, for each known app."""
+        apps = list(apps)
+        for metric in CATALOGUE:
+            if metric.kind == "gauge" and metric.labels and not metric.optional and metric.asgi == "full":
+                if any(label is not APP and not label.values for label in metric.labels):
+                    continue
+                closed = [apps if label is APP else label.values for label in metric.labels]
+                for labels in itertools.product(*closed):
+                    yield Level(metric.name, 0.0, labels)
+
+
+def is_event(metric: Metric) -> bool:
+    """Whether a row is counted by us as it happens, rather than read as a level."""
+    return metric.kind in ("counter", "histogram") and metric.name not in READ_COUNTERS
