@@ -6,23 +6,28 @@ so that ``bokeh-exporter run`` costs nothing in a process that turns out to be n
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
 
 if TYPE_CHECKING:
     from .config import Config, ConfigError
-    from .exporter import Exporter, install, uninstall
+    from .exporter import Exporter
+    from .installation import install, uninstall
 
 __all__ = ["Config", "ConfigError", "Exporter", "__version__", "install", "uninstall"]
 
-_HOMES = {"Config": "config", "ConfigError": "config", "Exporter": "exporter", "install": "exporter",
-          "uninstall": "exporter"}  # fmt: skip
+_HOMES = {
+    "Config": "config",
+    "ConfigError": "config",
+    "Exporter": "exporter",
+    "install": "installation",
+    "uninstall": "installation",
+}
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
-
     return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

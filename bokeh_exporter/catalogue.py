@@ -84,6 +84,7 @@ MEMORY = "Memory"
 CONTAINER = "Container"
 EXPORTER = "The exporter itself"
 
+# fmt: off
 CATALOGUE: tuple[Metric, ...] = (
     # --- Configuration -------------------------------------------------------------------------
     Metric(
@@ -137,7 +138,7 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
     Metric(
         SESSIONS, "bokeh_sessions_destroyed_total", "counter", (APP, Label("reason", DESTROY_REASONS)),
-        "Sessions destroyed: expired (the sweep), requested (by the app or host), shutdown (the ASGI host of Bokeh 3.10)",
+        "Sessions destroyed: expired (the sweep), requested (by app or host), shutdown (Bokeh 3.10 on ASGI)",
         "bokeh.sessions.destroyed", "{session}", "ServerSession.destroy",
     ),
     Metric(
@@ -297,7 +298,8 @@ CATALOGUE: tuple[Metric, ...] = (
         EXPORTER, "bokeh_exporter_overhead_seconds_total", "counter", (),
         "Time spent inside our hooks and samples", "bokeh.exporter.overhead", "s", "perf_counter",
     ),
-)  # fmt: skip
+)
+# fmt: on
 
 BY_NAME: dict[str, Metric] = {metric.name: metric for metric in CATALOGUE}
 

@@ -76,26 +76,52 @@ class Config:
     Make one with :meth:`load`; ``Config()`` is the defaults.
     """
 
-    address: str = _option("127.0.0.1", _text, "an address of this machine, such as 127.0.0.1 or 0.0.0.0",
-        "Address that the endpoint listens on. A public one should have a token.")
-    port: int = _option(10506, _port, "a whole number from 0 to 65535",
-        "Port of the endpoint; with --num-procs each process adds its number. 0 takes a free one and logs it.")
-    port_span: int = _option(1, _count, "a whole number from 1 to 1000",
-        "How many ports, from the first, a process may try when it cannot know its number (uvicorn workers).")
-    sample_period: float = _option(1.0, _seconds, "a number of seconds from 0.05 to 86400",
-        "Seconds between two samples of the server's state, taken on its event loop.")
-    collect: Level = _option("callback", _level, "one of " + ", ".join(LEVELS),
-        "How deep to look; each level includes the one before.")
-    token: str | None = _option(None, _text, "a text that is not empty",
-        "Bearer token that every endpoint but the health checks wants.", secret=True)
-    token_file: str | None = _option(None, _text, "the path of a file",
-        "File that holds the bearer token; read at start.")
-    tls_cert: str | None = _option(None, _text, "the path of a PEM file",
-        "Certificate for TLS on the endpoint; needs tls_key.")
-    tls_key: str | None = _option(None, _text, "the path of a PEM file",
-        "Private key for TLS on the endpoint; needs tls_cert.")
-    disabled: bool = _option(False, _flag, "0 or 1",
-        "1 switches the exporter off: nothing is hooked and nothing listens.")
+    address: str = _option(
+        "127.0.0.1",
+        _text,
+        "an address of this machine, such as 127.0.0.1 or 0.0.0.0",
+        "Address that the endpoint listens on. A public one should have a token.",
+    )
+    port: int = _option(
+        10506,
+        _port,
+        "a whole number from 0 to 65535",
+        "Port of the endpoint; with --num-procs each process adds its number. 0 takes a free one and logs it.",
+    )
+    port_span: int = _option(
+        1,
+        _count,
+        "a whole number from 1 to 1000",
+        "How many ports, from the first, a process may try when it cannot know its number (uvicorn workers).",
+    )
+    sample_period: float = _option(
+        1.0,
+        _seconds,
+        "a number of seconds from 0.05 to 86400",
+        "Seconds between two samples of the server's state, taken on its event loop.",
+    )
+    collect: Level = _option(
+        "callback", _level, "one of " + ", ".join(LEVELS), "How deep to look; each level includes the one before."
+    )
+    token: str | None = _option(
+        None,
+        _text,
+        "a text that is not empty",
+        "Bearer token that every endpoint but the health checks wants.",
+        secret=True,
+    )
+    token_file: str | None = _option(
+        None, _text, "the path of a file", "File that holds the bearer token; read at start."
+    )
+    tls_cert: str | None = _option(
+        None, _text, "the path of a PEM file", "Certificate for TLS on the endpoint; needs tls_key."
+    )
+    tls_key: str | None = _option(
+        None, _text, "the path of a PEM file", "Private key for TLS on the endpoint; needs tls_cert."
+    )
+    disabled: bool = _option(
+        False, _flag, "0 or 1", "1 switches the exporter off: nothing is hooked and nothing listens."
+    )
 
     def __post_init__(self) -> None:
         if self.token is not None and self.token_file is not None:

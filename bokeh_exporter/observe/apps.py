@@ -17,6 +17,9 @@ from typing import Any
 
 from ..state import State
 
+#: Where a context or session keeps what we know of it: in its own ``__dict__``, so it dies with it.
+KEY = "_bokeh_exporter"
+
 
 class App:
     """One registered path and the bound metric children of its label."""
@@ -42,12 +45,12 @@ class Apps:
         self._state = state
         self._lock = threading.Lock()
         self._apps: dict[str, App] = {}
-        self._contexts: weakref.WeakKeyDictionary[Any, App] = weakref.WeakKeyDictionary()
+        self._contexts: weakref.WeakSet[Any] = weakref.WeakSet()
 
     def add(self, context: Any) -> App:
         """Register an ``ApplicationContext``; harmless to repeat."""
         with self._lock:
-            app = self._contexts.get(context)
+            app: App | None = context.__dict__.get(KEY)
             if app is not None:
                 return app
             label = self._state.limiter.admit_app(path_of(context))
@@ -55,16 +58,23 @@ class Apps:
             if app is None:
                 app = self._apps[label] = App(self._state, label)
                 self._state.touch_app(label)
-            self._contexts[context] = app
+            context.__dict__[KEY] = app
+            self._contexts.add(context)
             return app
 
-    def of(self, context: Any) -> App | None:
-        """Return the app of a context, if it is registered."""
-        return self._contexts.get(context)
+    def of(self, context: Any) -> App:
+        """Return the app of a context; 60 ns once it is registered."""
+        app: App | None = context.__dict__.get(KEY)
+        return app if app is not None else self.add(context)
 
     def alive(self) -> list[tuple[Any, App]]:
         """List the contexts that are alive, with their apps."""
-        return list(self._contexts.items())
+        return [(context, self.of(context)) for context in list(self._contexts)]
+
+    def clear(self) -> None:
+        """Take our mark off every context."""
+        for context in list(self._contexts):
+            context.__dict__.pop(KEY, None)
 
     def labels(self) -> list[str]:
         """List the labels of the known apps."""
@@ -72,10 +82,8 @@ class Apps:
 
     def prune(self) -> None:
         """Drop the series of apps whose last context is gone."""
-        if len(self._apps) == 0:
-            return
         with self._lock:
-            alive = {app.label for app in self._contexts.values()}
+            alive = {context.__dict__[KEY].label for context in list(self._contexts) if KEY in context.__dict__}
             gone = [label for label in self._apps if label not in alive]
             for label in gone:
                 del self._apps[label]
@@ -103,10 +111,9 @@ def loop_of(thing: Any) -> asyncio.AbstractEventLoop | None:
 
 def instances(cls: type) -> Iterator[Any]:
     """Find the existing instances of a class and its subclasses. A heap walk: for start-up only."""
-    for kind in (cls, *cls.__subclasses__()):
-        for found in gc.get_referrers(kind):
-            if type(found) is kind:
-                yield found
-        if kind is not cls:
-            for sub in kind.__subclasses__():
-                yield from instances(sub)
+    for found in gc.get_referrers(cls):
+        if type(found) is cls:
+            yield found
+    subclasses: list[type] = type.__subclasses__(cls)
+    for subclass in subclasses:
+        yield from instances(subclass)

@@ -15,7 +15,7 @@ from ..config import Config
 from ..state import Level, State
 from ..state.levels import Snapshot, snapshot
 from .apps import App, Apps
-from .patches import Patches
+from .patches import Hooks, Patches
 
 
 class Observer:
@@ -31,6 +31,7 @@ class Observer:
         self.state = frame.state
         self.apps = frame.apps
         self.patches = frame.patches
+        self.hook = Hooks(frame.patches, self.name)
 
     def start(self) -> None:
         """Install the hooks. Called once, before or after the server exists."""

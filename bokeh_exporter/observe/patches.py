@@ -31,34 +31,75 @@ class Patches:
     """The patches of one exporter."""
 
     def __init__(self, state: State) -> None:
-        self._state = state
+        self.state = state
         self._undo: list[Callable[[], None]] = []
         #: Hook name -> whether it fits the running host.
         self.enabled: dict[str, bool] = {}
         #: False makes every wrapper of ours transparent.
         self.on = True
 
-    def after(self, owner: Any, name: str, observe: Callable[..., None], **options: Any) -> bool:
-        """Call ``observe`` with the arguments once the original has returned. See :meth:`_install`."""
+    def install(
+        self,
+        owner: Any,
+        name: str,
+        make: Callable[[Callable[..., Any]], Any],
+        parameters: Sequence[str],
+        optional: bool,
+        hook: str | None,
+    ) -> None:
+        """Put ``make(original)`` in the place of ``owner.name``; see :class:`Hooks` for the rest."""
+        hook = hook or f"{getattr(owner, '__name__', type(owner).__name__)}.{name}"
+        original = getattr(owner, name, None)
+        if original is None and optional:
+            return
+        if not callable(original) or not _fits(original, parameters):
+            self.enabled[hook] = False
+            return
+        entry = vars(owner).get(name, _MISSING)
+        wrapper = make(original)
+        setattr(owner, name, wrapper)
+        self.enabled[hook] = True
+        self._undo.append(_undo(owner, name, entry, wrapper))
 
-        def enter(*args: Any, **kwargs: Any) -> Leave:
-            def leave(result: Any, error: BaseException | None) -> None:
-                if error is None:
-                    observe(*args, **kwargs)
+    def remove(self) -> None:
+        """Take every patch out, the last one first, and make what cannot be taken out transparent."""
+        self.on = False
+        while self._undo:
+            self._undo.pop()()
 
-            return leave
 
-        return self.around(owner, name, enter, **options)
+class Hooks:
+    """How one component hooks in. Each call wraps ``owner.name``.
 
-    def before(self, owner: Any, name: str, observe: Callable[..., None], **options: Any) -> bool:
-        """Call ``observe`` with the arguments, then the original. See :meth:`_install`."""
+    The arguments that all of them take:
 
-        def make(original: Callable[..., Any], component: str) -> Callable[..., Any]:
-            state, overhead = self._state, self._state.overhead
+    - ``owner``, ``name``: the class, module or instance, and its attribute;
+    - ``parameters``: the names that the original's parameters must begin with;
+    - ``optional``: other versions of the host are known not to have it, then nothing is missing;
+    - ``hook``: the label of ``bokeh_exporter_hook_enabled``, if ``Owner.name`` would not be clear.
+    """
 
+    def __init__(self, patches: Patches, component: str) -> None:
+        self._patches = patches
+        self._component = component
+
+    def before(
+        self,
+        owner: Any,
+        name: str,
+        observe: Callable[..., None],
+        *parameters: str,
+        optional: bool = False,
+        hook: str | None = None,
+    ) -> None:
+        """Call ``observe`` with the arguments, then the original. The cheapest: for what runs per message."""
+        patches, component = self._patches, self._component
+        state, overhead = patches.state, patches.state.overhead
+
+        def make(original: Callable[..., Any]) -> Callable[..., Any]:
             @functools.wraps(original)
             def wrapper(*args: Any, **kwargs: Any) -> Any:
-                if self.on:
+                if patches.on:
                     start = perf_counter()
                     try:
                         observe(*args, **kwargs)
@@ -69,119 +110,99 @@ class Patches:
 
             return wrapper
 
-        return self._install(owner, name, make, **options)
+        patches.install(owner, name, make, parameters, optional, hook)
 
-    def around(self, owner: Any, name: str, enter: Enter, **options: Any) -> bool:
-        """Call ``enter`` with the arguments, then the original, then what ``enter`` returned. See :meth:`_install`."""
+    def after(
+        self,
+        owner: Any,
+        name: str,
+        observe: Callable[..., None],
+        *parameters: str,
+        optional: bool = False,
+        hook: str | None = None,
+    ) -> None:
+        """Call the original, then ``observe`` with the arguments, unless the original raised."""
 
-        def make(original: Callable[..., Any], component: str) -> Callable[..., Any]:
-            state, overhead = self._state, self._state.overhead
+        def enter(*args: Any, **kwargs: Any) -> Leave:
+            def leave(result: Any, error: BaseException | None) -> None:
+                if error is None:
+                    observe(*args, **kwargs)
 
-            def entered(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Leave | None:
-                start = perf_counter()
-                try:
-                    return enter(*args, **kwargs)
-                except Exception as ours:
-                    state.swallow(component, ours)
-                    return None
-                finally:
-                    overhead[0] += perf_counter() - start
+            return leave
 
-            def left(leave: Leave, result: Any, error: BaseException | None) -> None:
-                start = perf_counter()
-                try:
-                    leave(result, error)
-                except Exception as ours:
-                    state.swallow(component, ours)
-                overhead[0] += perf_counter() - start
+        self.around(owner, name, enter, *parameters, optional=optional, hook=hook)
 
+    def around(
+        self, owner: Any, name: str, enter: Enter, *parameters: str, optional: bool = False, hook: str | None = None
+    ) -> None:
+        """Call ``enter`` with the arguments, then the original, then what ``enter`` returned, if anything."""
+        patches = self._patches
+
+        def make(original: Callable[..., Any]) -> Callable[..., Any]:
             if inspect.iscoroutinefunction(original):
 
                 @functools.wraps(original)
                 async def async_wrapper(*args: Any, **kwargs: Any) -> Any:
-                    leave = entered(args, kwargs) if self.on else None
+                    leave = self._guarded(enter, *args, **kwargs) if patches.on else None
                     if leave is None:
                         return await original(*args, **kwargs)
                     try:
                         result = await original(*args, **kwargs)
                     except BaseException as error:
-                        left(leave, None, error)
+                        self._guarded(leave, None, error)
                         raise
-                    left(leave, result, None)
+                    self._guarded(leave, result, None)
                     return result
 
                 return async_wrapper
 
             @functools.wraps(original)
             def wrapper(*args: Any, **kwargs: Any) -> Any:
-                leave = entered(args, kwargs) if self.on else None
+                leave = self._guarded(enter, *args, **kwargs) if patches.on else None
                 if leave is None:
                     return original(*args, **kwargs)
                 try:
                     result = original(*args, **kwargs)
                 except BaseException as error:
-                    left(leave, None, error)
+                    self._guarded(leave, None, error)
                     raise
-                left(leave, result, None)
+                self._guarded(leave, result, None)
                 return result
 
             return wrapper
 
-        return self._install(owner, name, make, **options)
+        patches.install(owner, name, make, parameters, optional, hook)
 
-    def replace(self, owner: Any, name: str, make: Callable[[Any, str], Any], **options: Any) -> bool:
-        """Put ``make(original, component)`` in the place of the original, for what the others cannot do."""
-        return self._install(owner, name, make, **options)
-
-    def _install(
+    def replace(
         self,
         owner: Any,
         name: str,
-        make: Callable[[Callable[..., Any], str], Any],
-        *,
-        component: str,
-        parameters: Sequence[str] | None = None,
+        make: Callable[[Callable[..., Any]], Any],
+        *parameters: str,
         optional: bool = False,
         hook: str | None = None,
-    ) -> bool:
-        """Wrap ``owner.name``.
+    ) -> None:
+        """Put ``make(original)`` in the place of the original, for what the others cannot do."""
+        self._patches.install(owner, name, make, parameters, optional, hook)
 
-        Args:
-            owner: the class, module or instance that has the attribute.
-            name: the attribute.
-            make: builds the wrapper from the original and the component.
-            component: who is named in ``bokeh_exporter_errors_total`` when ours fails.
-            parameters: the names its parameters must begin with.
-            optional: other versions of the host are known not to have it; then nothing is missing.
-            hook: the label of ``bokeh_exporter_hook_enabled``; default ``Owner.name``.
+    def swallow(self, error: BaseException) -> None:
+        """Count an exception of ours, for wrappers made by hand."""
+        self._patches.state.swallow(self._component, error)
 
-        Returns:
-            Whether it fitted.
-        """
-        owner_name = getattr(owner, "__name__", type(owner).__name__)
-        hook = hook or f"{owner_name.removeprefix('bokeh.').removeprefix('server.')}.{name}"
-        original = getattr(owner, name, None)
-        if original is None and optional:
-            return False
-        if not callable(original) or not _fits(original, parameters):
-            self.enabled[hook] = False
-            return False
-        entry = vars(owner).get(name, _MISSING)
-        wrapper = make(original, component)
-        setattr(owner, name, wrapper)
-        self.enabled[hook] = True
-        self._undo.append(_undo(owner, name, entry, wrapper))
-        return True
-
-    def remove(self) -> None:
-        """Take every patch out, the last one first, and make what cannot be taken out transparent."""
-        self.on = False
-        while self._undo:
-            self._undo.pop()()
+    def _guarded(self, ours: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        state = self._patches.state
+        start = perf_counter()
+        try:
+            return ours(*args, **kwargs)
+        except Exception as error:
+            state.swallow(self._component, error)
+            return None
+        finally:
+            state.overhead[0] += perf_counter() - start
 
 
-def _fits(original: Callable[..., Any], parameters: Sequence[str] | None) -> bool:
-    if parameters is None:
+def _fits(original: Callable[..., Any], parameters: Sequence[str]) -> bool:
+    if not parameters:
         return True
     try:
         names = list(inspect.signature(original).parameters)

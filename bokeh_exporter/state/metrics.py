@@ -54,9 +54,7 @@ class State:
     def _build(self, metric: Metric) -> Counter | Histogram:
         if metric.kind == "counter":
             return Counter(metric.name, metric.help, metric.label_names, registry=self.registry)
-        return Histogram(
-            metric.name, metric.help, metric.label_names, buckets=metric.buckets, registry=self.registry
-        )
+        return Histogram(metric.name, metric.help, metric.label_names, buckets=metric.buckets, registry=self.registry)
 
     def child(self, name: str, *labels: str) -> Any:
         """Return the counter or histogram child of a row, its label values bounded.

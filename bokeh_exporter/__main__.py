@@ -1,0 +1,5 @@
+"""``python -m bokeh_exporter`` is the command ``bokeh-exporter``."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,222 @@
+"""Composition: options, state, observers and outputs make one ``Exporter``, one per process.
+
+Installing hooks in at once but opens nothing: thread and socket start when an event loop is first
+seen running, which is after the fork of ``--num-procs``. One exporter serves all servers and loops
+of the process, at once or in turn, and holds none of them.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from . import config as options
+from ._version import __version__
+from .config import Config
+from .expose.http import Endpoint, EndpointError, tls_context
+from .expose.pages import OPEN_PATHS, Pages
+from .expose.prometheus import LevelCollector, build_registry_extras
+from .observe.apps import instances
+from .observe.frame import Frame
+from .observe.loops import Loops
+from .observe.table import OBSERVERS
+from .state import Level, State
+
+log = logging.getLogger("bokeh_exporter")
+
+
+class Exporter:
+    """A running exporter. Made by :func:`install`; a context manager that closes itself.
+
+    Attributes:
+        config: the options it runs with.
+        state: where its numbers live.
+    """
+
+    def __init__(self, config: Config, on_close: Callable[[], None] = lambda: None) -> None:
+        self.config = config
+        self._on_close = on_close
+        self.state = State()
+        self._frame = Frame(config, self.state)
+        self._endpoint: Endpoint | None = None
+        self._serving = False
+        self._closed = False
+        self._lock = threading.Lock()
+
+    # --- for the user --------------------------------------------------------------------------
+
+    @property
+    def address(self) -> str:
+        """The address that the endpoint listens on."""
+        return self.config.address
+
+    @property
+    def port(self) -> int | None:
+        """The port that the endpoint listens on; None until it does."""
+        return self._endpoint.port if self._endpoint is not None else None
+
+    @property
+    def url(self) -> str | None:
+        """The endpoint's root; None until it listens."""
+        return self._endpoint.url if self._endpoint is not None else None
+
+    def close(self) -> None:
+        """Take every hook out, stop the timers and the endpoint. Idempotent."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        self._on_close()
+        self._frame.stop()
+        self._frame.apps.clear()
+        if self._endpoint is not None:
+            self._endpoint.close()
+
+    def __enter__(self) -> Exporter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # --- starting ------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Hook in, and serve as soon as a loop runs."""
+        from bokeh.server.contexts import ApplicationContext
+
+        for context in instances(ApplicationContext):
+            self._frame.apps.add(context)
+        if any(context._sessions for context, _ in self._frame.apps.alive()):
+            log.warning(
+                "bokeh_exporter was installed after sessions had been opened: they are watched from now on, "
+                "what they did before is not counted. Install it before the server starts, "
+                "as with panel serve --setup or bokeh-exporter run"
+            )
+        self._frame.start(OBSERVERS)
+        loops = self._loops
+        loops.on_first_loop = self._serve
+        loops.attach_running()
+
+    @property
+    def _loops(self) -> Loops:
+        for observer in self._frame.observers:
+            if isinstance(observer, Loops):
+                return observer
+        raise RuntimeError("the table of observers has no Loops")
+
+    def _serve(self) -> None:
+        """Open the endpoint, once. What goes wrong is logged and never reaches the host."""
+        with self._lock:
+            if self._serving or self._closed:
+                return
+            self._serving = True
+        try:
+            self._open()
+        except EndpointError as error:
+            log.error("bokeh_exporter does not listen: %s. The app runs on, hooks stay in", error)
+        except Exception as error:
+            self.state.swallow("endpoint", error)
+
+    def _open(self) -> None:
+        build_registry_extras(self.state.registry)
+        self.state.registry.register(LevelCollector(self.state, self._read))
+        pages = Pages(self.state.registry, self._tick_ages, self._not_ready)
+        config = self.config
+        token = config.token if config.token_file is None else _read_token(config.token_file)
+        context = tls_context(config.tls_cert, config.tls_key) if config.tls_cert and config.tls_key else None
+        endpoint = Endpoint(
+            pages.routes(),
+            open_paths=OPEN_PATHS,
+            token=token,
+            on_error=lambda error: self.state.swallow("endpoint", error),
+        )
+        endpoint.start(config.address, _ports(config), context)
+        self._endpoint = endpoint
+        if token is None and not _is_loopback(config.address):
+            log.warning(
+                "bokeh_exporter listens on %s without a token: whoever reaches it can read it. Set %s",
+                config.address,
+                options.variable("token_file"),
+            )
+        missing = sorted(hook for hook, fits in self._frame.patches.enabled.items() if not fits)
+        log.info(
+            "bokeh_exporter %s serves %s/metrics, level %s, %s",
+            __version__,
+            endpoint.url,
+            config.collect,
+            "hooks missing: " + ", ".join(missing) if missing else "all hooks fit",
+        )
+
+    # --- what the outputs read -----------------------------------------------------------------
+
+    def _read(self) -> list[Level]:
+        levels = self._frame.collect()
+        for collector, seconds in list(self._frame.durations.items()):
+            levels.append(Level("bokeh_exporter_collector_duration_seconds", seconds, (collector,)))
+        for hook, fits in list(self._frame.patches.enabled.items()):
+            levels.append(Level("bokeh_exporter_hook_enabled", float(fits), (hook,)))
+        levels.append(Level("bokeh_exporter_overhead_seconds_total", self.state.overhead[0]))
+        levels.extend(self.state.zeros(self._frame.apps.labels()))
+        return levels
+
+    def _tick_ages(self) -> list[float]:
+        now = time.time()
+        return [now - site.ticked for site in self._loops.sites()]
+
+    def _not_ready(self) -> str | None:
+        contexts = self._frame.apps.alive()
+        if not contexts:
+            return "there is no Bokeh server in this process yet"
+        # Hosts without a load hook run nothing before their first session; they are taken to be ready.
+        waits_for_loop = any(getattr(context, "_loop", None) is not None for context, _ in contexts)
+        if waits_for_loop and not self._loops.sites():
+            return "the server's event loop does not run"
+        return None
+
+    # --- forks ---------------------------------------------------------------------------------
+
+    def after_fork(self, tornado_task: bool) -> None:
+        """In a child: close what was inherited, and be transparent unless it is a server process."""
+        self._lock = threading.Lock()  # a thread that did not come along may have held it
+        if self._endpoint is not None:
+            self._endpoint.abandon()
+            self._endpoint = None
+        if not tornado_task:
+            self._frame.patches.on = False
+        elif self._serving:
+            self._serving = False
+            self._loops.forget()
+
+
+def _ports(config: Config) -> range:
+    if config.port == 0:
+        return range(1)
+    process = sys.modules.get("tornado.process")
+    first = config.port + ((process.task_id() or 0) if process is not None else 0)
+    return range(first, min(first + config.port_span, 65536))
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"
+
+
+def _read_token(path: str) -> str:
+    name = options.variable("token_file")
+    try:
+        token = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise EndpointError(f"{name}={path} cannot be read ({error}): give a file that this user may read") from None
+    if not token:
+        raise EndpointError(f"{name}={path} is empty: put the token into it")
+    return token

@@ -1,0 +1,127 @@
+"""Switching on and off: one exporter per process, whoever asks for it and however often.
+
+Also what happens to it in a forked child. A child that tornado forked is a server process and gets
+its own endpoint; any other child is the user's own: inherited sockets are closed there and the hooks
+go transparent.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+from typing import Any
+
+from . import config as options
+from .config import Config, ConfigError
+from .exporter import Exporter
+
+log = logging.getLogger("bokeh_exporter")
+
+#: The name that Panel gives the module it runs a ``--setup`` script in.
+_PANEL_SETUP = "panel_setup_module"
+
+_lock = threading.Lock()
+_current: Exporter | None = None
+
+
+def install(**given: Any) -> Exporter:
+    """Install the exporter into this process and return it.
+
+    Call it before or after the server is made. A second call warns and returns the first exporter.
+
+    Args:
+        **given: the options of :class:`Config`, such as ``port=0`` or ``sample_period=5``.
+
+    Raises:
+        ConfigError: an option is unknown, or its value cannot be used.
+    """
+    if sys._getframe(1).f_globals.get("__name__") == _PANEL_SETUP and _current is None:
+        # The user's own setup script is a program's configuration: one line and status 64, no traceback.
+        return _or_exit(**given)
+    return _install(**given)
+
+
+def _install(**given: Any) -> Exporter:
+    global _current
+    if log.level == logging.NOTSET:
+        log.setLevel(logging.INFO)  # the start line says where to look; handlers stay the host's affair
+    config = Config.load(**given)
+    with _lock:
+        if _current is not None:
+            log.warning(
+                "bokeh_exporter is installed already: the first one stays as it is%s. Call uninstall() first",
+                "" if config == _current.config else ", and the options of the second call are not used",
+            )
+            return _current
+        exporter = Exporter(config, on_close=_closed)
+        for line in options.unknown_variables(os.environ):
+            log.warning("%s", line)
+        if config.disabled:
+            log.info("bokeh_exporter is switched off by %s", options.variable("disabled"))
+            return exporter
+        _current = exporter
+    exporter.start()
+    return exporter
+
+
+def uninstall() -> None:
+    """Take the exporter out of this process: every class is as it was. Idempotent."""
+    if _current is not None:
+        _current.close()
+
+
+def _closed() -> None:
+    global _current
+    with _lock:
+        _current = None
+
+
+def install_as_program(**given: Any) -> None:
+    """Install for a program rather than a caller: a bad option ends it with one line and status 64.
+
+    What ``run``, the setup script and the lifecycle module call. Switched on in two ways at once, as
+    with ``run`` and a setup script, the first one counts.
+    """
+    if _current is None:
+        _or_exit(**given)
+
+
+def _or_exit(**given: Any) -> Exporter:
+    try:
+        return _install(**given)
+    except ConfigError as error:
+        sys.stderr.write(f"bokeh_exporter: {error}\n")
+        sys.stderr.flush()
+        _end_supervisor()
+        raise SystemExit(64) from None
+
+
+def _end_supervisor() -> None:
+    """Under --num-procs the setup script runs in each child, which the parent would restart 100 times."""
+    process = sys.modules.get("tornado.process")
+    if process is not None and process.task_id() is not None:
+        os.kill(os.getppid(), signal.SIGTERM)
+
+
+def _after_fork_in_child() -> None:
+    global _lock
+    _lock = threading.Lock()
+    if _current is not None:
+        _current.after_fork(_forked_by_tornado(sys._getframe()))
+
+
+def _forked_by_tornado(frame: FrameType | None) -> bool:
+    # tornado sets its task id only after the fork has returned, so look who forks.
+    while frame is not None:
+        if frame.f_code.co_name == "start_child" and frame.f_globals.get("__name__") == "tornado.process":
+            return True
+        frame = frame.f_back
+    return False
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

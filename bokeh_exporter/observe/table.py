@@ -1,0 +1,34 @@
+"""The table of observers: a new subject is a new file and one row here. Order is the order of hooks."""
+
+from __future__ import annotations
+
+from .asgi import AsgiWebSockets
+from .cgroups import Cgroups
+from .configuration import Configuration
+from .creations import Creations
+from .documents import Documents
+from .frame import Observer
+from .loops import Loops
+from .memory import Memory
+from .other_hosts import OtherHosts
+from .refusals import Refusals
+from .sessions import Sessions
+from .sweeps import Sweeps
+from .websockets import Messages, WebSockets
+
+OBSERVERS: tuple[type[Observer], ...] = (
+    Sessions,
+    Creations,
+    Refusals,
+    Sweeps,
+    Documents,
+    WebSockets,
+    Messages,
+    AsgiWebSockets,
+    OtherHosts,
+    Configuration,
+    Memory,
+    Cgroups,
+    # The last, so that a loop that is found is sampled by hooks that are all in.
+    Loops,
+)

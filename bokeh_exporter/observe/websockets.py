@@ -1,0 +1,137 @@
+"""WebSockets of the tornado host, and the protocol messages of every host.
+
+Messages are seen at ``ProtocolHandler.handle``, which all hosts use. Bytes are seen where tornado
+takes and gives fragments: ``WSHandler.on_message`` and ``WebSocketHandler.write_message``, the base
+class, because Panel writes past Bokeh's own override. Close codes and refusals are the handler's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+from .. import config as options
+from ..catalogue import CLOSE_CODES, MESSAGES, OTHER
+from ..state import Level
+from .apps import KEY, App
+from .frame import Observer
+from .patches import Leave
+
+
+class WebSockets(Observer):
+    """Connections, close codes and refusals; levels are read from the sessions, so they are any host's."""
+
+    name: ClassVar[str] = "websockets"
+
+    def start(self) -> None:
+        """Hook into Bokeh's WebSocket handler."""
+        from bokeh.server.views.ws import WSHandler
+
+        hook = self.hook
+        hook.around(WSHandler, "check_origin", self._checking_origin, "self", "origin")
+        hook.around(WSHandler, "open", self._opening)
+        hook.before(WSHandler, "on_close", self._closing, "self")
+
+    def _checking_origin(self, handler: object, origin: str) -> Leave:
+        def leave(allowed: Any, error: BaseException | None) -> None:
+            if error is None and not allowed:
+                self.state.child("bokeh_websocket_rejected_total", "origin").inc()
+
+        return leave
+
+    def _opening(self, handler: Any, *rest: object, **named: object) -> Leave:
+        def leave(result: object, error: BaseException | None) -> None:
+            if isinstance(error, Exception):
+                handler.__dict__[KEY] = "rejected"
+                reason = "subprotocol"
+                if handler.selected_subprotocol == "bokeh":
+                    reason = "expired" if token_expired(handler._token) else "token"
+                self.state.child("bokeh_websocket_rejected_total", reason).inc()
+
+        return leave
+
+    def _closing(self, handler: Any) -> None:
+        if KEY in handler.__dict__:
+            return  # refused, and counted there
+        self.apps.of(handler.application_context).child(
+            "bokeh_websocket_closed_total", close_code(handler.close_code)
+        ).inc()
+
+    def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:
+        """Count connections and the bytes that slow browsers have not taken."""
+        for context, app in contexts:
+            connections, unsent, buffered = 0, 0, False
+            for session in list(context._sessions.values()):
+                for connection in list(session.__dict__["_subscribed_connections"]):
+                    connections += 1
+                    waiting = unsent_bytes(connection)
+                    if waiting is not None:
+                        buffered = True
+                        unsent += waiting
+            yield Level("bokeh_websocket_connections", connections, (app.label,))
+            if buffered or not connections:
+                yield Level("bokeh_websocket_send_buffer_bytes", unsent, (app.label,))
+
+
+class Messages(Observer):
+    """Protocol messages and payload bytes."""
+
+    name: ClassVar[str] = "messages"
+    level: ClassVar[options.Level] = "update"
+
+    def start(self) -> None:
+        """Hook into the protocol handler, and into what moves fragments."""
+        from bokeh.server.protocol_handler import ProtocolHandler
+        from bokeh.server.views.ws import WSHandler
+        from tornado.websocket import WebSocketHandler
+
+        self._handler_class = WSHandler
+        hook = self.hook
+        hook.before(ProtocolHandler, "handle", self._received, "self", "message", "connection")
+        hook.before(WSHandler, "on_message", self._reading)
+        hook.before(WebSocketHandler, "write_message", self._writing, "self", "message", "binary")
+
+    def _received(self, handler: object, message: Any, connection: Any) -> None:
+        kind = message.msgtype if message.msgtype in MESSAGES else OTHER
+        self.apps.of(connection.application_context).child("bokeh_websocket_received_messages_total", kind).inc()
+
+    def _reading(self, handler: Any, fragment: str | bytes) -> None:
+        app = self.apps.of(handler.application_context)
+        app.child("bokeh_websocket_received_bytes_total").inc(payload_size(fragment))
+
+    def _writing(self, handler: Any, message: Any, binary: bool = False) -> None:
+        if isinstance(handler, self._handler_class) and handler.ws_connection is not None:
+            app = self.apps.of(handler.application_context)
+            app.child("bokeh_websocket_sent_bytes_total").inc(payload_size(message))
+
+
+def payload_size(fragment: str | bytes) -> int:
+    """Return the bytes of a fragment on the wire; text is UTF-8, and ASCII is known to Python in O(1)."""
+    if isinstance(fragment, str):
+        return len(fragment) if fragment.isascii() else len(fragment.encode())
+    return len(fragment)
+
+
+def close_code(code: int | None) -> str:
+    """Return the label of a close code; a connection that went away gave none, which RFC 6455 calls 1006."""
+    label = str(1006 if code is None else code)
+    return label if label in CLOSE_CODES else OTHER
+
+
+def token_expired(token: str | None) -> bool:
+    """Whether a refused token was a good one once."""
+    from bokeh.util.token import get_token_payload
+
+    try:
+        return int(get_token_payload(token)["session_expiry"]) <= time.time()
+    except Exception:  # whatever is wrong with it, it is not its age
+        return False
+
+
+def unsent_bytes(connection: Any) -> int | None:
+    """Return what tornado still holds for a connection, None where the transport does not tell."""
+    try:
+        return len(connection._socket.ws_connection.stream._write_buffer)
+    except AttributeError:
+        return None
