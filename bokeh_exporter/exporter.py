@@ -93,17 +93,17 @@ class Exporter:
         from bokeh.server.contexts import ApplicationContext
 
         for context in instances(ApplicationContext):
-            self._frame.apps.add(context)
+            if "_sessions" in vars(context):  # else it is the one whose construction armed us
+                self._frame.apps.add(context)
         if any(context._sessions for context, _ in self._frame.apps.alive()):
             log.warning(
                 "bokeh_exporter was installed after sessions had been opened: they are watched from now on, "
                 "what they did before is not counted. Install it before the server starts, "
                 "as with panel serve --setup or bokeh-exporter run"
             )
+        self._frame.on_loop = self._serve
         self._frame.start(OBSERVERS)
-        loops = self._loops
-        loops.on_first_loop = self._serve
-        loops.attach_running()
+        self._loops.attach_running()
 
     @property
     def _loops(self) -> Loops:

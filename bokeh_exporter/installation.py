@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import config as options
 from .config import Config, ConfigError
@@ -47,8 +47,7 @@ def install(**given: Any) -> Exporter:
 
 def _install(**given: Any) -> Exporter:
     global _current
-    if log.level == logging.NOTSET:
-        log.setLevel(logging.INFO)  # the start line says where to look; handlers stay the host's affair
+    _let_start_line_through()
     config = Config.load(**given)
     with _lock:
         if _current is not None:
@@ -78,6 +77,34 @@ def _closed() -> None:
     global _current
     with _lock:
         _current = None
+    log.removeHandler(_last_resort)
+
+
+if TYPE_CHECKING:
+    _StreamHandler = logging.StreamHandler[Any]
+else:
+    _StreamHandler = logging.StreamHandler  # takes no parameter before Python 3.11
+
+
+class _LastResort(_StreamHandler):
+    """Shows our lines on standard error while nobody has configured logging, as Bokeh does with its own."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not logging.getLogger().handlers:
+            super().emit(record)
+
+
+_last_resort = _LastResort()
+_last_resort.setFormatter(logging.Formatter("%(levelname)s:%(name)s:%(message)s"))
+
+
+def _let_start_line_through() -> None:
+    # The line that says where to look is INFO, and both the root logger's level and Python's own last
+    # resort would drop it. A level or handler that the user gave our logger stays as it is.
+    if log.level == logging.NOTSET:
+        log.setLevel(logging.INFO)
+    if not log.handlers:
+        log.addHandler(_last_resort)
 
 
 def install_as_program(**given: Any) -> None:

@@ -7,7 +7,7 @@ One broken observer never costs more than its own numbers: the failure is counte
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 from .. import config as options
@@ -61,6 +61,8 @@ class Frame:
         self.patches = Patches(state)
         self.observers: list[Observer] = []
         self.durations: dict[str, float] = {}
+        #: Called on each loop that is seen running for the first time; a server does not fork after that.
+        self.on_loop: Callable[[], None] = lambda: None
 
     def start(self, table: Iterable[type[Observer]]) -> None:
         """Make the observers of the table that the configured depth includes, and let them hook in."""

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from ..state import Level
@@ -55,8 +55,6 @@ class Loops(Observer):
         self._lag = self.state.child("bokeh_event_loop_lag_seconds")
         self._duration = self.state.child("bokeh_exporter_sample_duration_seconds")
         self._stopped = False
-        #: Called on a loop when it is first seen running: from then on, nothing forks before it serves.
-        self.on_first_loop: Callable[[], None] = lambda: None
 
     def start(self) -> None:
         """Hook into what tells that a loop runs, and find the loops that already do."""
@@ -128,7 +126,7 @@ class Loops(Observer):
                 return
             site = self._sites[id(loop)] = Site(loop)
         contextvars.Context().run(self._begin, site, loop)
-        self.on_first_loop()
+        self.frame.on_loop()
 
     def _begin(self, site: Site, loop: asyncio.AbstractEventLoop) -> None:
         from tornado.ioloop import PeriodicCallback

@@ -12,12 +12,14 @@ import sys
 def _start() -> None:
     here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120  (no pathlib in every start-up)
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != here]  # noqa: PTH100
-    sys.modules.pop("sitecustomize", None)
+    ours = sys.modules.pop("sitecustomize")
     try:
         importlib.import_module("sitecustomize")  # the next one on the path
     except ImportError as error:
         if error.name != "sitecustomize":
             raise
+    finally:
+        sys.modules.setdefault("sitecustomize", ours)  # Python's import looks for what it has just imported
     given = os.environ.get("_BOKEH_EXPORTER_RUN")
     if given is None:
         return
