@@ -199,7 +199,7 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
     Metric(
         WEBSOCKET, "bokeh_websocket_closed_total", "counter", (APP, Label("code", CLOSE_CODES)),
-        "Closed, by close code; 1006 is a connection that went away without a close frame",
+        "Closed, by close code; 1006 is a connection that went away without one",
         "bokeh.websocket.closed", "{connection}", "WSHandler.on_close",
     ),
     Metric(

@@ -7,6 +7,7 @@ go transparent.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import signal
@@ -48,7 +49,8 @@ def install(**given: Any) -> Exporter:
 def _install(**given: Any) -> Exporter:
     global _current
     _let_start_line_through()
-    config = Config.load(**given)
+    armed: Any = sys.modules.get("bokeh_exporter.startup")  # only where ``run`` started this process
+    config = Config.load(**{**(armed.flags if armed is not None else {}), **given})
     with _lock:
         if _current is not None:
             log.warning(
@@ -150,5 +152,6 @@ def _forked_by_tornado(frame: FrameType | None) -> bool:
     return False
 
 
+atexit.register(uninstall)  # a loop and sockets that nobody closes would warn as the interpreter ends
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import inspect
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -146,13 +146,7 @@ class Hooks:
                     leave = self._guarded(enter, *args, **kwargs) if patches.on else None
                     if leave is None:
                         return await original(*args, **kwargs)
-                    try:
-                        result = await original(*args, **kwargs)
-                    except BaseException as error:
-                        self._guarded(leave, None, error)
-                        raise
-                    self._guarded(leave, result, None)
-                    return result
+                    return await self._awaited(original(*args, **kwargs), leave)
 
                 return async_wrapper
 
@@ -166,6 +160,9 @@ class Hooks:
                 except BaseException as error:
                     self._guarded(leave, None, error)
                     raise
+                if inspect.iscoroutine(result):
+                    # tornado's @authenticated hides that what it wraps is a coroutine function.
+                    return self._awaited(result, leave)
                 self._guarded(leave, result, None)
                 return result
 
@@ -188,6 +185,15 @@ class Hooks:
     def swallow(self, error: BaseException) -> None:
         """Count an exception of ours, for wrappers made by hand."""
         self._patches.state.swallow(self._component, error)
+
+    async def _awaited(self, coroutine: Awaitable[Any], leave: Leave) -> Any:
+        try:
+            result = await coroutine
+        except BaseException as error:
+            self._guarded(leave, None, error)
+            raise
+        self._guarded(leave, result, None)
+        return result
 
     def _guarded(self, ours: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         state = self._patches.state

@@ -41,11 +41,13 @@ class WebSockets(Observer):
         return leave
 
     def _opening(self, handler: Any, *rest: object, **named: object) -> Leave:
+        protocol = handler.selected_subprotocol  # gone once the handler has closed
+
         def leave(result: object, error: BaseException | None) -> None:
             if isinstance(error, Exception):
                 handler.__dict__[KEY] = "rejected"
                 reason = "subprotocol"
-                if handler.selected_subprotocol == "bokeh":
+                if protocol == "bokeh":
                     reason = "expired" if token_expired(handler._token) else "token"
                 self.state.child("bokeh_websocket_rejected_total", reason).inc()
 
@@ -114,8 +116,12 @@ def payload_size(fragment: str | bytes) -> int:
 
 
 def close_code(code: int | None) -> str:
-    """Return the label of a close code; a connection that went away gave none, which RFC 6455 calls 1006."""
-    label = str(1006 if code is None else code)
+    """Return the label of a close code.
+
+    A connection that went away gives none on tornado and 1005 under uvicorn. RFC 6455 calls that 1006,
+    and tells it from a close frame without a code; the hosts do not.
+    """
+    label = "1006" if code in (None, 1005) else str(code)
     return label if label in CLOSE_CODES else OTHER
 
 

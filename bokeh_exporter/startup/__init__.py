@@ -24,6 +24,8 @@ SITE = str(Path(__file__).with_name("site"))
 #: Carries the options given to ``run``, as JSON; its presence says that the command is to be armed.
 VARIABLE = "_BOKEH_EXPORTER_RUN"
 _MODULE = "bokeh.server.contexts"
+#: What ``run`` was told, in the process that it started: whoever installs there must not lose it.
+flags: dict[str, str] = {}
 
 
 def environment(environ: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
@@ -44,6 +46,7 @@ def strip(environ: Any) -> None:
 
 def arm(given: Mapping[str, str]) -> None:
     """Install the exporter when the first application context is made."""
+    flags.update(given)
     if _MODULE in sys.modules:
         _watch(sys.modules[_MODULE], given)
     else:

@@ -1,0 +1,250 @@
+"""The connections of the endpoint: one loop, its thread, and a request at a time.
+
+Built from tornado's HTTP/1 connection, not ``HTTPServer`` and ``web.Application``. Accepting ourselves refuses what is
+beyond the limit before TLS, and pauses when the process is out of files, where tornado would spin. And what watches
+the host's tornado sees no scrapes. What clients do wrong is logged by a module-level ``tornado.general`` that is the
+host's: it gets a filter that drops only what our thread says, and loses it on ``stop()``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import gzip
+import logging
+import re
+import socket
+import ssl
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from http.client import responses
+from typing import cast
+from urllib.parse import parse_qs
+
+from tornado import httputil
+from tornado.http1connection import HTTP1Connection, HTTP1ConnectionParameters, HTTP1ServerConnection
+from tornado.ioloop import IOLoop
+from tornado.iostream import IOStream, SSLIOStream
+
+_JOIN = 5.0  # seconds that close() waits for the thread: a route that hangs must not hang the host's shutdown
+_PAUSE = 1.0  # seconds until the next accept when out of files; the listening socket stays readable meanwhile
+_CHUNK = 16 * 1024
+_GZIP_FROM = 1024  # bytes; a smaller answer is one packet anyway
+_GZIP_LEVEL = 3  # 1.5 MB of exposition: 4 ms to 5.5 % of it; level 6 takes 16 ms to 5.2 %
+_BATCH = 128  # accepted at once; then the connections get their turn
+_GENERAL = logging.getLogger("tornado.general")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What clients may take. ``idle`` seconds bound each of: handshake and headers, the wait for the next request,
+    and taking an answer. Sizes are in bytes; connections beyond the limit are closed unanswered.
+    """
+
+    idle: float = 15.0
+    body: float = 5.0
+    header_size: int = 16 * 1024
+    body_size: int = 64 * 1024
+    connections: int = 300
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a route may look at. ``headers`` ignores case; ``path`` is without the query."""
+
+    method: str
+    path: str
+    query: dict[str, list[str]]
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a route returns."""
+
+    status: int
+    body: bytes
+    content_type: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Route = Callable[[Request], Answer]
+
+
+class Server(httputil.HTTPServerConnectionDelegate):
+    """One loop, its thread and its connections."""
+
+    def __init__(
+        self, listeners: list[socket.socket], tls: ssl.SSLContext | None, answer: Route,
+        on_error: Callable[[BaseException], None], limits: Limits,
+    ) -> None:  # fmt: skip
+        self._listeners, self._tls, self._on_error, self._limits = listeners, tls, on_error, limits
+        self.answer = answer
+        self._connections: set[HTTP1ServerConnection] = set()
+        self._parameters = HTTP1ConnectionParameters(
+            chunk_size=_CHUNK, max_header_size=limits.header_size, header_timeout=limits.idle,
+            max_body_size=limits.body_size, body_timeout=limits.body,
+        )  # fmt: skip
+        # Not by the host's policy, which may be uvloop's. Its debug mode would log our requests as slow callbacks.
+        self._loop = asyncio.SelectorEventLoop()
+        self._loop.set_debug(False)
+        self._loop.set_exception_handler(
+            lambda loop, context: on_error(context.get("exception") or RuntimeError(context["message"]))
+        )
+        self._stopping = self._loop.create_future()  # cancelled to stop, since that may be done twice
+        # An empty context: whatever the host keeps in its own would live as long as the thread.
+        self._thread = threading.Thread(
+            target=contextvars.Context().run, args=(self._run,), name="bokeh-exporter-http", daemon=True
+        )
+        try:
+            self._thread.start()
+        except RuntimeError:
+            self._loop.close()
+            raise
+
+    def stop(self) -> None:
+        """End the thread, and wait for it unless this is it."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed already
+            self._loop.call_soon_threadsafe(self._stopping.cancel, context=contextvars.Context())
+        if self._thread is not threading.current_thread():
+            self._thread.join(_JOIN)
+        for listener in self._listeners:  # where a route hangs, the port at least is free
+            listener.close()
+
+    def abandon(self) -> None:
+        """Close the descriptors, not through the loop: its epoll is the parent's as well.
+
+        The connections too: held open here, they would seem alive to a client after the parent has closed them.
+        """
+        _GENERAL.removeFilter(self._is_of_others)
+        for listener in self._listeners:
+            listener.close()
+        for connection in self._connections:
+            if connection.stream.socket is not None:
+                connection.stream.socket.close()
+
+    def _is_of_others(self, record: logging.LogRecord) -> bool:
+        return threading.get_ident() != self._thread.ident
+
+    def _run(self) -> None:
+        close = self._loop.close
+        try:
+            close = self._loop.run_until_complete(self._serve()).close
+        except BaseException as error:
+            self._on_error(error)
+        finally:
+            _GENERAL.removeFilter(self._is_of_others)
+            for listener in self._listeners:
+                listener.close()
+            close()
+
+    async def _serve(self) -> IOLoop:
+        io_loop = IOLoop.current()  # tornado's wrapper of the running loop; made any other way it asks the policy
+        _GENERAL.addFilter(self._is_of_others)
+        for listener in self._listeners:
+            self._resume(listener)
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._stopping
+        for listener in self._listeners:
+            with contextlib.suppress(ValueError):  # stop() ran out of patience and closed it
+                self._loop.remove_reader(listener)
+        closing = [asyncio.ensure_future(connection.close()) for connection in self._connections]
+        if closing:
+            await asyncio.wait(closing, timeout=_JOIN)
+        return io_loop
+
+    def _resume(self, listener: socket.socket) -> None:
+        if not self._stopping.done():
+            self._loop.add_reader(listener, self._accept, listener)
+
+    def _accept(self, listener: socket.socket) -> None:
+        for _ in range(_BATCH):
+            try:
+                accepted, _ = listener.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return
+            except OSError as error:  # most likely EMFILE: the host leaks files, and we must not spin on top
+                self._on_error(error)
+                self._loop.remove_reader(listener)
+                self._loop.call_later(_PAUSE, self._resume, listener)
+                return
+            if len(self._connections) >= self._limits.connections:
+                accepted.close()
+                continue
+            try:
+                connection = HTTP1ServerConnection(self._stream(accepted), self._parameters)
+            except (OSError, ValueError):  # gone before the handshake
+                accepted.close()
+                continue
+            self._connections.add(connection)
+            connection.start_serving(self)
+
+    def _stream(self, accepted: socket.socket) -> IOStream:
+        # The read buffer holds a chunk more than what the parser wants, so this bound is never met by good requests.
+        size = 2 * (self._limits.header_size + _CHUNK)
+        if self._tls is None:
+            return IOStream(accepted, max_buffer_size=size, read_chunk_size=_CHUNK)
+        # The handshake runs on the loop as data comes, within the time for the headers.
+        wrapped = self._tls.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False)
+        return SSLIOStream(wrapped, max_buffer_size=size, read_chunk_size=_CHUNK)
+
+    def start_request(self, server_conn: object, request_conn: httputil.HTTPConnection) -> _Exchange:
+        """Called by tornado as a connection begins to wait for a request."""
+        return _Exchange(self, cast(HTTP1Connection, request_conn))
+
+    def on_close(self, server_conn: object) -> None:
+        """Called by tornado once a connection is closed."""
+        self._connections.discard(cast(HTTP1ServerConnection, server_conn))
+
+    def close_late(self, connection: HTTP1Connection, sent: asyncio.Future[None]) -> None:
+        """Close a connection whose client does not take its answer; tornado would wait for ever."""
+        late = self._loop.call_later(self._limits.idle, connection.close)
+        sent.add_done_callback(lambda _: late.cancel())
+
+
+class _Exchange(httputil.HTTPMessageDelegate):
+    """One request and its answer. Bodies are read and dropped: no route takes one."""
+
+    def __init__(self, server: Server, connection: HTTP1Connection) -> None:
+        self._server, self._connection = server, connection
+
+    def headers_received(
+        self, start_line: httputil.RequestStartLine | httputil.ResponseStartLine, headers: httputil.HTTPHeaders
+    ) -> Awaitable[None] | None:
+        """Keep what the request says."""
+        start = cast(httputil.RequestStartLine, start_line)  # a proxy may send the form http://host/path?query
+        path, _, query = re.sub("^https?://[^/?]*", "", start.path, flags=re.IGNORECASE).partition("?")
+        self._request = Request(start.method, path or "/", parse_qs(query, keep_blank_values=True), headers)
+        return None
+
+    def finish(self) -> None:
+        """Answer, now that the request is complete."""
+        request = self._request
+        answer = self._server.answer(request)
+        body = answer.body
+        headers = httputil.HTTPHeaders({"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"})
+        headers.update(answer.headers)
+        if answer.content_type:
+            headers["Content-Type"] = answer.content_type
+        if len(body) > _GZIP_FROM:
+            headers["Vary"] = "Accept-Encoding"
+            # tornado's own compression is part of web.Application and does not know openmetrics-text.
+            if _takes_gzip(request.headers.get("Accept-Encoding", "")):
+                body = gzip.compress(body, _GZIP_LEVEL, mtime=0)
+                headers["Content-Encoding"] = "gzip"
+        if answer.status != 204:
+            headers["Content-Length"] = str(len(body))
+        line = httputil.ResponseStartLine("HTTP/1.1", answer.status, responses.get(answer.status, ""))
+        sent = self._connection.write_headers(line, headers, None if request.method == "HEAD" else body)
+        self._server.close_late(self._connection, sent)
+        self._connection.finish()
+
+
+def _takes_gzip(accept_encoding: str) -> bool:
+    for coding in accept_encoding.lower().split(","):
+        name, _, weight = coding.partition(";")
+        if name.strip() in ("gzip", "*"):
+            return not re.fullmatch(r"q=0(\.0*)?", weight.strip())
+    return False

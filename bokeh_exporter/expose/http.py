@@ -1,0 +1,109 @@
+"""The endpoint: HTTP on its own event loop in its own thread, so that it answers while the app's loop is blocked.
+
+Routes are looked up and guarded here; ``connections`` speaks HTTP, ``sockets`` opens ports and certificates.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ssl
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from http.client import responses
+
+from ..config import variable
+from .connections import Answer, Limits, Request, Route, Server
+from .sockets import EndpointError, listen, tls_context
+
+__all__ = ["Answer", "Endpoint", "EndpointError", "Limits", "Request", "Route", "tls_context"]
+
+_FAVICON = "/favicon.ico"
+
+
+class Endpoint:
+    """An HTTP server that owes its host nothing but a thread.
+
+    Args:
+        routes: by method and path; ``HEAD`` works wherever ``GET`` does. They run in the endpoint's thread, in turn.
+        open_paths: the paths that need no token.
+        token: the bearer token that every other path wants; None for no protection.
+        on_error: is told what a route or the server raised.
+        limits: what clients may take.
+
+    Attributes:
+        address, port, url: where it listens, once started.
+    """
+
+    def __init__(
+        self, routes: Mapping[tuple[str, str], Route], *, open_paths: frozenset[str], token: str | None,
+        on_error: Callable[[BaseException], None], limits: Limits | None = None,
+    ) -> None:  # fmt: skip
+        if token is not None and not token.strip():
+            raise EndpointError(f"the token is empty: give {variable('token')} a value or leave it out")
+        self._routes = {("GET", _FAVICON): lambda request: Answer(204, b"", ""), **routes}
+        self._open_paths = open_paths | {_FAVICON}
+        self._token = None if token is None else token.encode()
+        self._on_error = on_error
+        self._limits = limits or Limits()
+        self._lock = threading.Lock()
+        self._server: Server | None = None
+        self.address, self.port, self.url = "", 0, ""
+
+    def start(self, address: str, ports: Iterable[int], ssl_context: ssl.SSLContext | None = None) -> int:
+        """Bind the first free one of the ports (0 is any), serve from a new thread and return the port.
+
+        Raises:
+            EndpointError: the address or every port cannot be used, or the process is out of files or threads.
+        """
+        with self._lock:
+            if self._server is not None:
+                raise RuntimeError("the endpoint is running already")
+            listeners = listen(address, tuple(ports))
+            try:
+                self._server = Server(listeners, ssl_context, self._answer, self._on_error, self._limits)
+            except (OSError, RuntimeError) as error:
+                for listener in listeners:
+                    listener.close()
+                raise EndpointError(f"the endpoint cannot start: {error}; raise the limits of this process") from None
+            self.address, self.port = address, listeners[0].getsockname()[1]
+            host = f"[{address}]" if ":" in address else address
+            self.url = f"{'https' if ssl_context else 'http'}://{host}:{self.port}"
+            return self.port
+
+    def close(self) -> None:
+        """Close socket, connections, thread and loop. Idempotent, from any thread."""
+        with self._lock:
+            server, self._server = self._server, None
+        if server is not None:
+            server.stop()
+
+    def abandon(self) -> None:
+        """In a forked child: close the inherited descriptors, and leave alone what is shared with the parent."""
+        self._lock = threading.Lock()  # a thread that did not come along may hold the old one
+        server, self._server = self._server, None
+        if server is not None:
+            server.abandon()
+
+    def _answer(self, request: Request) -> Answer:
+        allowed = {method for method, path in self._routes if path == request.path}
+        if not allowed:
+            return _short(404)
+        if self._token is not None and request.path not in self._open_paths:
+            scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+            # As the bytes that came: compare_digest refuses text that is not ASCII.
+            same = hmac.compare_digest(given.strip().encode("latin-1", "replace"), self._token)
+            if scheme.lower() != "bearer" or not same:
+                return _short(401, {"WWW-Authenticate": "Bearer"})
+        route = self._routes.get(("GET" if request.method == "HEAD" else request.method, request.path))
+        if route is None:
+            return _short(405, {"Allow": ", ".join(sorted(allowed | ({"HEAD"} if "GET" in allowed else set())))})
+        try:
+            return route(request)
+        except BaseException as error:  # SystemExit too: it would end the thread
+            self._on_error(error)
+            return _short(500)
+
+
+def _short(status: int, headers: Mapping[str, str] | None = None) -> Answer:
+    text = f"{responses[status].lower()}\n"
+    return Answer(status, text.encode(), "text/plain; charset=utf-8", headers or {})

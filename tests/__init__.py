@@ -1,0 +1,1 @@
+"""Tests of bokeh_exporter: real servers, real websockets, scrapes over HTTP."""
