@@ -122,9 +122,9 @@ def test_it_answers_while_python_code_blocks_the_loop(serve: Serve, tmp_path: Pa
         wait_until(each.recovered, message=f"{each.how}: healthy again, ticking and sampling")
         scraped = each.server.scrape()
         late = scraped.total("bokeh_event_loop_lag_seconds_count") - scraped.total(
-            "bokeh_event_loop_lag_seconds_bucket", le="10.0"
+            "bokeh_event_loop_lag_seconds_bucket", le="5.0"
         )
-        assert late == 1, f"{each.how}: one tick was more than ten seconds late"
+        assert late == 1, f"{each.how}: one tick was very late"
         assert scraped.total("bokeh_exporter_errors_total") == 0
 
 
@@ -164,7 +164,7 @@ def test_scrapes_under_load_are_whole_and_reset_nothing(serve: Serve) -> None:
     # Longer than a busy machine takes from page to websocket, or the websocket finds its session gone.
     server = serve(bokeh_serve("slider_bokeh.py", lifetime_ms=4000))
     url, app = server.exporter_url, "/slider_bokeh"
-    threads, rounds = 4, 6
+    threads, rounds = 4, 4
     done = threading.Event()
 
     def visit(number: int) -> None:
@@ -202,7 +202,8 @@ def test_scrapes_under_load_are_whole_and_reset_nothing(serve: Serve) -> None:
             ("connected", "unused", "blocked", "pending"), 0
         )
         assert scraped.by("bokeh_websocket_closed_total", "code", app=app)["1000"] == threads * rounds / 2
-        assert scraped.value("bokeh_websocket_received_messages_total", app=app, message="PULL-DOC-REQ") == 24
+        messages = scraped.by("bokeh_websocket_received_messages_total", "message", app=app)
+        assert messages["PULL-DOC-REQ"] == threads * rounds
         assert scraped.total("bokeh_exporter_errors_total") == 0
 
 

@@ -58,7 +58,10 @@ class Prometheus:
     """Its HTTP API."""
 
     def __init__(self, server: ServerProcess) -> None:
-        self._url = f"http://127.0.0.1:{server.ports[0]}/api/v1"
+        root = f"http://127.0.0.1:{server.ports[0]}"
+        # It listens before it is ready, and answers 503 until then.
+        wait_until(lambda: get(f"{root}/-/ready").status == 200, message="Prometheus is ready")
+        self._url = f"{root}/api/v1"
 
     def ask(self, path: str) -> Any:
         answer = json.loads(get(f"{self._url}/{path}").text)
