@@ -128,7 +128,7 @@ class Exporter:
     def _open(self) -> None:
         build_registry_extras(self.state.registry)
         self.state.registry.register(LevelCollector(self.state, self._read))
-        pages = Pages(self.state.registry, self._tick_ages, self._not_ready)
+        pages = Pages(self.state, self._tick_ages, self._not_ready)
         config = self.config
         token = config.token if config.token_file is None else _read_token(config.token_file)
         context = tls_context(config.tls_cert, config.tls_key) if config.tls_cert and config.tls_key else None

@@ -9,9 +9,8 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Mapping
 
-from prometheus_client import CollectorRegistry
-
 from .._version import __version__
+from ..state import State
 from .http import Answer, Request, Route
 from .prometheus import exposition
 
@@ -26,7 +25,7 @@ class Pages:
     """The endpoints of one exporter.
 
     Args:
-        registry: what ``/metrics`` shows.
+        state: what ``/metrics`` shows.
         tick_ages: seconds since the last tick of each running loop.
         not_ready: why the server should get no traffic now, None if it should.
     """
@@ -34,7 +33,7 @@ class Pages:
     def __init__(
         self, registry: CollectorRegistry, tick_ages: Callable[[], list[float]], not_ready: Callable[[], str | None]
     ) -> None:
-        self._registry = registry
+        self._state = state
         self._tick_ages = tick_ages
         self._not_ready = not_ready
 

@@ -10,16 +10,21 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from ..catalogue import APP, BY_NAME, CATALOGUE, Metric
+from .interactions import Interactions, current
 from .labels import Limiter
 from .levels import Level, Levels
 
 log = logging.getLogger("bokeh_exporter")
+
+#: Observations between two drains, of which there are several a second; a busy server makes some thousands.
+QUEUE = 200_000
 
 #: Counters that are read at scrape time from a count kept elsewhere, and so are levels to us.
 READ_COUNTERS = frozenset(
@@ -38,6 +43,10 @@ class State:
         self.registry = CollectorRegistry(auto_describe=True)
         self.levels = Levels()
         self.limiter = Limiter()
+        self.interactions = Interactions()
+        #: Observations of the hot path, see :meth:`record`. Bounded: what is never drained must not grow.
+        self._queue: deque[tuple[Callable[[float], None], float, int]] = deque(maxlen=QUEUE)
+        self._draining = threading.Lock()
         #: Seconds spent in hooks and samples; a plain cell, since a lock costs more than the number is worth.
         self.overhead = [0.0]
         self._events: dict[str, Counter | Histogram] = {}
@@ -78,6 +87,22 @@ class State:
         if folded and name != "bokeh_exporter_overflow_total":
             self.child("bokeh_exporter_overflow_total", name).inc()
         return child
+
+    def record(self, update: Callable[[float], None], value: float) -> None:
+        """Observe from a hot path: hand ``child.inc`` or ``child.observe`` over with its value.
+
+        Costs a tenth of calling it: it is queued, with the interaction it belongs to, and called off the
+        hot path by :meth:`drain`. Takes no lock.
+        """
+        self._queue.append((update, value, current.get()))
+
+    def drain(self) -> None:
+        """Apply what was recorded. Called before each scrape and a few times a second."""
+        with self._draining:
+            queue = self._queue
+            for _ in range(len(queue)):
+                update, value, _interaction = queue.popleft()
+                update(value)
 
     def touch(self, name: str, app: str | None = None) -> None:
         """Let the series of a row exist at zero: every closed value, for one app where the row has apps."""
