@@ -30,9 +30,7 @@ class Pages:
         not_ready: why the server should get no traffic now, None if it should.
     """
 
-    def __init__(
-        self, registry: CollectorRegistry, tick_ages: Callable[[], list[float]], not_ready: Callable[[], str | None]
-    ) -> None:
+    def __init__(self, state: State, tick_ages: Callable[[], list[float]], not_ready: Callable[[], str | None]) -> None:
         self._state = state
         self._tick_ages = tick_ages
         self._not_ready = not_ready
@@ -48,8 +46,9 @@ class Pages:
 
     def metrics(self, request: Request) -> Answer:
         """Answer a scrape: text 0.0.4 or OpenMetrics by ``Accept``, restricted by ``name[]``."""
+        self._state.drain()
         content_type, body = exposition(
-            self._registry, request.headers.get("Accept", ""), request.query.get("name[]", [])
+            self._state.registry, request.headers.get("Accept", ""), request.query.get("name[]", [])
         )
         return Answer(200, body, content_type)
 
