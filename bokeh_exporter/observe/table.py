@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from .asgi import AsgiWebSockets
+from .callbacks import Callbacks
 from .cgroups import Cgroups
 from .configuration import Configuration
 from .creations import Creations
 from .documents import Documents
 from .frame import Observer
+from .interactions import Interactions
+from .locks import Locks
 from .loops import Loops
 from .memory import Memory
+from .models import Models
 from .other_hosts import OtherHosts
 from .refusals import Refusals
 from .sessions import Sessions
@@ -22,6 +26,10 @@ OBSERVERS: tuple[type[Observer], ...] = (
     Refusals,
     Sweeps,
     Documents,
+    Interactions,
+    Models,
+    Callbacks,
+    Locks,
     WebSockets,
     Messages,
     AsgiWebSockets,
