@@ -67,6 +67,8 @@ OTHER = "other"
 SERIES_CAP = 10_000
 
 APP = Label("app", cap=20)
+#: The app's path where a page was asked for, else one of a few routes that all apps share.
+ROUTE = Label("http_route", cap=30)
 FLAGS = ("true", "false")
 SESSION_STATES = ("connected", "unused", "blocked", "pending")
 CREATE_STEPS = ("hook", "script", "token")
@@ -271,7 +273,7 @@ CATALOGUE: tuple[Metric, ...] = (
     # --- HTTP requests -------------------------------------------------------------------------
     Metric(
         HTTP, "http_server_request_duration_seconds", "histogram",
-        (Label("http_request_method", cap=10), Label("http_route", cap=30), Label("http_response_status_code", cap=60)),
+        (Label("http_request_method", cap=10), ROUTE, Label("http_response_status_code", cap=60)),
         "Duration of HTTP requests to the server, without WebSocket upgrades", "http.server.request.duration", "s",
         "BokehTornado.log_request; BokehASGI.__call__", DURATION,
     ),

@@ -18,7 +18,7 @@ from ..state.interactions import current
 from .apps import App
 from .calls import Calls
 from .frame import Frame, Observer
-from .naming import name_of
+from .naming import name_of, timing
 
 KINDS = {"PeriodicCallback": "periodic", "TimeoutCallback": "timeout", "NextTickCallback": "next_tick"}
 
@@ -199,6 +199,7 @@ class Callbacks(Observer):
         return execute_watcher
 
     def _later(self, app: App, function: Any, named: Any) -> Any:
+        @timing(function)  # with its marks, which tell Panel whether to take the document lock
         async def later(*args: Any, **kwargs: Any) -> Any:
             return await self.calls.call_as(app, named, function, *args, **kwargs)
 

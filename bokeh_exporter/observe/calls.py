@@ -8,7 +8,6 @@ entry in the state's queue, so that a call costs two microseconds.
 from __future__ import annotations
 
 import contextlib
-import functools
 import inspect
 import threading
 from collections.abc import Awaitable, Callable, Generator
@@ -18,7 +17,7 @@ from typing import Any
 from ..state import State
 from ..state.interactions import current
 from .apps import App
-from .naming import name_of
+from .naming import name_of, timing
 
 #: App, callback and ``perf_counter`` of its begin.
 Running = tuple[str, str, float]
@@ -128,7 +127,7 @@ class Calls:
         error: BaseException | None,
     ) -> None:
         try:
-            failed = isinstance(error, Exception)
+            failed = isinstance(error, Exception) and not _is_skip(error)
             if label is not None:
                 self._state.record(app.bundle(label, _book), busy)
                 if failed:
@@ -160,7 +159,7 @@ class Calls:
 
         if inspect.iscoroutinefunction(function):
 
-            @functools.wraps(function)
+            @timing(function)
             async def call_async(*args: Any, **kwargs: Any) -> Any:
                 token = begin()
                 try:
@@ -170,7 +169,7 @@ class Calls:
 
             return call_async
 
-        @functools.wraps(function)
+        @timing(function)
         def call(*args: Any, **kwargs: Any) -> Any:
             token = begin()
             try:
@@ -184,17 +183,22 @@ class Calls:
         """Return a function that calls a user's inside a framework's callback, which has the kind."""
         if inspect.iscoroutinefunction(function):
 
-            @functools.wraps(function)
+            @timing(function)
             async def call_async(*args: Any, **kwargs: Any) -> Any:
                 return await self.call(app, None, function, *args, **kwargs)
 
             return call_async
 
-        @functools.wraps(function)
+        @timing(function)
         def call(*args: Any, **kwargs: Any) -> Any:
             return self.call(app, None, function, *args, **kwargs)
 
         return call
+
+
+def _is_skip(error: BaseException) -> bool:
+    """Whether it is param's ``Skip``, by which a function says that nothing has changed."""
+    return type(error).__name__ == "Skip" and type(error).__module__.startswith("param.")
 
 
 def _book(app: App, label: str) -> Callable[[float], None]:

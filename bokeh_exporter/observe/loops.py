@@ -30,6 +30,8 @@ class Site:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = weakref.ref(loop)
+        #: The thread that runs it.
+        self.thread = threading.get_ident()
         self.ticked = time.time()
         self.sampled = time.time()
         self.last: dict[str, list[Level]] = {}
@@ -154,7 +156,7 @@ class Loops(Observer):
         loop = site.loop()
         if loop is None or self._stopped:
             return
-        site.ticked = time.time()
+        site.ticked, site.thread = time.time(), threading.get_ident()
         self._lag.observe(max(0.0, loop.time() - site.expected))
         self._schedule(site, loop)
 

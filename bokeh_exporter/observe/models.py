@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from .. import config as options
 from ..state.interactions import current
+from .apps import KEY
 from .frame import Frame, Observer
 
 
@@ -24,6 +25,7 @@ class Models(Observer):
         super().__init__(frame)
         #: (app, class, phase) -> bound ``inc``. Classes are few: the state caps what becomes a label.
         self._created: dict[tuple[str, str, str], Any] = {}
+        self._removals = self.state.removals
 
     def start(self) -> None:
         """Hook into the constructor of models and the dispatch of change events."""
@@ -40,10 +42,11 @@ class Models(Observer):
         number = current.get()
         app, phase = interactions.origin(number)
         key = (app, type(model).__name__, phase)
+        if self._removals != self.state.removals or len(self._created) > 2000:
+            self._created.clear()
+            self._removals = self.state.removals
         created = self._created.get(key)
         if created is None:
-            if len(self._created) > 2000:
-                self._created.clear()
             created = self._created[key] = (
                 self.apps.labelled(app).child("bokeh_models_created_total", type(model).__name__, phase).inc
             )
@@ -54,8 +57,9 @@ class Models(Observer):
 
     def _changing(self, manager: Any, event: Any) -> None:
         document = manager._document()
-        if document is None:
+        if document is None or KEY in event.__dict__:
             return
+        event.__dict__[KEY] = True  # one that is held comes again when it is let go, or Panel writes it itself
         app = self.apps.of_document(document)
         if app is None:
             return

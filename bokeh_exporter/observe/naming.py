@@ -8,14 +8,17 @@ module name made up for each session, so there the file's name stands for it: ``
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from types import CodeType, FunctionType
 from typing import Any
 
 #: What is not the user's: a callback from there has no label of its own.
 _FRAMEWORKS = ("bokeh", "panel", "param", "holoviews", "hvplot", "tornado", "asyncio", "pyviz_comms", "functools")
-#: How Bokeh's and Panel's own closures call the function that they were given.
-_CLOSED_OVER = ("handler", "callback", "func", "fn", "function")
+#: How Bokeh's, Panel's and param's own closures call the function that they were given.
+_CLOSED_OVER = ("handler", "callback", "func", "fn", "function", "eval_fn")
 _DEPTH = 10
+#: On wrappers of ours that time what they call: a framework's wrapper around one has no label of its own.
+_TIMED = "_bokeh_exporter_timed"
 
 _names: dict[CodeType, str | None] = {}
 _NAMES = 2000
@@ -26,6 +29,8 @@ def name_of(callback: Any) -> str | None:
     code = getattr(callback, "__code__", None)
     if code is None or code not in _names:
         function = unwrap(callback)
+        if function is None:
+            return None
         code = getattr(function, "__code__", None)
         if code is None:
             return _describe(function)
@@ -37,13 +42,26 @@ def name_of(callback: Any) -> str | None:
 
 
 def unwrap(callback: Any) -> Any:
-    """Return what a partial, method, decorator or framework's closure calls in the end."""
+    """Return what a partial, method, decorator or framework's closure calls in the end, None if we time it there."""
     for _ in range(_DEPTH):
+        if _TIMED in getattr(callback, "__dict__", ()):
+            return None
         inner = _inner(callback)
         if inner is None:
             break
         callback = inner
     return callback
+
+
+def timing(function: Callable[..., Any]) -> Callable[[Any], Any]:
+    """``functools.wraps`` for a wrapper that times the function."""
+
+    def decorate(wrapper: Any) -> Any:
+        functools.update_wrapper(wrapper, function)
+        wrapper.__dict__[_TIMED] = True
+        return wrapper
+
+    return decorate
 
 
 def _inner(callback: Any) -> Any:

@@ -8,6 +8,7 @@ from .cgroups import Cgroups
 from .configuration import Configuration
 from .creations import Creations
 from .documents import Documents
+from .executors import Executors
 from .frame import Observer
 from .interactions import Interactions
 from .locks import Locks
@@ -16,6 +17,7 @@ from .memory import Memory
 from .models import Models
 from .other_hosts import OtherHosts
 from .refusals import Refusals
+from .requests import Requests
 from .sessions import Sessions
 from .sweeps import Sweeps
 from .websockets import Messages, WebSockets
@@ -34,7 +36,9 @@ OBSERVERS: tuple[type[Observer], ...] = (
     Messages,
     AsgiWebSockets,
     OtherHosts,
+    Requests,
     Configuration,
+    Executors,
     Memory,
     Cgroups,
     # The last, so that a loop that is found is sampled by hooks that are all in.

@@ -16,7 +16,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from ..catalogue import APP, BY_NAME, CATALOGUE, Metric
+from ..catalogue import APP, ROUTE, BY_NAME, CATALOGUE, Metric
 from .interactions import Interactions, current
 from .labels import Limiter
 from .levels import Level, Levels
@@ -47,6 +47,8 @@ class State:
         #: Observations of the hot path, see :meth:`record`. Bounded: what is never drained must not grow.
         self._queue: deque[tuple[Callable[[float], None], float, int]] = deque(maxlen=QUEUE)
         self._draining = threading.Lock()
+        #: How often an app was removed: who keeps children by label drops them when it has changed.
+        self.removals = 0
         #: Seconds spent in hooks and samples; a plain cell, since a lock costs more than the number is worth.
         self.overhead = [0.0]
         self._events: dict[str, Counter | Histogram] = {}
@@ -122,15 +124,15 @@ class State:
         with self._lock:
             removed = 0
             for name, children in self._children.items():
-                metric = BY_NAME[name]
-                if APP not in metric.labels:
+                position = _app_position(BY_NAME[name])
+                if position is None:
                     continue
-                position = metric.labels.index(APP)
                 for labels in [labels for labels in children if labels[position] == app]:
                     del children[labels]
                     removed += 1
                     self._events[name].remove(*labels)
             self.limiter.forget(app, removed)
+            self.removals += 1
 
     def swallow(self, component: str, error: BaseException) -> None:
         """Count an exception of ours that must not reach the host; log the first of each component."""
@@ -154,6 +156,14 @@ class State:
                 closed = [apps if label is APP else label.values for label in metric.labels]
                 for labels in itertools.product(*closed):
                     yield Level(metric.name, 0.0, labels)
+
+
+def _app_position(metric: Metric) -> int | None:
+    """Return where a row's labels name the app: as ``app``, or as the route of its page."""
+    for position, label in enumerate(metric.labels):
+        if label is APP or label is ROUTE:
+            return position
+    return None
 
 
 def is_event(metric: Metric) -> bool:
