@@ -188,8 +188,10 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
 
 
 def _unknown(name: str, known: list[str], what: str) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    remedy = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+    # Without the prefix, which would make everything look alike.
+    bare = {each.removeprefix(PREFIX): each for each in known}
+    close = difflib.get_close_matches(name.removeprefix(PREFIX), bare, n=1)
+    remedy = f"did you mean {bare[close[0]]}?" if close else f"known are {', '.join(known)}"
     return f"{name} is not a bokeh_exporter {what}: {remedy}"
 
 

@@ -62,7 +62,11 @@ class Apps:
             app: App | None = context.__dict__.get(KEY)
             if app is not None:
                 return app
-            label = self._state.limiter.admit_app(path_of(context))
+            path = path_of(context)
+            label = self._state.limiter.admit_app(path)
+            if label != path:
+                # Its children are looked up by "other", so the limiter sees no folding there.
+                self._state.child("bokeh_exporter_overflow_total", "bokeh_sessions").inc()
             app = self._apps.get(label)
             if app is None:
                 app = self._apps[label] = App(self._state, label)

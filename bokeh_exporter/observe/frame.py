@@ -79,10 +79,10 @@ class Frame:
             self._guarded(observer, observer.refresh)
 
     def stop(self) -> None:
-        """Take every hook out again, in reverse order."""
+        """Take every hook out again, in reverse order; then what observers left, which no hook brings back."""
+        self.patches.remove()
         for observer in reversed(self.observers):
             self._guarded(observer, observer.stop)
-        self.patches.remove()
 
     def sample(self, contexts: Sequence[tuple[Any, App]], last: dict[str, list[Level]]) -> Snapshot:
         """Take one sample on a loop. ``last`` holds that loop's newest levels of each observer."""

@@ -1,8 +1,8 @@
-"""bokeh-fastapi and bokeh-django: bytes in and out, where their own handlers move them.
+"""bokeh-fastapi and bokeh-django: bytes in and out and close codes, where their own handlers have them.
 
-Sessions, documents, messages and memory need nothing from here: they are seen at Bokeh's own
-classes. What these hosts do not tell is said by ``hook_enabled`` 0: bokeh-fastapi and bokeh-django
-give no close code to anything that could be hooked.
+Sessions, documents, messages and memory need nothing from here: they are seen at Bokeh's own classes.
+What a host does not tell is said by ``hook_enabled`` 0: bokeh-fastapi learns that a browser has left
+only when it next sends something, so close codes are missing there.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from .. import config as options
 from .frame import Observer
 from .patches import Leave
-from .websockets import payload_size
+from .websockets import close_code, payload_size
 
 
 class OtherHosts(Observer):
@@ -45,8 +45,15 @@ class OtherHosts(Observer):
                 hook="bokeh_fastapi.WSHandler.send_message",
             )
         django = sys.modules.get("bokeh_django.consumers")
-        if django is not None and "bokeh_django.close_code" not in enabled:
-            enabled["bokeh_django.close_code"] = False
+        if django is not None and "bokeh_django.WSConsumer.disconnect" not in enabled:
+            hook.before(
+                django.WSConsumer,
+                "disconnect",
+                self._closing,
+                "self",
+                "close_code",
+                hook="bokeh_django.WSConsumer.disconnect",
+            )
             hook.before(django.WSConsumer, "receive", self._reading, "self", hook="bokeh_django.WSConsumer.receive")
             hook.around(
                 django.WSConsumer,
@@ -56,6 +63,9 @@ class OtherHosts(Observer):
                 "message",
                 hook="bokeh_django.WSConsumer._send_bokeh_message",
             )
+
+    def _closing(self, handler: Any, code: int | None) -> None:
+        self.apps.of(handler.application_context).child("bokeh_websocket_closed_total", close_code(code)).inc()
 
     def _reading(self, handler: Any, *fragments: Any, **named: Any) -> None:
         app = self.apps.of(handler.application_context)

@@ -52,7 +52,9 @@ class Patches:
         original = getattr(owner, name, None)
         if original is None and optional:
             return
-        if not callable(original) or not _fits(original, parameters):
+        # A static or class method would need to be wrapped below its descriptor, and none is.
+        bound = isinstance(inspect.getattr_static(owner, name, None), (staticmethod, classmethod))
+        if bound or not callable(original) or not _fits(original, parameters):
             self.enabled[hook] = False
             return
         entry = vars(owner).get(name, _MISSING)

@@ -55,6 +55,11 @@ class Sweeps(Observer):
                 self._hosts[host] = time.time()
                 self._rebind(host)
 
+    def stop(self) -> None:
+        """Give running jobs the sweep without our wrapper, which would hold the exporter."""
+        for host in list(self._hosts):
+            self._rebind(host)
+
     def _made(self, host: Any, *rest: object, **named: object) -> None:
         self._hosts[host] = time.time()
 

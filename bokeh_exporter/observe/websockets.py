@@ -73,7 +73,8 @@ class WebSockets(Observer):
                         buffered = True
                         unsent += waiting
             yield Level("bokeh_websocket_connections", connections, (app.label,))
-            if buffered or not connections:
+            # Without connections there is no transport to ask; tornado's, which tells, comes with tornado's loop.
+            if buffered or (not connections and hasattr(context._loop, "asyncio_loop")):
                 yield Level("bokeh_websocket_send_buffer_bytes", unsent, (app.label,))
 
 

@@ -1,4 +1,4 @@
-"""bokeh serve: ``out`` is what a child process sees of ``bokeh-exporter run``, and who ran before the server, as JSON."""
+"""bokeh serve: ``out`` says, as JSON, what the server and a child process see of ``bokeh-exporter run``."""
 
 import json
 import os

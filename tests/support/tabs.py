@@ -410,8 +410,16 @@ def _size(frame: str | bytes) -> int:
 # --- the loop that all tabs share ------------------------------------------------------------------
 
 
-@functools.cache
+_making_loop = threading.Lock()
+
+
 def _loop() -> asyncio.AbstractEventLoop:
+    with _making_loop:  # the cache alone lets two threads make one each
+        return _make_loop()
+
+
+@functools.cache
+def _make_loop() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="tabs", daemon=True)
     thread.start()

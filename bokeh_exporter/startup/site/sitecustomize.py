@@ -33,7 +33,7 @@ def _start() -> None:
         )
         return
     # A server that spawns its workers anew needs our entries until a worker has what it serves.
-    if not any(os.path.basename(word) in ("uvicorn", "hypercorn") for word in sys.orig_argv[1:4]):  # noqa: PTH119
+    if not any(os.path.basename(word) in ("uvicorn", "hypercorn") for word in sys.orig_argv[1:12]):  # noqa: PTH119
         startup.strip(os.environ)
     startup.arm(json.loads(given))
 

@@ -1,0 +1,209 @@
+"""Run the checks and tests, each line of Python, Bokeh and Panel in an environment of its own.
+
+Usage: python .ci/lines.py prepare [GROUP] | lint | test [PYTEST ARGUMENT...]
+
+``.venv`` is made with the Python that this runs on. ``prepare`` installs in it the package, Panel and a
+dependency group of pyproject.toml. ``test`` runs the checks, then pytest on every line whose Python is
+found: here a missing one is said, in CI it is an error. What is installed already is left alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import venv
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CI = os.environ.get("CI", "").lower() in ("1", "true")
+HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
+
+#: Two workers, as CI has two cores; tests that share something, such as the default port, share an xdist_group.
+PARALLEL = ("-n", "2", "--dist", "loadgroup")
+#: Program -> Debian's package that has it.
+PROGRAMS = {"prometheus": "prometheus", "promtool": "prometheus"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """Versions that are tested together."""
+
+    python: str
+    pins: tuple[str, ...]
+    folder: str
+    #: What of the suite is run.
+    select: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What the line is called in the output."""
+        return " ".join((f"Python {self.python}", *self.pins))
+
+
+#: The newest pair that each Python takes, and the oldest pair, on which the front door is enough.
+NEWEST = (
+    Line("3.11", ("bokeh==3.9.*", "panel==1.9.*"), ".venv-3.11"),
+    Line("3.12", ("bokeh==3.10.*", "panel==1.10.*"), ".venv-3.12"),
+)
+OLDEST = Line("3.10", ("bokeh==3.4.*", "panel==1.4.*"), ".venv-oldest", ("-m", "front_door"))
+
+
+def lines() -> list[Line]:
+    """List the lines; the first is the one of ``.venv``, whatever Python that has."""
+    mine = next((line for line in NEWEST if line.python == HERE), Line(HERE, (), ""))
+    others = [line for line in NEWEST if line.python != HERE]
+    return [Line(mine.python, mine.pins, ".venv"), *others, OLDEST]
+
+
+# --- environments --------------------------------------------------------------------------------
+
+
+def find_python(version: str) -> str | None:
+    """Find a Python by its version: this one, one on the path, or one that pyenv has."""
+    if version == HERE:
+        return sys.executable
+    name = f"python{version}"
+    candidates = [shutil.which(name)]
+    if shutil.which("pyenv"):
+        # pyenv's own python3.12 on the path refuses to run unless that version is the chosen one.
+        found = subprocess.run(["pyenv", "whence", name], capture_output=True, text=True, check=False).stdout.split()
+        for each in reversed(found):
+            prefix = subprocess.run(["pyenv", "prefix", each], capture_output=True, text=True, check=False).stdout
+            candidates.append(str(Path(prefix.strip()) / "bin" / name))
+    return next((python for python in candidates if python and works(python)), None)
+
+
+def works(python: str | Path) -> bool:
+    """Whether a Python starts; a moved environment's does not."""
+    try:
+        return subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+def python_in(folder: str) -> Path:
+    """Return the Python of an environment."""
+    return ROOT / folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def prepare(line: Line, base: str, *wanted: str) -> None:
+    """Make the environment of a line, and install in it what is not there yet.
+
+    Raises:
+        subprocess.CalledProcessError: pip, which has said why, could not.
+    """
+    python = python_in(line.folder)
+    if not works(python):
+        say(f"making {line.folder} with Python {line.python}")
+        if base == sys.executable:
+            venv.create(ROOT / line.folder, clear=True, with_pip=True)
+        else:
+            subprocess.run([base, "-m", "venv", "--clear", str(ROOT / line.folder)], check=True)
+    # What was installed for what: a change of either is a reason to ask pip again.
+    asked = json.dumps([*wanted, *line.pins, (ROOT / "pyproject.toml").read_text(encoding="utf-8")])
+    stamp = ROOT / line.folder / f"installed-{'-'.join(word.strip('-.[]') for word in wanted)}"
+    digest = hashlib.sha256(asked.encode()).hexdigest()
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == digest:
+        return
+    say(f"installing into {line.folder} ({line.title})")
+    pip = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+    # Dependency groups need pip 25.1.
+    subprocess.run([*pip, "--upgrade", "pip>=25.1"], check=True, cwd=ROOT)
+    subprocess.run([*pip, "--editable", *wanted, *line.pins], check=True, cwd=ROOT)
+    stamp.write_text(digest, encoding="utf-8")
+
+
+# --- steps ---------------------------------------------------------------------------------------
+
+
+def say(text: str) -> None:
+    """Print a line of ours; what the tools print stays as it is."""
+    print(f"== {text}", flush=True)
+
+
+def run(title: str, *command: str | Path) -> str:
+    """Run one step and return its line of the summary."""
+    say(title)
+    start = time.monotonic()
+    # Servers of the tests must not see options of the exporter that are set outside.
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("BOKEH_EXPORTER_")}
+    status = subprocess.run([str(word) for word in command], cwd=ROOT, env=environ, check=False).returncode
+    result = "passed" if status == 0 else f"FAILED with status {status}"
+    return f"{result} in {time.monotonic() - start:.0f} s: {title}"
+
+
+def checks() -> list[str]:
+    """Run what needs no server: style, types, generated files."""
+    line = lines()[0]
+    prepare(line, sys.executable, ".[panel]", "--group", "dev")
+    python = python_in(line.folder)
+    return [
+        run("ruff check", python, "-m", "ruff", "check", "."),
+        run("ruff format", python, "-m", "ruff", "format", "--check", "."),
+        run("mypy --strict", python, "-m", "mypy"),
+        run("generated documents unchanged", python, "docs/build.py", "--check"),
+    ]
+
+
+def missing_programs() -> str | None:
+    """Say which programs are missing that tests start, and how to get them."""
+    missing = [program for program in PROGRAMS if shutil.which(program) is None]
+    if not missing:
+        return None
+    packages = " ".join(dict.fromkeys(PROGRAMS[program] for program in missing))
+    return f"not here: {', '.join(missing)}; for the tests that start them: apt-get install {packages}"
+
+
+def test(line: Line, arguments: list[str]) -> str:
+    """Run pytest on one line and return its line of the summary."""
+    base = find_python(line.python)
+    if base is None:
+        return f"{'FAILED' if CI else 'not run'}: {line.title}: there is no Python {line.python} here"
+    try:
+        prepare(line, base, ".[panel]", "--group", "dev" if line.folder == ".venv" else "test")
+    except subprocess.CalledProcessError as error:
+        return f"FAILED with status {error.returncode}: installing for {line.title}"
+    python = python_in(line.folder)
+    return run(f"pytest, {line.title}", python, "-m", "pytest", *PARALLEL, *line.select, *arguments)
+
+
+def main(command: str, arguments: list[str]) -> int:
+    """Run one command."""
+    if sys.version_info < (3, 10):  # noqa: UP036  (whoever types `make test` has what python3 there is)
+        print(f"Python 3.10 or newer is needed, this is {HERE}: make test PYTHON=python3.11", file=sys.stderr)
+        return 64
+    if command == "prepare":
+        groups = [word for group in arguments for word in ("--group", group)]
+        prepare(lines()[0], sys.executable, ".[panel]", *groups)
+        return 0
+    summary = checks()
+    if command == "test":
+        missing = missing_programs()
+        if missing is not None:
+            say(missing)
+        for line in lines():
+            summary.append(test(line, arguments))
+        if missing is not None:
+            summary.append(f"{'FAILED' if CI else 'note'}: {missing}")
+    for result in summary:
+        say(result)
+    return int(any(result.startswith("FAILED") for result in summary))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2 or sys.argv[1] not in ("prepare", "lint", "test"):
+        print(__doc__, file=sys.stderr)
+        sys.exit(64)
+    try:
+        sys.exit(main(sys.argv[1], sys.argv[2:]))
+    except subprocess.CalledProcessError as error:
+        say(f"FAILED with status {error.returncode}: {' '.join(map(str, error.cmd))}")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,229 @@
+"""Write docs/metrics.md, docs/options.md and the tables in README.md from the catalogue and the options.
+
+Usage: python docs/build.py [--check]
+
+Nothing but the standard library is needed, and no installed bokeh_exporter: what is read is the tree
+that this file is in. ``--check`` writes nothing, names what is out of date and then exits 1.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from bokeh_exporter import catalogue, config  # noqa: E402  (only now it can be found)
+from bokeh_exporter.catalogue import Label, Metric  # noqa: E402
+
+COMMAND = "python docs/build.py"
+NOTICE = f"<!-- Generated from bokeh_exporter/{{source}} by `{COMMAND}` (`make docs`). Do not edit. -->"
+
+
+class Standard(NamedTuple):
+    """A family that prometheus_client measures; a test compares these with what it really gives."""
+
+    name: str
+    kind: str
+    labels: str
+    help: str
+
+
+PROCESS = "Linux only; from /proc"
+STANDARD = (
+    Standard("process_virtual_memory_bytes", "gauge", "", f"Virtual memory. {PROCESS}"),
+    Standard("process_resident_memory_bytes", "gauge", "", f"Resident memory. {PROCESS}"),
+    Standard("process_start_time_seconds", "gauge", "", f"Unix time the process started. {PROCESS}"),
+    Standard("process_cpu_seconds_total", "counter", "", f"CPU time spent, user and system. {PROCESS}"),
+    Standard("process_open_fds", "gauge", "", f"Open file descriptors. {PROCESS}"),
+    Standard("process_max_fds", "gauge", "", f"Limit of open file descriptors. {PROCESS}"),
+    Standard("python_gc_objects_collected_total", "counter", "generation", "Objects that the collector freed"),
+    Standard("python_gc_objects_uncollectable_total", "counter", "generation", "Objects that it could not free"),
+    Standard("python_gc_collections_total", "counter", "generation", "Runs of the collector"),
+    Standard("python_info", "gauge", "version, implementation, major, minor, patchlevel", "The Python that runs"),
+)
+
+
+def table(titles: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a Markdown table."""
+    titles = list(titles)
+    lines = [titles, ["---"] * len(titles), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def code(text: str) -> str:
+    """Return text set as code, nothing for nothing."""
+    return f"`{text}`" if text else ""
+
+
+# --- metrics -------------------------------------------------------------------------------------
+
+
+def described(label: Label) -> str:
+    """Return a label with its closed values, or the cap of an open one."""
+    if label.values:
+        return f"`{label.name}`: {', '.join(label.values)}"
+    return f"`{label.name}`" + (f" (up to {label.cap})" if label.cap else "")
+
+
+def meaning(metric: Metric) -> str:
+    """Return what a row means, and whether it may be missing."""
+    return metric.help + (". Absent where the platform does not give it" if metric.optional else "")
+
+
+def seconds(buckets: Iterable[float]) -> str:
+    """Return bucket bounds as text."""
+    return " ".join(f"{bound:g}" if bound < 1e5 else f"{bound:.0f}" for bound in buckets)
+
+
+def metrics_page() -> str:
+    """Return docs/metrics.md."""
+    parts = [
+        NOTICE.format(source="catalogue.py"),
+        "# Metrics\n",
+        "Names, types and labels are covered by semantic versioning. `app` is the path that an application is\n"
+        "registered under, never a URL. Every family is announced from the first scrape; known apps and closed label\n"
+        "values start at zero. Values beyond a cap become `other` and are counted in `bokeh_exporter_overflow_total`;\n"
+        f"all in all a process has at most {catalogue.SERIES_CAP:,} series.\n",
+        "The last three columns say what a host gives: **full**, **estimated** or **absent** on Bokeh's tornado\n"
+        "server up to Bokeh 3.9, on the same server in Bokeh 3.10, and on the ASGI host that Bokeh 3.10 added. Source\n"
+        "names what the tornado server is asked; the ASGI host is asked for the same in its own place.\n",
+    ]
+    for title, metrics in catalogue.groups():
+        rows = (
+            (
+                code(metric.name),
+                metric.kind,
+                "; ".join(map(described, metric.labels)),
+                meaning(metric),
+                f"`{metric.otel_name}`, `{metric.unit}`",
+                metric.source,
+                metric.tornado,
+                metric.tornado_310,
+                metric.asgi,
+            )
+            for metric in metrics
+        )
+        parts += [
+            f"## {title}\n",
+            table(
+                ("Metric", "Type", "Labels", "Meaning", "OpenTelemetry name, unit", "Source",
+                 "tornado, Bokeh to 3.9", "tornado, Bokeh 3.10", "ASGI"), rows,
+            ),
+        ]  # fmt: skip
+    families = ((code(one.name), one.kind, one.labels, one.help) for one in STANDARD)
+    parts += [
+        "## The process and Python\n",
+        "From prometheus_client, as it is.\n",
+        table(("Metric", "Type", "Labels", "Meaning"), families),
+        "## Buckets\n",
+        "Upper bounds in seconds; `+Inf` follows.\n",
+        table(("Histogram", "Bounds"), ((code(m.name), seconds(m.buckets)) for m in catalogue.CATALOGUE if m.buckets)),
+    ]
+    return "\n".join(parts)
+
+
+def metrics_summary() -> str:
+    """Return the table in README.md."""
+    rows: list[tuple[str, str, str, str]] = [
+        (code(metric.name), ", ".join(map(code, metric.label_names)), metric.kind, meaning(metric))
+        for metric in catalogue.CATALOGUE
+    ]
+    rows += [(code(one.name), ", ".join(map(code, filter(None, one.labels.split(", ")))), one.kind, one.help)
+             for one in STANDARD]  # fmt: skip
+    return table(("Metric", "Labels", "Type", "Meaning"), rows)
+
+
+# --- options -------------------------------------------------------------------------------------
+
+
+def shown(default: Any) -> str:
+    """Return a default as it would be written in the environment."""
+    if default is None:
+        return "none"
+    if isinstance(default, bool):
+        return code(str(int(default)))
+    return code(f"{default:g}" if isinstance(default, float) else str(default))
+
+
+def options_table() -> str:
+    """Return the table that README.md and docs/options.md share."""
+    rows = (
+        (code(name), code(config.flag(name)), code(config.variable(name)), shown(field.default), field.metadata["help"])
+        for name, field in config.OPTIONS.items()
+    )
+    return table(("Keyword of `install()`", "Flag of `run`", "Variable", "Default", "Meaning"), rows)
+
+
+def options_page() -> str:
+    """Return docs/options.md."""
+    wanted = ((code(name), field.metadata["wants"]) for name, field in config.OPTIONS.items())
+    return "\n".join(
+        [
+            NOTICE.format(source="config.py"),
+            "# Options\n",
+            "A keyword or flag wins over the variable, the variable over the default; an empty variable is an unset\n"
+            "one. Durations are in seconds, switches are 0 or 1.\n",
+            options_table(),
+            "## What each takes\n",
+            "Anything else is refused before the server listens: `install()` raises `ConfigError`, a `ValueError`;\n"
+            "`bokeh-exporter run`, `panel serve --setup` and `bokeh_exporter.lifecycle` print its one line and exit\n"
+            "with status 64. A variable that begins with `BOKEH_EXPORTER_` but names no option is logged and\n"
+            "ignored.\n",
+            table(("Option", "Must be"), wanted),
+        ]
+    )
+
+
+# --- files ---------------------------------------------------------------------------------------
+
+
+def between_markers(text: str, name: str, content: str) -> str:
+    """Return a text with new content between its markers.
+
+    Raises:
+        ValueError: the text does not have the markers exactly once.
+    """
+    pattern = re.compile(rf"(<!-- generated: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+    replaced, times = pattern.subn(lambda found: f"{found[1]}\n{content}\n{found[2]}", text)
+    if times != 1:
+        raise ValueError(f"README.md must have the markers of {name!r} once, it has them {times} times")
+    return replaced
+
+
+def generated() -> dict[Path, str]:
+    """Return what each file must hold."""
+    readme = ROOT / "README.md"
+    text = between_markers(readme.read_text(encoding="utf-8"), "metrics", metrics_summary())
+    return {
+        ROOT / "docs" / "metrics.md": metrics_page(),
+        ROOT / "docs" / "options.md": options_page(),
+        readme: between_markers(text, "options", options_table()),
+    }
+
+
+def main(arguments: list[str]) -> int:
+    """Write the files, or check them."""
+    if arguments not in ([], ["--check"]):
+        print(f"usage: {COMMAND} [--check]", file=sys.stderr)
+        return 64
+    status = 0
+    for path, text in generated().items():
+        name = path.relative_to(ROOT).as_posix()
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        if arguments:
+            print(f"{name} is out of date: run `{COMMAND}` and commit the result", file=sys.stderr)
+            status = 1
+        else:
+            path.write_text(text, encoding="utf-8")
+            print(f"wrote {name}")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

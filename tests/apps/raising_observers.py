@@ -1,0 +1,19 @@
+"""panel serve --setup: the exporter with a sampler, a reader and two hooks that raise."""
+
+from typing import Any
+
+import bokeh_exporter
+from bokeh_exporter.observe.documents import Documents
+from bokeh_exporter.observe.memory import Memory
+from bokeh_exporter.observe.websockets import Messages, WebSockets
+
+
+def fail(*args: Any, **kwargs: Any) -> Any:
+    raise ValueError("the observer raises")
+
+
+Documents.sample = fail  # type: ignore[method-assign]
+Memory.collect = fail  # type: ignore[method-assign]
+Messages._received = fail  # type: ignore[method-assign]
+WebSockets._closing = fail  # type: ignore[method-assign]
+bokeh_exporter.install()
