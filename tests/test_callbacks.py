@@ -186,7 +186,9 @@ def test_labels_and_errors_of_a_panel_app(serve: Serve, panel: Counted) -> None:
 
         for value in range(1, 4):
             tab.set("n", value=value)
-            panel.wait("calls", watched=value, watched_async=value, depending_watching_async=value, view_async=value + 1)
+            panel.wait(
+                "calls", watched=value, watched_async=value, depending_watching_async=value, view_async=value + 1
+            )
             wait_until(lambda value=value: tab.value("out", "value") == f"n = {value}")
         tab.click("go")
         panel.wait("calls", pressed=1, pressed_async=1, partially=1)

@@ -20,31 +20,39 @@ _DEPTH = 10
 #: On wrappers of ours that time what they call: a framework's wrapper around one has no label of its own.
 _TIMED = "_bokeh_exporter_timed"
 
-_names: dict[CodeType, str | None] = {}
+#: By ``id``, the code object beside it so that it stays: equal code in two files compares equal, and hashing it is slow.
+_names: dict[int, tuple[CodeType, str | None]] = {}
 _NAMES = 2000
 
 
 def name_of(callback: Any) -> str | None:
     """Return the label of a callback, None if it is a framework's own. Cached by code object."""
-    code = getattr(callback, "__code__", None)
-    if code is None or code not in _names:
+    known = _names.get(id(_attribute(callback, "__code__")))
+    if known is None:
         function = unwrap(callback)
-        if function is None:
-            return None
-        code = getattr(function, "__code__", None)
-        if code is None:
-            return _describe(function)
-        if code not in _names:
+        code = _attribute(function, "__code__")
+        if not isinstance(code, CodeType):
+            return _describe(function) if function is not None else None
+        known = _names.get(id(code))
+        if known is None:
             if len(_names) >= _NAMES:
                 _names.clear()  # autoreload compiles anew; code objects of scripts are few otherwise
-            _names[code] = _describe(function)
-    return _names[code]
+            known = _names[id(code)] = code, _describe(function)
+    return known[1]
+
+
+def _attribute(thing: Any, name: str) -> Any:
+    """Return an attribute, None if there is none: ``__getattr__`` of the user's may raise anything."""
+    try:
+        return getattr(thing, name, None)
+    except Exception:
+        return None
 
 
 def unwrap(callback: Any) -> Any:
     """Return what a partial, method, decorator or framework's closure calls in the end, None if we time it there."""
     for _ in range(_DEPTH):
-        if _TIMED in getattr(callback, "__dict__", ()):
+        if _TIMED in (_attribute(callback, "__dict__") or ()):
             return None
         inner = _inner(callback)
         if inner is None:
@@ -67,11 +75,8 @@ def timing(function: Callable[..., Any]) -> Callable[[Any], Any]:
 def _inner(callback: Any) -> Any:
     if isinstance(callback, functools.partial):
         return callback.func
-    method = getattr(callback, "__func__", None)
-    if method is not None:
-        return method
-    for attribute in ("__bound_function__", "__wrapped__"):
-        inner = getattr(callback, attribute, None)
+    for attribute in ("__func__", "__bound_function__", "__wrapped__"):
+        inner = _attribute(callback, attribute)
         if callable(inner):
             return inner
     if isinstance(callback, FunctionType):
@@ -96,11 +101,11 @@ def is_framework(module: str | None) -> bool:
 
 
 def _describe(function: Any) -> str | None:
-    module = getattr(function, "__module__", None)
+    module = _attribute(function, "__module__")
     if is_framework(module):
         return None
-    name = getattr(function, "__qualname__", type(function).__qualname__).replace("<locals>.", "")
-    code = getattr(function, "__code__", None)
-    if code is not None and (module is None or module.startswith(("bokeh_app_", "panel_setup"))):
+    name = str(_attribute(function, "__qualname__") or type(function).__qualname__).replace("<locals>.", "")
+    code = _attribute(function, "__code__")
+    if isinstance(code, CodeType) and (module is None or module.startswith(("bokeh_app_", "panel_setup"))):
         module = code.co_filename.replace("\\", "/").rpartition("/")[2]
-    return f"{module}:{name}"
+    return f"{module or 'builtins'}:{name}"

@@ -16,7 +16,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from ..catalogue import APP, ROUTE, BY_NAME, CATALOGUE, Metric
+from ..catalogue import APP, BY_NAME, CATALOGUE, ROUTE, Metric
 from .interactions import Interactions, current
 from .labels import Limiter
 from .levels import Level, Levels

@@ -101,13 +101,18 @@ def test_functions_and_what_wraps_them(callback: Any, label: str) -> None:
 
 def test_builtins() -> None:
     assert name_of(print) == "builtins:print"
-    assert name_of([].append) == "None:list.append"
+    assert name_of([].append) == "builtins:list.append"
 
 
 @pytest.mark.parametrize("module", ["bokeh_app_0123456789abcdef", "bokeh_app_fedcba9876543210"])
 @pytest.mark.parametrize("path", ["/somewhere/app.py", "C:\\somewhere\\app.py", "app.py"])
 def test_a_script_is_named_by_its_file(module: str, path: str) -> None:
     assert name_of(in_script(module, path, "def view(): pass")) == "app.py:view"
+
+
+def test_the_same_code_in_two_files_is_two_functions() -> None:
+    for name in "first", "second":
+        assert name_of(in_script("bokeh_app_1", f"/apps/{name}.py", "def update(): pass")) == f"{name}.py:update"
 
 
 def test_setup_scripts_and_modules() -> None:
