@@ -204,6 +204,7 @@ class Exporter:
     def after_fork(self, tornado_task: bool) -> None:
         """In a child: close what was inherited, and be transparent unless it is a server process."""
         self._lock = threading.Lock()  # a thread that did not come along may have held it
+        self.state.after_fork()
         self._watcher = None
         if self._endpoint is not None:
             self._endpoint.abandon()

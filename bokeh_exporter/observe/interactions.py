@@ -11,13 +11,14 @@ from __future__ import annotations
 import contextvars
 import functools
 import sys
+import weakref
 from collections.abc import Callable
 from time import perf_counter
 from typing import Any, ClassVar
 
 from .. import config as options
 from ..state.interactions import current
-from .frame import Observer
+from .frame import Frame, Observer
 from .patches import Leave
 
 
@@ -26,6 +27,10 @@ class Interactions(Observer):
 
     name: ClassVar[str] = "interactions"
     level: ClassVar[options.Level] = "update"
+
+    def __init__(self, frame: Frame) -> None:
+        super().__init__(frame)
+        self._pools: weakref.WeakSet[Any] = weakref.WeakSet()
 
     def start(self) -> None:
         """Hook into the build of documents and the handling of messages."""
@@ -39,7 +44,8 @@ class Interactions(Observer):
         """Hook into Panel's thread pool once there is one."""
         panel = sys.modules.get("panel.io.state")
         pool = getattr(getattr(panel, "state", None), "_thread_pool", None)
-        if pool is not None and "submit" not in vars(pool):
+        if pool is not None and pool not in self._pools:
+            self._pools.add(pool)
             self.hook.replace(pool, "submit", self._submitting, hook="panel.state._thread_pool.submit")
 
     def _building(self, application: object, doc: Any) -> Leave | None:

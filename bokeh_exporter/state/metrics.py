@@ -106,6 +106,11 @@ class State:
                 update, value, _interaction = queue.popleft()
                 update(value)
 
+    def after_fork(self) -> None:
+        """In a forked server process: locks that a thread of the parent may have held are made anew."""
+        self._draining = threading.Lock()
+        self._lock = threading.Lock()
+
     def touch(self, name: str, app: str | None = None) -> None:
         """Let the series of a row exist at zero: every closed value, for one app where the row has apps."""
         closed = [(app,) if label is APP and app is not None else label.values for label in BY_NAME[name].labels]
