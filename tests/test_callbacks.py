@@ -177,6 +177,10 @@ def test_registered_callbacks_of_live_sessions(serve: Serve, bokeh: Counted) -> 
     registered({})
 
 
+def shows(tab: Tab, value: int) -> Callable[[], bool]:
+    return lambda: bool(tab.value("out", "value") == f"n = {value}")
+
+
 def test_labels_and_errors_of_a_panel_app(serve: Serve, panel: Counted) -> None:
     server = serve(panel_serve("callbacks_panel.py", env=panel.env, lifetime_ms=LONG_MS))
     with server.open_tab(panel.app) as tab:
@@ -189,7 +193,7 @@ def test_labels_and_errors_of_a_panel_app(serve: Serve, panel: Counted) -> None:
             panel.wait(
                 "calls", watched=value, watched_async=value, depending_watching_async=value, view_async=value + 1
             )
-            wait_until(lambda value=value: tab.value("out", "value") == f"n = {value}")
+            wait_until(shows(tab, value))
         tab.click("go")
         panel.wait("calls", pressed=1, pressed_async=1, partially=1)
         for name in "fail", "fail_async", "timers", "unwatch", "locked":

@@ -66,10 +66,8 @@ def test_one_number_from_the_event_to_the_last_task(serve: Serve, noted: Noted) 
         first, second = seen["event"]
         assert 0 < first != second > 0
         build = seen.pop("build")
-        assert seen == dict.fromkeys(
-            ["event", "property", "next tick", "timeout", "after an await", "thread", "context", "task", "task, later"],
-            [first, second],
-        )
+        places = ["event", "property", "next tick", "after an await", "thread", "context", "task", "task, later"]
+        assert seen == {place: [first, second] for place in [*places, "timeout"]}
         assert set(build).isdisjoint({0, first, second})
 
         records = noted.records(tab)
@@ -152,7 +150,7 @@ def test_one_number_through_param_and_panel(serve: Serve, noted: Noted, threads:
         first, second = seen["watch"]
         build, onload = seen.pop("build"), seen.pop("onload")
         assert 0 < first != second > 0
-        assert seen == dict.fromkeys(places, [first, second])
+        assert seen == {place: [first, second] for place in places}
         assert len({*build, *onload, first, second}) == 4
 
         records = noted.records(tab)
@@ -177,15 +175,15 @@ def test_one_number_through_param_and_panel(serve: Serve, noted: Noted, threads:
 
 def test_panel_sessions_that_interleave_do_not_mix(serve: Serve, noted: Noted) -> None:
     server = serve(panel_serve("interactions_panel.py", env=noted.env, lifetime_ms=LONG_MS))
-    tabs = [server.open_tab("/interactions_panel", f"name={name}") for name in ("a", "b", "control")]
-    cross(noted, tabs[2], *tabs[:2], begun=1)
+    a, b, control = (server.open_tab("/interactions_panel", f"name={name}") for name in ("a", "b", "control"))
+    cross(noted, control, a, b, begun=1)
     numbers = {name: set(noted.seen(name)["cross"]) for name in "ab"}
     assert [len(each) for each in numbers.values()] == [1, 1]
     assert numbers["a"] != numbers["b"]
-    records = noted.records(tabs[2])
+    records = noted.records(control)
     assert [records[min(numbers[name])]["models"] for name in "ab"] == [STEPS, STEPS]
     assert noted.read()["built"] == {str(min(numbers[name])): STEPS for name in "ab"}
-    for tab in tabs:
+    for tab in a, b, control:
         tab.close()
 
 

@@ -215,13 +215,13 @@ async def holder() -> None:
     count("unlocked", "held until opened")
 
 
-@without_document_lock
+@without_document_lock  # type: ignore[untyped-decorator]
 async def opener() -> None:
     called(f"{ME}:opener", "timeout")
     opened.set()
 
 
-@without_document_lock
+@without_document_lock  # type: ignore[untyped-decorator]
 def proxied() -> None:
     called(f"{ME}:proxied", "timeout")
     count("unlocked", type(curdoc()).__name__)

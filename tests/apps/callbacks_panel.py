@@ -92,18 +92,18 @@ def bound_watching(n: int) -> None:
 pn.bind(bound_watching, n, watch=True)
 
 
-@pn.depends(n)
+@pn.depends(n)  # type: ignore[untyped-decorator]
 def depending(n: int) -> str:
     called(f"{ME}:depending")
     return ""
 
 
-@pn.depends(n, watch=True)
+@pn.depends(n, watch=True)  # type: ignore[untyped-decorator]
 def depending_watching(n: int) -> None:
     called(f"{ME}:depending_watching")
 
 
-@pn.depends(n, watch=True)
+@pn.depends(n, watch=True)  # type: ignore[untyped-decorator]
 async def depending_watching_async(n: int) -> None:
     called(f"{ME}:depending_watching_async")
     await asyncio.sleep(0)
@@ -254,7 +254,8 @@ buttons["locked"].on_click(locked)
 pn.Column(
     n, bad, bound_bad, *buttons.values(),
     pn.widgets.TextInput(name="out", value=pn.bind(view, n)),
-    *(pn.panel(pn.bind(function, n)) for function in (view_async, view_generates, view_skips, decorated, nested(), doubled)),
+    *(pn.panel(pn.bind(function, n)) for function in (view_async, view_generates, view_skips)),
+    *(pn.panel(pn.bind(function, n)) for function in (decorated, nested(), doubled)),
     pn.panel(pn.bind(lambda n: called(f"{ME}:<lambda>") or "", n)),
     pn.panel(pn.bind(view_fails, bound_bad)), depending, model.shown,
 ).servable()  # fmt: skip
