@@ -325,7 +325,8 @@ def test_observers_that_raise_are_counted_and_logged_once(serve: Serve) -> None:
     assert errors["websockets"] == 2
     for component in raising:
         assert server.log().count(f"{component} failed inside bokeh_exporter") == 1
-    assert server.log().count("ValueError: the observer raises") == len(raising)
+    assert server.log().count("inside bokeh_exporter with ValueError") == len(raising)
+    assert "the observer raises" not in re.sub(r"raise .*", "", server.log())  # a message may hold a secret
     # Theirs is missing, the rest is there.
     assert seen.values("bokeh_memory_rss_bytes") == {}
     assert seen.total("bokeh_websocket_closed_total") == 0

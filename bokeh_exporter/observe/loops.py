@@ -94,13 +94,17 @@ class Loops(Observer):
         self._sites.clear()
 
     def sites(self) -> list[Site]:
-        """List the loops that run; those that are gone are forgotten."""
+        """List the loops that run. What others had seen is forgotten: a server that has stopped has no sessions."""
+        running = []
         for key, site in list(self._sites.items()):
             loop = site.loop()
+            if site.running():
+                running.append(site)
+                continue
+            self.state.levels.remove(key)
             if loop is None or loop.is_closed():
                 self._sites.pop(key, None)
-                self.state.levels.remove(key)
-        return [site for site in list(self._sites.values()) if site.running()]
+        return running
 
     # --- finding loops -------------------------------------------------------------------------
 

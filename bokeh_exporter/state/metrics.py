@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -144,11 +145,13 @@ class State:
         self.child("bokeh_exporter_errors_total", component).inc()
         if component not in self._logged:
             self._logged.add(component)
+            # Not the message: a KeyError's is the key, and that may be a session's id.
             log.warning(
-                "%s failed inside bokeh_exporter; the app is not affected, the number may be missing. "
-                "Further failures are only counted, in bokeh_exporter_errors_total. Please report this.",
+                "%s failed inside bokeh_exporter with %s; the app is not affected, the number may be missing. "
+                "Further failures are only counted, in bokeh_exporter_errors_total. Please report this:\n%s",
                 component,
-                exc_info=error,
+                type(error).__name__,
+                "".join(traceback.format_tb(error.__traceback__)),
             )
 
     def zeros(self, apps: Iterable[str]) -> Iterable[Level]:
