@@ -67,6 +67,8 @@ OTHER = "other"
 SERIES_CAP = 10_000
 
 APP = Label("app", cap=20)
+#: The app's path where a page was asked for, else one of a few routes that all apps share.
+ROUTE = Label("http_route", cap=30)
 FLAGS = ("true", "false")
 SESSION_STATES = ("connected", "unused", "blocked", "pending")
 CREATE_STEPS = ("hook", "script", "token")
@@ -75,10 +77,16 @@ CLOSE_CODES = ("1000", "1001", "1006", "1009", "1011", OTHER)
 REJECT_REASONS = ("origin", "token", "expired", "subprotocol")
 MESSAGES = ("PULL-DOC-REQ", "PATCH-DOC", "PUSH-DOC", "SERVER-INFO-REQ", OTHER)
 
+PHASES = ("init", "update")
+CALLBACK_KINDS = ("property", "event", "periodic", "timeout", "next_tick", "onload")
+EXECUTOR_STATES = ("busy", "idle", "max")
+
 CONFIGURATION = "Configuration"
 SESSIONS = "Sessions"
 MODELS = "Models"
 WEBSOCKET = "WebSocket"
+CALLBACKS = "Callbacks and document lock"
+HTTP = "HTTP requests"
 LOOP = "Event loop"
 MEMORY = "Memory"
 CONTAINER = "Container"
@@ -191,6 +199,11 @@ CATALOGUE: tuple[Metric, ...] = (
         MODELS, "bokeh_document_models_max", "gauge", (APP,),
         "Largest document now", "bokeh.document.models.max", "{model}", "len(Document.models)", merge="max",
     ),
+    Metric(
+        MODELS, "bokeh_models_created_total", "counter", (APP, Label("model", cap=50), Label("phase", PHASES)),
+        "Models constructed while a session was built (init) or by what happened to it later (update)",
+        "bokeh.models.created", "{model}", "Model.__init__",
+    ),
     # --- WebSocket -----------------------------------------------------------------------------
     Metric(
         WEBSOCKET, "bokeh_websocket_connections", "gauge", (APP,),
@@ -224,6 +237,46 @@ CATALOGUE: tuple[Metric, ...] = (
         "Unsent bytes held for slow browsers", "bokeh.websocket.send_buffer", "By",
         "IOStream._write_buffer (duck-typed)", asgi="absent",
     ),
+    # --- Callbacks and document lock -----------------------------------------------------------
+    Metric(
+        CALLBACKS, "bokeh_document_events_total", "counter", (APP, Label("event", cap=50)),
+        "Change events of documents, by class", "bokeh.document.events", "{event}",
+        "DocumentCallbackManager.trigger_on_change",
+    ),
+    Metric(
+        CALLBACKS, "bokeh_callback_duration_seconds", "histogram", (APP, Label("kind", CALLBACK_KINDS)),
+        "Callbacks by what set them off, from call to return; of an async one to its end, awaits included",
+        "bokeh.callback.duration", "s", "around what Bokeh and Panel call", DURATION,
+    ),
+    Metric(
+        CALLBACKS, "bokeh_callback_busy_seconds_total", "counter", (APP, Label("callback", cap=100)),
+        "Time that a callback kept its thread (the event loop, or on Bokeh 3.10 a worker); awaits are not in it",
+        "bokeh.callback.busy", "s", "around the user's function",
+    ),
+    Metric(
+        CALLBACKS, "bokeh_callback_calls_total", "counter", (APP, Label("callback", cap=100)),
+        "Calls by callback", "bokeh.callback.calls", "{call}", "around the user's function",
+    ),
+    Metric(
+        CALLBACKS, "bokeh_callback_errors_total", "counter", (APP, Label("callback", cap=100)),
+        "Calls that raised, whoever caught it", "bokeh.callback.errors", "{error}", "around the user's function",
+    ),
+    Metric(
+        CALLBACKS, "bokeh_document_lock_wait_seconds", "histogram", (APP,),
+        "Wait for the document lock", "bokeh.document.lock.wait", "s", "ServerSession._lock.acquire", DURATION,
+    ),
+    Metric(
+        CALLBACKS, "bokeh_session_callbacks", "gauge", (APP, Label("kind", CALLBACK_KINDS)),
+        "Registered periodic, timeout and next-tick callbacks of live sessions", "bokeh.session.callbacks",
+        "{callback}", "Document.session_callbacks",
+    ),
+    # --- HTTP requests -------------------------------------------------------------------------
+    Metric(
+        HTTP, "http_server_request_duration_seconds", "histogram",
+        (Label("http_request_method", cap=10), ROUTE, Label("http_response_status_code", cap=60)),
+        "Duration of HTTP requests to the server, without WebSocket upgrades", "http.server.request.duration", "s",
+        "BokehTornado.log_request; BokehASGI.__call__", DURATION,
+    ),
     # --- Event loop ----------------------------------------------------------------------------
     Metric(
         LOOP, "bokeh_event_loop_lag_seconds", "histogram", (),
@@ -233,6 +286,38 @@ CATALOGUE: tuple[Metric, ...] = (
         LOOP, "bokeh_event_loop_last_tick_timestamp_seconds", "gauge", (),
         "Unix time of the last tick, served by another thread; of several loops the oldest",
         "bokeh.event_loop.last_tick.timestamp", "s", "a timer on the server's loop", merge="min",
+    ),
+    Metric(
+        LOOP, "bokeh_event_loop_stalls_total", "counter", (),
+        "Times an event loop stood still for over 5 s", "bokeh.event_loop.stalls", "{stall}", "the watcher thread",
+    ),
+    Metric(
+        LOOP, "bokeh_exporter_gil_wait_seconds", "histogram", (),
+        "How late the watcher thread itself woke: somebody held the interpreter lock", "bokeh.exporter.gil_wait", "s",
+        "the watcher thread", SHORT,
+    ),
+    Metric(
+        LOOP, "bokeh_asyncio_tasks", "gauge", (),
+        "asyncio tasks alive", "bokeh.asyncio.tasks", "{task}", "asyncio.all_tasks on the loop",
+    ),
+    Metric(
+        LOOP, "bokeh_python_threads", "gauge", (),
+        "Python threads alive", "bokeh.python.threads", "{thread}", "threading.active_count",
+    ),
+    Metric(
+        LOOP, "bokeh_executor_threads", "gauge", (Label("state", EXECUTOR_STATES),),
+        "Threads of the pools that run callbacks, builds and responses (Bokeh 3.10)", "bokeh.executor.threads",
+        "{thread}", "the loop's default executor and Bokeh's _ServerExecutor", optional=True, tornado="absent",
+    ),
+    Metric(
+        LOOP, "bokeh_executor_queue_length", "gauge", (),
+        "Work waiting for a thread of those pools (Bokeh 3.10)", "bokeh.executor.queue_length", "{task}",
+        "the loop's default executor and Bokeh's _ServerExecutor", optional=True, tornado="absent",
+    ),
+    Metric(
+        LOOP, "bokeh_executor_wait_seconds", "histogram", (),
+        "Wait for a thread of those pools (Bokeh 3.10)", "bokeh.executor.wait", "s",
+        "the loop's default executor and Bokeh's _ServerExecutor", SHORT, optional=True, tornado="absent",
     ),
     # --- Memory --------------------------------------------------------------------------------
     Metric(

@@ -103,6 +103,14 @@ class Config:
     collect: Level = _option(
         "callback", _level, "one of " + ", ".join(LEVELS), "How deep to look; each level includes the one before."
     )
+    stall_after: float = _option(
+        5.0,
+        _seconds,
+        "a number of seconds from 0.05 to 86400",
+        "Seconds without a tick of the event loop, or with every worker thread busy, after which the log says who "
+        "is to blame.",
+    )
+    debug: bool = _option(False, _flag, "0 or 1", "1 enables the explain, trim and stack endpoints.")
     token: str | None = _option(
         None,
         _text,

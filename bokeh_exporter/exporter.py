@@ -11,7 +11,6 @@ import ipaddress
 import logging
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -23,9 +22,12 @@ from .expose.http import Endpoint, EndpointError, tls_context
 from .expose.pages import OPEN_PATHS, Pages
 from .expose.prometheus import LevelCollector, build_registry_extras
 from .observe.apps import instances
+from .observe.executors import Executors, Pool
 from .observe.frame import Frame
 from .observe.loops import Loops
+from .observe.stacks import report
 from .observe.table import OBSERVERS
+from .observe.watcher import Watcher
 from .state import Level, State
 
 log = logging.getLogger("bokeh_exporter")
@@ -45,6 +47,7 @@ class Exporter:
         self.state = State()
         self._frame = Frame(config, self.state)
         self._endpoint: Endpoint | None = None
+        self._watcher: Watcher | None = None
         self._serving = False
         self._closed = False
         self._lock = threading.Lock()
@@ -75,6 +78,8 @@ class Exporter:
         self._on_close()
         self._frame.stop()
         self._frame.apps.clear()
+        if self._watcher is not None:
+            self._watcher.stop()
         if self._endpoint is not None:
             self._endpoint.close()
 
@@ -118,18 +123,29 @@ class Exporter:
             if self._serving or self._closed:
                 return
             self._serving = True
+            self._watcher = watcher = self._watch()
         try:
-            self._open()
+            watcher.start()  # also where no port is free: then the log alone tells who blocks
+        except Exception as error:
+            self.state.swallow("watcher", error)
+        try:
+            self._open(watcher)
         except EndpointError as error:
             log.error("bokeh_exporter does not listen: %s. The app runs on, hooks stay in", error)
         except Exception as error:
             self.state.swallow("endpoint", error)
 
-    def _open(self) -> None:
+    def _watch(self) -> Watcher:
+        return Watcher(
+            self.state, self.config.stall_after, sites=self._loops.sites, pools=self._pools,
+            running=lambda thread: self._frame.running(thread),
+        )  # fmt: skip
+
+    def _open(self, watcher: Watcher) -> None:
         build_registry_extras(self.state.registry)
         self.state.registry.register(LevelCollector(self.state, self._read))
-        pages = Pages(self.state.registry, self._tick_ages, self._not_ready)
         config = self.config
+        pages = Pages(self.state, watcher.problems, self._not_ready, self._stacks if config.debug else None)
         token = config.token if config.token_file is None else _read_token(config.token_file)
         context = tls_context(config.tls_cert, config.tls_key) if config.tls_cert and config.tls_key else None
         endpoint = Endpoint(
@@ -167,9 +183,11 @@ class Exporter:
         levels.extend(self.state.zeros(self._frame.apps.labels()))
         return levels
 
-    def _tick_ages(self) -> list[float]:
-        now = time.time()
-        return [now - site.ticked for site in self._loops.sites()]
+    def _pools(self) -> list[Pool]:
+        return [pool for each in self._frame.observers if isinstance(each, Executors) for pool in each.pools()]
+
+    def _stacks(self) -> str:
+        return report([(loop, site.thread) for site in self._loops.sites() if (loop := site.loop()) is not None])
 
     def _not_ready(self) -> str | None:
         contexts = self._frame.apps.alive()
@@ -186,6 +204,8 @@ class Exporter:
     def after_fork(self, tornado_task: bool) -> None:
         """In a child: close what was inherited, and be transparent unless it is a server process."""
         self._lock = threading.Lock()  # a thread that did not come along may have held it
+        self.state.after_fork()
+        self._watcher = None
         if self._endpoint is not None:
             self._endpoint.abandon()
             self._endpoint = None

@@ -22,6 +22,8 @@ GOOD: dict[str, list[tuple[str, Any]]] = {
     "tls_cert": [("cert.pem", "cert.pem")],
     "tls_key": [("key.pem", "key.pem")],
     "disabled": [("0", False), ("1", True)],
+    "stall_after": [("5", 5.0), ("0.5", 0.5)],
+    "debug": [("0", False), ("1", True)],
 }
 
 BAD: dict[str, list[str]] = {
@@ -35,6 +37,8 @@ BAD: dict[str, list[str]] = {
     "tls_cert": [" "],
     "tls_key": [" "],
     "disabled": ["yes", "true", "2", "no"],
+    "stall_after": ["0", "-1", "never"],
+    "debug": ["yes", "2"],
 }
 
 #: TLS needs both.
@@ -56,6 +60,8 @@ def test_defaults() -> None:
         "127.0.0.1", 10506, 1, 1.0, "callback",
     )  # fmt: skip
     assert not config.disabled
+    assert not config.debug
+    assert config.stall_after == 5.0
     assert (config.token, config.token_file, config.tls_cert, config.tls_key) == (None, None, None, None)
 
 

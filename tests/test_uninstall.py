@@ -325,7 +325,8 @@ def test_observers_that_raise_are_counted_and_logged_once(serve: Serve) -> None:
     assert errors["websockets"] == 2
     for component in raising:
         assert server.log().count(f"{component} failed inside bokeh_exporter") == 1
-    assert server.log().count("ValueError: the observer raises") == len(raising)
+    assert server.log().count("inside bokeh_exporter with ValueError") == len(raising)
+    assert "the observer raises" not in re.sub(r"raise .*", "", server.log())  # a message may hold a secret
     # Theirs is missing, the rest is there.
     assert seen.values("bokeh_memory_rss_bytes") == {}
     assert seen.total("bokeh_websocket_closed_total") == 0
@@ -337,12 +338,15 @@ def test_observers_that_raise_are_counted_and_logged_once(serve: Serve) -> None:
 
 
 def story(log: str) -> list[str]:
-    """Return the lines of a log without what differs from run to run, and without our frames and start line."""
+    """Return the lines of a log without what differs from run to run, our frames and our start line.
+
+    Nor has it the frame of Bokeh's invoker of callbacks, in whose place is ours.
+    """
     told: list[str] = []
     ours = False
     for line in log.splitlines():
         if line.startswith('  File "'):
-            ours = str(Path("bokeh_exporter", "observe")) in line
+            ours = str(Path("bokeh_exporter", "observe")) in line or line.endswith("in invoke")
         elif not line.startswith("    "):
             ours = False
         if ours or " serves http" in line or line.startswith("    "):  # code and carets follow their frame
@@ -368,7 +372,7 @@ def visit_callbacks(server: ServerProcess) -> list[object]:
                 action()
                 found.append("no answer")
             except ServerError as error:
-                found.append(re.sub(r"0x[0-9a-f]+|\b\w{36,}\b", "", str(error)))
+                found.append(story(str(error)))
         found.append(tab.open)
     return found
 

@@ -7,16 +7,18 @@ handed in, so nothing here looks at the host.
 from __future__ import annotations
 
 import html
+import math
+import threading
+import time
 from collections.abc import Callable, Mapping
 
-from prometheus_client import CollectorRegistry
-
 from .._version import __version__
+from ..state import State
 from .http import Answer, Request, Route
 from .prometheus import exposition
 
-#: Seconds without a tick after which nobody is served: liveness fails, and so does readiness.
-STALE = 10.0
+#: Seconds between two answers of a debug endpoint: each stops the app for a moment.
+PAUSE = 1.0
 _TEXT = "text/plain; charset=utf-8"
 #: What needs no token: a kubelet has none.
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
@@ -26,41 +28,51 @@ class Pages:
     """The endpoints of one exporter.
 
     Args:
-        registry: what ``/metrics`` shows.
-        tick_ages: seconds since the last tick of each running loop.
+        state: what ``/metrics`` shows.
+        problems: why nobody is served now, a reason each; empty while all is well.
         not_ready: why the server should get no traffic now, None if it should.
+        stacks: writes down where threads and tasks are; None while debugging is off.
     """
 
     def __init__(
-        self, registry: CollectorRegistry, tick_ages: Callable[[], list[float]], not_ready: Callable[[], str | None]
+        self,
+        state: State,
+        problems: Callable[[], list[str]],
+        not_ready: Callable[[], str | None],
+        stacks: Callable[[], str] | None = None,
     ) -> None:
-        self._registry = registry
-        self._tick_ages = tick_ages
+        self._state = state
+        self._problems = problems
         self._not_ready = not_ready
+        self._stacks = stacks
 
     def routes(self) -> Mapping[tuple[str, str], Route]:
         """Return the routes by method and path."""
-        return {
+        routes: dict[tuple[str, str], Route] = {
             ("GET", "/"): self.landing,
             ("GET", "/metrics"): self.metrics,
             ("GET", "/healthz"): self.healthz,
             ("GET", "/readyz"): self.readyz,
         }
+        stacks = self._stacks
+        if stacks is not None:
+            routes["POST", "/debug/stacks"] = sparing(lambda request: _plain(200, stacks().rstrip()))
+        return routes
 
     def metrics(self, request: Request) -> Answer:
         """Answer a scrape: text 0.0.4 or OpenMetrics by ``Accept``, restricted by ``name[]``."""
+        self._state.drain()
         content_type, body = exposition(
-            self._registry, request.headers.get("Accept", ""), request.query.get("name[]", [])
+            self._state.registry, request.headers.get("Accept", ""), request.query.get("name[]", [])
         )
         return Answer(200, body, content_type)
 
     def stall(self) -> str | None:
-        """Say how long the event loop has not ticked, if that is too long."""
-        oldest = max(self._tick_ages(), default=0.0)
-        return f"the event loop has not ticked for {oldest:.0f} s" if oldest > STALE else None
+        """Say why nobody is served, for how long and by whose fault, if that is so."""
+        return "; ".join(self._problems()) or None
 
     def healthz(self, request: Request) -> Answer:
-        """200 while the event loop ticks, or before there is one; else 503 and why."""
+        """200 while the event loop ticks and threads take up work, or before there is a loop; else 503 and why."""
         stall = self.stall()
         return _plain(200, "ok") if stall is None else _plain(503, stall)
 
@@ -76,8 +88,31 @@ class Pages:
         return Answer(200, body.encode(), "text/html; charset=utf-8", _PAGE_HEADERS)
 
 
-def _plain(status: int, text: str) -> Answer:
-    return Answer(status, f"{text}\n".encode(), _TEXT)
+def _plain(status: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:
+    return Answer(status, f"{text}\n".encode("utf-8", "replace"), _TEXT, headers or {})
+
+
+def sparing(route: Route, pause: float = PAUSE) -> Route:
+    """Return the route, answered by one at a time (else 409) and not twice within the pause (else 429)."""
+    busy = threading.Lock()
+    again = time.monotonic()
+
+    def spared(request: Request) -> Answer:
+        nonlocal again
+        if not busy.acquire(blocking=False):
+            return _plain(409, "this is being answered for somebody else")
+        try:
+            wait = again - time.monotonic()
+            if wait > 0:
+                return _plain(429, "too soon after the last one", {"Retry-After": str(math.ceil(wait))})
+            try:
+                return route(request)
+            finally:
+                again = time.monotonic() + pause
+        finally:
+            busy.release()
+
+    return spared
 
 
 _PAGE_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"}

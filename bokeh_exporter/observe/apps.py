@@ -12,9 +12,10 @@ import asyncio
 import gc
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from ..catalogue import OTHER
 from ..state import State
 
 #: Where a context or session keeps what we know of it: in its own ``__dict__``, so it dies with it.
@@ -37,6 +38,13 @@ class App:
             bound = self._bound[key] = self._state.child(name, self.label, *labels)
         return bound
 
+    def bundle(self, label: str, make: Callable[[App, str], Callable[[float], None]]) -> Callable[[float], None]:
+        """Return what ``make`` made for a label of this app, made once."""
+        bound = self._bound.get(label)
+        if bound is None:
+            bound = self._bound[label] = make(self, label)
+        return bound
+
 
 class Apps:
     """The applications that are alive, by their contexts."""
@@ -45,6 +53,7 @@ class Apps:
         self._state = state
         self._lock = threading.Lock()
         self._apps: dict[str, App] = {}
+        self._other = App(state, OTHER)
         self._contexts: weakref.WeakSet[Any] = weakref.WeakSet()
 
     def add(self, context: Any) -> App:
@@ -71,6 +80,19 @@ class Apps:
         app: App | None = context.__dict__.get(KEY)
         return app if app is not None else self.add(context)
 
+    def of_document(self, document: Any) -> App | None:
+        """Return the app of a document, if a server made it."""
+        app: App | None = document.__dict__.get(KEY)
+        if app is None:
+            context = context_of(document)
+            if context is not None:
+                app = document.__dict__[KEY] = self.of(context)
+        return app
+
+    def labelled(self, label: str) -> App:
+        """Return the app of a label; one that is gone or was never known counts as ``other``."""
+        return self._apps.get(label) or self._other
+
     def alive(self) -> list[tuple[Any, App]]:
         """List the contexts that are alive, with their apps."""
         return [(context, self.of(context)) for context in list(self._contexts)]
@@ -79,6 +101,8 @@ class Apps:
         """Take our mark off every context."""
         for context in list(self._contexts):
             context.__dict__.pop(KEY, None)
+            for session in list(context._sessions.values()):
+                session.__dict__.get("_document", session).__dict__.pop(KEY, None)
 
     def labels(self) -> list[str]:
         """List the labels of the known apps."""

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from ..state.interactions import current
 from .apps import KEY, App
 from .frame import Frame, Observer
 from .patches import Leave
@@ -94,8 +95,12 @@ class Creations(Observer):
         app = self.apps.of(context)
         attempt = self._attempts[key] = _Attempt(app)
         app.child("bokeh_sessions_created_total").inc()
+        build = self.state.interactions.begin(app.label, "build", "init")
+        token = current.set(build.number)
 
         def leave(result: object, error: BaseException | None) -> None:
+            current.reset(token)
+            build.seconds = time.monotonic() - attempt.start
             self._attempts.pop(key, None)
             app.child("bokeh_session_create_duration_seconds").observe(time.monotonic() - attempt.start)
             if error is not None and not attempt.failed and not isinstance(error, asyncio.CancelledError):

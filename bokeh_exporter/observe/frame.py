@@ -61,6 +61,8 @@ class Frame:
         self.patches = Patches(state)
         self.observers: list[Observer] = []
         self.durations: dict[str, float] = {}
+        #: The calls of users' functions that run now in a thread: app, callback, ``perf_counter`` of its begin.
+        self.running: Callable[[int], list[tuple[str, str, float]]] = lambda thread: []
         #: Called on each loop that is seen running for the first time; a server does not fork after that.
         self.on_loop: Callable[[], None] = lambda: None
 

@@ -30,6 +30,8 @@ class Site:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = weakref.ref(loop)
+        #: The thread that runs it.
+        self.thread = threading.get_ident()
         self.ticked = time.time()
         self.sampled = time.time()
         self.last: dict[str, list[Level]] = {}
@@ -92,13 +94,17 @@ class Loops(Observer):
         self._sites.clear()
 
     def sites(self) -> list[Site]:
-        """List the loops that run; those that are gone are forgotten."""
+        """List the loops that run. What others had seen is forgotten: a server that has stopped has no sessions."""
+        running = []
         for key, site in list(self._sites.items()):
             loop = site.loop()
+            if site.running():
+                running.append(site)
+                continue
+            self.state.levels.remove(key)
             if loop is None or loop.is_closed():
                 self._sites.pop(key, None)
-                self.state.levels.remove(key)
-        return [site for site in list(self._sites.values()) if site.running()]
+        return running
 
     # --- finding loops -------------------------------------------------------------------------
 
@@ -154,7 +160,7 @@ class Loops(Observer):
         loop = site.loop()
         if loop is None or self._stopped:
             return
-        site.ticked = time.time()
+        site.ticked, site.thread = time.time(), threading.get_ident()
         self._lag.observe(max(0.0, loop.time() - site.expected))
         self._schedule(site, loop)
 

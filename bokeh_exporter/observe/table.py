@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from .asgi import AsgiWebSockets
+from .callbacks import Callbacks
 from .cgroups import Cgroups
 from .configuration import Configuration
 from .creations import Creations
 from .documents import Documents
+from .executors import Executors
 from .frame import Observer
+from .interactions import Interactions
+from .locks import Locks
 from .loops import Loops
 from .memory import Memory
+from .models import Models
 from .other_hosts import OtherHosts
 from .refusals import Refusals
+from .requests import Requests
 from .sessions import Sessions
 from .sweeps import Sweeps
 from .websockets import Messages, WebSockets
@@ -22,11 +28,17 @@ OBSERVERS: tuple[type[Observer], ...] = (
     Refusals,
     Sweeps,
     Documents,
+    Interactions,
+    Models,
+    Callbacks,
+    Locks,
     WebSockets,
     Messages,
     AsgiWebSockets,
     OtherHosts,
+    Requests,
     Configuration,
+    Executors,
     Memory,
     Cgroups,
     # The last, so that a loop that is found is sampled by hooks that are all in.

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from .. import config as options
 from ..catalogue import CLOSE_CODES, MESSAGES, OTHER
 from ..state import Level
+from ..state.interactions import current
 from .apps import KEY, App
 from .frame import Observer
 from .patches import Leave
@@ -97,16 +98,21 @@ class Messages(Observer):
 
     def _received(self, handler: object, message: Any, connection: Any) -> None:
         kind = message.msgtype if message.msgtype in MESSAGES else OTHER
-        self.apps.of(connection.application_context).child("bokeh_websocket_received_messages_total", kind).inc()
+        app = self.apps.of(connection.application_context)
+        self.state.record(app.child("bokeh_websocket_received_messages_total", kind).inc, 1)
 
     def _reading(self, handler: Any, fragment: str | bytes) -> None:
         app = self.apps.of(handler.application_context)
-        app.child("bokeh_websocket_received_bytes_total").inc(payload_size(fragment))
+        self.state.record(app.child("bokeh_websocket_received_bytes_total").inc, payload_size(fragment))
 
     def _writing(self, handler: Any, message: Any, binary: bool = False) -> None:
         if isinstance(handler, self._handler_class) and handler.ws_connection is not None:
+            size = payload_size(message)
             app = self.apps.of(handler.application_context)
-            app.child("bokeh_websocket_sent_bytes_total").inc(payload_size(message))
+            self.state.record(app.child("bokeh_websocket_sent_bytes_total").inc, size)
+            record = self.state.interactions.get(current.get())
+            if record is not None:
+                record.bytes_sent += size
 
 
 def payload_size(fragment: str | bytes) -> int:

@@ -69,4 +69,5 @@ class Limiter:
             self._apps.discard(app)
             self._series = max(0, self._series - series)
             for pairs in self._known.values():
-                pairs.difference_update([pair for pair in pairs if pair[0] == app])
+                # A route has no app beside it: it is one.
+                pairs.difference_update([pair for pair in pairs if app in (pair[0], pair[0] or pair[1])])

@@ -245,17 +245,22 @@ endpoint = Endpoint({("GET", "/"): lambda request: Answer(200, b"fine", "text/pl
 def test_port_without_the_right() -> None:
     if int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()) <= 81:
         pytest.skip("everybody may listen on low ports here")
-    said = script(START + """
+    said = script(
+        START
+        + """
 os.setuid(65534)
 try: endpoint.start("127.0.0.1", [81])
 except EndpointError as error: print(error)
-""")
+"""
+    )
     assert said == "this user may not listen on port 81 of 127.0.0.1: set BOKEH_EXPORTER_PORT to one from 1024 up"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit on descriptors to set")
 def test_out_of_files_it_waits_and_does_not_spin() -> None:
-    said = script(START + """
+    said = script(
+        START
+        + """
 import time
 port = endpoint.start("127.0.0.1", [0])
 with socket.create_connection(("127.0.0.1", port)) as first:  # all files that starting takes are closed again
@@ -279,7 +284,8 @@ answer = client.recv(1000)
 print(errors[0].errno, len(errors), busy < 0.5, answer[-4:].decode())
 client.close()
 endpoint.close()
-""")
+"""
+    )
     assert said == f"{errno.EMFILE} 2 True fine"
 
 

@@ -26,11 +26,7 @@ REST_V2 = {
     ("stall_seconds_total", "some"): 2.5,
     ("stall_seconds_total", "full"): 0.75,
 }
-REST_V1 = {
-    ("inactive_file_bytes",): 3051520,
-    ("events_total", "max"): 42,
-    ("events_total", "oom_kill"): 2,
-}
+REST_V1 = {("inactive_file_bytes",): 3051520, ("events_total", "max"): 42, ("events_total", "oom_kill"): 2}
 
 
 class Machine:

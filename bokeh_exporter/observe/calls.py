@@ -1,0 +1,246 @@
+"""One call of a user's function: its time, its failure, its interaction, and that it runs now.
+
+The seams are in ``callbacks``; this is what happens at each. An async function is timed step by step:
+the time that it keeps its thread is its busy time, the awaits in between are not. All of it is one
+entry in the state's queue, so that a call costs two microseconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import threading
+from collections.abc import Awaitable, Callable, Generator
+from time import perf_counter
+from typing import Any
+
+from ..state import State
+from ..state.interactions import current
+from .apps import App
+from .naming import name_of, timing
+
+#: App, callback and ``perf_counter`` of its begin.
+Running = tuple[str, str, float]
+
+
+class Calls:
+    """Times calls and knows which run, by thread."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._running: dict[int, list[Running]] = {}
+
+    def running(self, thread: int) -> list[Running]:
+        """List the calls under way in a thread, the outermost first. From any thread."""
+        return list(self._running.get(thread, ()))
+
+    def call(self, app: App, kind: str | None, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call a function, within an interaction.
+
+        Args:
+            app: whose callback it is.
+            kind: what set it off; None for a function inside a callback, which has no kind of its own.
+            function: the user's, or one of a framework's, which has no label.
+        """
+        return self._call(app, kind, name_of(function), function, args, kwargs)
+
+    def call_as(self, app: App, named: Callable[..., Any], function: Callable[..., Any], *args: Any) -> Any:
+        """Call a framework's function that does nothing but call the user's, which gives the label."""
+        return self._call(app, None, name_of(named), function, args, {})
+
+    def _call(
+        self,
+        app: App,
+        kind: str | None,
+        label: str | None,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        if label is None and kind is None:
+            return function(*args, **kwargs)
+        number = current.get()
+        token = None
+        if not number:
+            number = self._state.interactions.begin(app.label, kind or "property").number
+            token = current.set(number)
+        stack = self._stack()
+        start = perf_counter()
+        stack.append((app.label, label or kind or "", start))
+        error: BaseException | None = None
+        result = None
+        try:
+            result = function(*args, **kwargs)
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            stack.pop()
+            busy = perf_counter() - start
+            continues = inspect.iscoroutine(result)
+            if not continues:
+                self._ended(app, kind, label, number, busy, busy, error)
+            if token is not None:
+                current.reset(token)
+            del error
+        if continues:
+            return self._continue(app, kind, label, number, start, busy, result)
+        return result
+
+    async def _continue(
+        self, app: App, kind: str | None, label: str | None, number: int, start: float, busy: float, awaitable: Any
+    ) -> Any:
+        # Whoever awaits us may be a task of its own by now, so the interaction is set in its context too.
+        token = current.set(number)
+        steps = _Steps(awaitable, self, (app.label, label or kind or "", start), busy)
+        error: BaseException | None = None
+        try:
+            return await steps
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            self._ended(app, kind, label, number, perf_counter() - start, steps.busy, error)
+            del error
+            with contextlib.suppress(ValueError):  # thrown away unfinished, in another context
+                current.reset(token)
+
+    def _stack(self) -> list[Running]:
+        thread = threading.get_ident()
+        stack = self._running.get(thread)
+        if stack is None:
+            if len(self._running) > 200:
+                alive = {each.ident for each in threading.enumerate()}
+                for gone in [each for each in list(self._running) if each not in alive]:
+                    self._running.pop(gone, None)
+            stack = self._running[thread] = []
+        return stack
+
+    def _ended(
+        self,
+        app: App,
+        kind: str | None,
+        label: str | None,
+        number: int,
+        seconds: float,
+        busy: float,
+        error: BaseException | None,
+    ) -> None:
+        try:
+            failed = isinstance(error, Exception) and not _is_skip(error)
+            if label is not None:
+                self._state.record(app.bundle(label, _book), busy)
+                if failed:
+                    self._state.record(app.child("bokeh_callback_errors_total", label).inc, 1)
+            if kind is not None:
+                self._state.record(app.child("bokeh_callback_duration_seconds", kind).observe, seconds)
+            record = self._state.interactions.get(number)
+            if record is not None and label is not None:
+                record.callbacks += 1
+                record.errors += failed
+        except Exception as ours:
+            self._state.swallow("callbacks", ours)
+
+    def wrapped(self, app: App, kind: str, function: Callable[..., Any], *, keep: bool) -> Callable[..., Any]:
+        """Return a function that calls through :meth:`call`, a coroutine function for a coroutine function.
+
+        Args:
+            app: whose callback it is.
+            kind: what will set it off.
+            function: what to call.
+            keep: whether it belongs to the interaction that registers it, as a callback that runs once does.
+        """
+        number = current.get() if keep else 0
+        if number and self._state.interactions.origin(number)[1] == "init":
+            number = 0  # what the build registered is set off by something later
+
+        def begin() -> Any:
+            return current.set(number or self._state.interactions.begin(app.label, kind).number)
+
+        if inspect.iscoroutinefunction(function):
+
+            @timing(function)
+            async def call_async(*args: Any, **kwargs: Any) -> Any:
+                token = begin()
+                try:
+                    return await self.call(app, kind, function, *args, **kwargs)
+                finally:
+                    current.reset(token)
+
+            return call_async
+
+        @timing(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            token = begin()
+            try:
+                return self.call(app, kind, function, *args, **kwargs)
+            finally:
+                current.reset(token)
+
+        return call
+
+    def inside(self, app: App, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function that calls a user's inside a framework's callback, which has the kind."""
+        if inspect.iscoroutinefunction(function):
+
+            @timing(function)
+            async def call_async(*args: Any, **kwargs: Any) -> Any:
+                return await self.call(app, None, function, *args, **kwargs)
+
+            return call_async
+
+        @timing(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return self.call(app, None, function, *args, **kwargs)
+
+        return call
+
+
+def _is_skip(error: BaseException) -> bool:
+    """Whether it is param's ``Skip``, by which a function says that nothing has changed."""
+    return type(error).__name__ == "Skip" and type(error).__module__.startswith("param.")
+
+
+def _book(app: App, label: str) -> Callable[[float], None]:
+    calls = app.child("bokeh_callback_calls_total", label).inc
+    busy = app.child("bokeh_callback_busy_seconds_total", label).inc
+    app.child("bokeh_callback_errors_total", label)  # at zero before the first failure
+
+    def book(seconds: float) -> None:
+        calls()
+        busy(seconds)
+
+    return book
+
+
+class _Steps:
+    """Awaits something and adds up the time that its steps take."""
+
+    def __init__(self, awaitable: Awaitable[Any], calls: Calls, entry: Running, busy: float) -> None:
+        self._awaitable = awaitable
+        self._calls = calls
+        self._entry = entry
+        self.busy = busy
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        steps: Any = self._awaitable.__await__()
+        value: Any = None
+        error: BaseException | None = None
+        while True:
+            stack = self._calls._stack()
+            stack.append(self._entry)
+            start = perf_counter()
+            try:
+                yielded = steps.send(value) if error is None else steps.throw(error)
+            except StopIteration as stop:
+                return stop.value
+            finally:
+                self.busy += perf_counter() - start
+                stack.pop()
+            try:
+                value, error = (yield yielded), None
+            except GeneratorExit:
+                steps.close()
+                raise
+            except BaseException as thrown:
+                value, error = None, thrown

@@ -1,0 +1,98 @@
+"""Where interactions begin: the build of a document, and a patch that a browser sends.
+
+The making of a session, which begins before the build, is begun by ``creations``; timers, and callbacks
+that nothing else has begun, by ``calls``. The number of the interaction is in a context variable from
+there on; on Bokeh 3.10 ``asyncio.to_thread`` takes it along to workers, and Panel's own thread pool is
+made to.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import functools
+import sys
+import weakref
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any, ClassVar
+
+from .. import config as options
+from ..state.interactions import current
+from .frame import Frame, Observer
+from .patches import Leave
+
+
+class Interactions(Observer):
+    """Begins interactions, and books messages on them."""
+
+    name: ClassVar[str] = "interactions"
+    level: ClassVar[options.Level] = "update"
+
+    def __init__(self, frame: Frame) -> None:
+        super().__init__(frame)
+        self._pools: weakref.WeakSet[Any] = weakref.WeakSet()
+
+    def start(self) -> None:
+        """Hook into the build of documents and the handling of messages."""
+        from bokeh.application import Application
+        from bokeh.server.protocol_handler import ProtocolHandler
+
+        self.hook.around(Application, "initialize_document", self._building, "self", "doc")
+        self.hook.replace(ProtocolHandler, "handle", self._handling, "self", "message", "connection")
+
+    def refresh(self) -> None:
+        """Hook into Panel's thread pool once there is one."""
+        panel = sys.modules.get("panel.io.state")
+        pool = getattr(getattr(panel, "state", None), "_thread_pool", None)
+        if pool is not None and pool not in self._pools:
+            self._pools.add(pool)
+            self.hook.replace(pool, "submit", self._submitting, hook="panel.state._thread_pool.submit")
+
+    def _building(self, application: object, doc: Any) -> Leave | None:
+        number = current.get()
+        if number and self.state.interactions.origin(number)[1] == "init":
+            return None  # a session is being made; else Panel warms an app, or a user makes a document
+        app = self.apps.of_document(doc)
+        record = self.state.interactions.begin(app.label if app is not None else "other", "build", "init")
+        token = current.set(record.number)
+        start = perf_counter()
+
+        def leave(result: object, error: BaseException | None) -> None:
+            record.seconds = perf_counter() - start
+            current.reset(token)
+
+        return leave
+
+    def _handling(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(original)
+        async def handle(handler: Any, message: Any, connection: Any) -> Any:
+            if not self.patches.on or message.msgtype != "PATCH-DOC":
+                return await original(handler, message, connection)
+            app = self.apps.of(connection.application_context)
+            record = self.state.interactions.begin(app.label, _kind(message))
+            record.messages = 1
+            token = current.set(record.number)
+            start = perf_counter()
+            try:
+                return await original(handler, message, connection)
+            finally:
+                record.seconds = perf_counter() - start
+                current.reset(token)
+
+        return handle
+
+    def _submitting(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def submit(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+            if not self.patches.on or not current.get():
+                return original(function, *args, **kwargs)
+            return original(contextvars.copy_context().run, function, *args, **kwargs)
+
+        return submit
+
+
+def _kind(message: Any) -> str:
+    try:
+        first = message.content["events"][0]
+        return "property" if first["kind"] in ("ModelChanged", "ColumnDataChanged") else "event"
+    except (KeyError, IndexError, TypeError):
+        return "event"

@@ -1,0 +1,84 @@
+"""The document lock: how long callbacks wait for it, and what waits in documents.
+
+The wait is measured at the ``acquire`` of each session's own lock, tornado's up to Bokeh 3.9 and
+asyncio's from 3.10 on, by an attribute of that lock: it goes with the session. A lock that is free is
+not waited for, and costs one look.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from time import perf_counter
+from typing import Any, ClassVar
+
+from .. import config as options
+from ..catalogue import CALLBACK_KINDS
+from ..state import Level
+from .apps import App, context_of
+from .callbacks import KINDS
+from .frame import Observer
+
+
+class Locks(Observer):
+    """Waits for the document lock; callbacks registered in live sessions."""
+
+    name: ClassVar[str] = "locks"
+    level: ClassVar[options.Level] = "callback"
+
+    def start(self) -> None:
+        """Hook into new sessions, and into those that exist."""
+        from bokeh.server.session import ServerSession
+
+        self.hook.after(ServerSession, "__init__", self._opened, "self", "session_id", "document")
+        for context, app in self.apps.alive():
+            for session in list(context._sessions.values()):
+                self._watch(session, app)
+
+    def stop(self) -> None:
+        """Take our attribute off the locks that are alive."""
+        for context, _ in self.apps.alive():
+            for session in list(context._sessions.values()):
+                session._lock.__dict__.pop("acquire", None)
+
+    def _opened(self, session: Any, session_id: object, document: Any, *rest: object, **named: object) -> None:
+        context = context_of(document)
+        if context is not None:
+            self._watch(session, self.apps.of(context))
+
+    def _watch(self, session: Any, app: App) -> None:
+        lock = session._lock
+        if "acquire" not in lock.__dict__:
+            observe = app.child("bokeh_document_lock_wait_seconds").observe
+            lock.__dict__["acquire"] = self._acquiring(type(lock).acquire, lock, observe)
+
+    def _acquiring(
+        self, acquire: Callable[..., Awaitable[Any]], lock: Any, observe: Callable[[float], None]
+    ) -> Callable[..., Awaitable[Any]]:
+
+        reference = weakref.ref(lock)  # the lock must not hold itself in a cycle that only gc ends
+        record = self.state.record
+
+        async def acquired(*args: Any, **kwargs: Any) -> Any:
+            start = perf_counter()
+            try:
+                return await acquire(reference(), *args, **kwargs)
+            finally:
+                record(observe, perf_counter() - start)
+
+        return acquired
+
+    def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:
+        """Count what is registered, by kind; most sessions have nothing."""
+        for context, app in contexts:
+            counts = dict.fromkeys(CALLBACK_KINDS, 0)
+            for session in list(context._sessions.values()):
+                document = session.__dict__.get("_document")
+                registered = getattr(getattr(document, "callbacks", None), "_session_callbacks", None)
+                if registered:
+                    for callback in list(registered):
+                        kind = KINDS.get(type(callback).__name__)
+                        if kind is not None:
+                            counts[kind] += 1
+            for kind, count in counts.items():
+                yield Level("bokeh_session_callbacks", count, (app.label, kind))
