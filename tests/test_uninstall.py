@@ -235,6 +235,7 @@ def test_uninstall_before_any_server() -> None:
 
 def test_a_second_install_warns_and_returns_the_first(caplog: pytest.LogCaptureFixture) -> None:
     with bokeh_exporter.install(port=0) as exporter:
+        caplog.clear()  # a server that another test has stopped may still hold sessions, and that is warned of
         assert bokeh_exporter.install(port=0) is exporter
         assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
             "bokeh_exporter is installed already: the first one stays as it is. Call uninstall() first"
