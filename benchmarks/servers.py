@@ -59,7 +59,11 @@ PANELS = App("panels", "panel")
 
 def environment(**more: str) -> dict[str, str]:
     """Return the environment of every process: this checkout importable, exporter options only ours."""
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("BOKEH_EXPORTER_")}
+    # The level alone may be chosen: what each costs is a question of its own.
+    kept = "BOKEH_EXPORTER_COLLECT"
+    environ = {
+        name: value for name, value in os.environ.items() if name == kept or not name.startswith("BOKEH_EXPORTER_")
+    }
     paths = [str(Path(bokeh_exporter.__file__).parents[1]), str(Path(__file__).parents[1])]
     if environ.get("PYTHONPATH"):
         paths.append(environ["PYTHONPATH"])
