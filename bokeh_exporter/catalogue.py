@@ -80,13 +80,25 @@ MESSAGES = ("PULL-DOC-REQ", "PATCH-DOC", "PUSH-DOC", "SERVER-INFO-REQ", OTHER)
 PHASES = ("init", "update")
 CALLBACK_KINDS = ("property", "event", "periodic", "timeout", "next_tick", "onload")
 EXECUTOR_STATES = ("busy", "idle", "max")
+UNCOLLECTED_STATES = ("pending", "retained")
+REPLACEMENTS = ("in_place", "rebuilt")
+PLOT_UPDATES = ("render", "update")
+MALLOC_STATES = ("in_use", "free", "mmapped")
+GENERATIONS = ("0", "1", "2")
+ACTIVITIES = ("session_create", "session_destroy", "message", "callback", "http", "unattributed")
+VERDICTS = (
+    "healthy", "event_loop_stalled", "lingering_sessions", "retained_sessions", "session_growth", "process_growth",
+    "fragmentation",
+)  # fmt: skip
 
 CONFIGURATION = "Configuration"
 SESSIONS = "Sessions"
+UNCOLLECTED = "Uncollected (the leak ledger)"
 MODELS = "Models"
 WEBSOCKET = "WebSocket"
 CALLBACKS = "Callbacks and document lock"
 HTTP = "HTTP requests"
+PANEL = "Panel and HoloViews"
 LOOP = "Event loop"
 MEMORY = "Memory"
 CONTAINER = "Container"
@@ -190,6 +202,37 @@ CATALOGUE: tuple[Metric, ...] = (
         "Unix time the sweep last finished, of several servers the oldest; starts as the time the server was seen",
         "bokeh.session.cleanup.last_completed.timestamp", "s", "BokehTornado._cleanup_sessions", merge="min",
     ),
+    # --- Uncollected ---------------------------------------------------------------------------
+    Metric(
+        UNCOLLECTED, "bokeh_sessions_uncollected", "gauge", (APP, Label("state", UNCOLLECTED_STATES)),
+        "Destroyed sessions whose Document is still in memory: pending (no full collection has looked yet) or "
+        "retained (it survived one)", "bokeh.sessions.uncollected", "{session}", "weak references taken at destroy",
+    ),
+    Metric(
+        UNCOLLECTED, "bokeh_models_uncollected", "gauge", (APP, Label("state", UNCOLLECTED_STATES)),
+        "Models of destroyed sessions still in memory, in the same states", "bokeh.models.uncollected", "{model}",
+        "weak references to every model that was ever attached",
+    ),
+    Metric(
+        UNCOLLECTED, "bokeh_session_uncollected_age_max_seconds", "gauge", (APP,),
+        "Time since the oldest of these sessions was destroyed", "bokeh.session.uncollected_age.max", "s",
+        "weak references taken at destroy", merge="max",
+    ),
+    Metric(
+        UNCOLLECTED, "bokeh_session_collect_duration_seconds", "histogram", (APP,),
+        "From destroyed to freed from memory", "bokeh.session.collect.duration", "s",
+        "a weak reference's callback appends to a deque", LIFETIME,
+    ),
+    Metric(
+        UNCOLLECTED, "bokeh_app_modules", "gauge", (),
+        "Modules that Bokeh made of app scripts and that are in sys.modules", "bokeh.app.modules", "{module}",
+        "sys.modules",
+    ),
+    Metric(
+        UNCOLLECTED, "bokeh_module_referrer_warnings_total", "counter", (APP,),
+        "\"extra unexpected referrers\" errors that Bokeh logged; it logs them for harmless apps too",
+        "bokeh.module.referrer_warnings", "{warning}", "a logging filter on bokeh.document.modules",
+    ),
     # --- Models --------------------------------------------------------------------------------
     Metric(
         MODELS, "bokeh_document_models", "gauge", (APP,),
@@ -203,6 +246,25 @@ CATALOGUE: tuple[Metric, ...] = (
         MODELS, "bokeh_models_created_total", "counter", (APP, Label("model", cap=50), Label("phase", PHASES)),
         "Models constructed while a session was built (init) or by what happened to it later (update)",
         "bokeh.models.created", "{model}", "Model.__init__",
+    ),
+    Metric(
+        MODELS, "bokeh_models", "gauge", (),
+        "All Bokeh models alive", "bokeh.models", "{model}", "weak references, counted",
+    ),
+    Metric(
+        MODELS, "bokeh_known_models", "gauge", (),
+        "Model classes registered with Bokeh; grows when an app script defines components", "bokeh.known_models",
+        "{class}", "bokeh.core.has_props",
+    ),
+    Metric(
+        MODELS, "bokeh_models_orphaned", "gauge", (Label("model", cap=50),),
+        "Alive but in no document, live or destroyed (made and never added, or removed and kept)",
+        "bokeh.models.orphaned", "{model}", "weak references, counted",
+    ),
+    Metric(
+        MODELS, "bokeh_data_source_size_bytes", "gauge", (APP,),
+        "Array bytes in live ColumnDataSources (opt-in)", "bokeh.data_source.size", "By", "nbytes walk, sampled",
+        optional=True,
     ),
     # --- WebSocket -----------------------------------------------------------------------------
     Metric(
@@ -270,12 +332,59 @@ CATALOGUE: tuple[Metric, ...] = (
         "Registered periodic, timeout and next-tick callbacks of live sessions", "bokeh.session.callbacks",
         "{callback}", "Document.session_callbacks",
     ),
+    Metric(
+        CALLBACKS, "bokeh_callback_net_blocks", "gauge", (APP, Label("callback", cap=100)),
+        "Net Python blocks retained across the calls of a callback (opt-in)", "bokeh.callback.net_blocks", "{block}",
+        "sys.getallocatedblocks before and after", optional=True,
+    ),
     # --- HTTP requests -------------------------------------------------------------------------
     Metric(
         HTTP, "http_server_request_duration_seconds", "histogram",
         (Label("http_request_method", cap=10), ROUTE, Label("http_response_status_code", cap=60)),
         "Duration of HTTP requests to the server, without WebSocket upgrades", "http.server.request.duration", "s",
         "BokehTornado.log_request; BokehASGI.__call__", DURATION,
+    ),
+    # --- Panel and HoloViews -------------------------------------------------------------------
+    Metric(
+        PANEL, "panel_views", "gauge", (),
+        "Strong entries in panel.state._views", "panel.views", "{view}", "panel.state._views", optional=True,
+    ),
+    Metric(
+        PANEL, "panel_components", "gauge", (),
+        "Panel components (Viewable) alive", "panel.components", "{component}", "weak references, counted",
+        optional=True,
+    ),
+    Metric(
+        PANEL, "panel_components_created_total", "counter",
+        (APP, Label("component", cap=50), Label("phase", PHASES)),
+        "Panel components constructed", "panel.components.created", "{component}", "Viewable.__init__",
+        optional=True,
+    ),
+    Metric(
+        PANEL, "panel_replacements_total", "counter", (APP, Label("component", cap=50), Label("mode", REPLACEMENTS)),
+        "Bound output refreshed: in_place or rebuilt", "panel.replacements", "{replacement}",
+        "ReplacementPane._update_inner", optional=True,
+    ),
+    Metric(
+        PANEL, "panel_render_duration_seconds", "histogram", (APP,),
+        "From the launch of a session to its document_ready", "panel.render.duration", "s",
+        "the document_ready event", DURATION, optional=True,
+    ),
+    Metric(
+        PANEL, "panel_cache_entries", "gauge", (Label("cache", cap=50),),
+        "Entries per pn.cache function", "panel.cache.entries", "{entry}", "panel.state._memoize_cache",
+        optional=True,
+    ),
+    Metric(
+        PANEL, "holoviews_elements_created_total", "counter",
+        (APP, Label("element", cap=50), Label("phase", PHASES)),
+        "HoloViews elements constructed", "holoviews.elements.created", "{element}", "Element.__init__",
+        optional=True,
+    ),
+    Metric(
+        PANEL, "holoviews_plot_updates_total", "counter", (APP, Label("element", cap=50), Label("mode", PLOT_UPDATES)),
+        "Plots drawn anew (render) or refreshed in place (update)", "holoviews.plot.updates", "{update}",
+        "initialize_plot and update_frame", optional=True,
     ),
     # --- Event loop ----------------------------------------------------------------------------
     Metric(
@@ -324,6 +433,45 @@ CATALOGUE: tuple[Metric, ...] = (
         MEMORY, "bokeh_memory_rss_bytes", "gauge", (Label("kind", ("anon", "file", "shmem")),),
         "Resident: anon, file, shmem (sums to RSS); where the kinds cannot be told (macOS, Windows) all is anon",
         "bokeh.memory.rss", "By", "/proc/self/status, else psutil", optional=True,
+    ),
+    Metric(
+        MEMORY, "bokeh_memory_attributed_bytes", "gauge", (APP, Label("activity", ACTIVITIES)),
+        "Net change of resident memory while this activity ran, since start; it ranks, it does not account exactly",
+        "bokeh.memory.attributed", "By", "/proc/self/statm before and after", optional=True,
+    ),
+    Metric(
+        MEMORY, "bokeh_memory_malloc_bytes", "gauge", (Label("state", MALLOC_STATES),),
+        "glibc's allocator: in_use, free, mmapped", "bokeh.memory.malloc", "By", "mallinfo2 (glibc 2.33 and newer)",
+        optional=True,
+    ),
+    Metric(
+        MEMORY, "bokeh_memory_malloc_resident_bytes", "gauge", (),
+        "Resident part of the allocator's heap and arenas", "bokeh.memory.malloc_resident", "By",
+        "/proc/self/smaps, at most once a minute, off the loop", optional=True,
+    ),
+    Metric(
+        MEMORY, "bokeh_memory_verdict", "gauge", (Label("verdict", VERDICTS),),
+        "1 for the verdict that holds now, 0 for the others", "bokeh.memory.verdict", "{flag}", "diagnose",
+    ),
+    Metric(
+        MEMORY, "bokeh_memory_reclaimed_bytes_total", "counter", (),
+        "Bytes given back to the system by trim", "bokeh.memory.reclaimed", "By",
+        "malloc_trim, resident memory before and after",
+    ),
+    Metric(
+        MEMORY, "bokeh_python_allocated_blocks", "gauge", (),
+        "Blocks of Python's allocator in use", "bokeh.python.allocated_blocks", "{block}", "sys.getallocatedblocks",
+        optional=True,
+    ),
+    Metric(
+        MEMORY, "bokeh_python_gc_pause_seconds", "histogram", (Label("generation", GENERATIONS),),
+        "Time that the garbage collector stopped the interpreter", "bokeh.python.gc_pause", "s",
+        "gc.callbacks, plain ints", SHORT,
+    ),
+    Metric(
+        MEMORY, "bokeh_python_gc_last_full_collection_timestamp_seconds", "gauge", (),
+        "Unix time of the last full collection; absent before the first",
+        "bokeh.python.gc_last_full_collection.timestamp", "s", "gc.callbacks", optional=True, merge="max",
     ),
     # --- Container -----------------------------------------------------------------------------
     Metric(
