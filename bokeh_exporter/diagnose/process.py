@@ -75,10 +75,7 @@ def _by_visit(rest: Sequence[Point], thresholds: Thresholds) -> Iterator[Evidenc
         yield _evidence(
             f"{blocks.slope:.0f} blocks of Python objects", blocks, "bokeh_python_allocated_blocks", "objects"
         )
-    for row, number in (
-        ("bokeh_memory_malloc_bytes", lambda process: process.heap),
-        ("bokeh_memory_rss_bytes", _resident),
-    ):
+    for row, number in _BYTES:
         found = grown(number)
         if found is None or found.slope < thresholds.process_bytes or found.total < thresholds.process_total:
             continue
