@@ -32,6 +32,7 @@ class Pages:
         problems: why nobody is served now, a reason each; empty while all is well.
         not_ready: why the server should get no traffic now, None if it should.
         stacks: writes down where threads and tasks are; None while debugging is off.
+        drain: begins to drain and says so; None while that is not to be had over HTTP.
     """
 
     def __init__(
@@ -40,11 +41,13 @@ class Pages:
         problems: Callable[[], list[str]],
         not_ready: Callable[[], str | None],
         stacks: Callable[[], str] | None = None,
+        drain: Callable[[], str] | None = None,
     ) -> None:
         self._state = state
         self._problems = problems
         self._not_ready = not_ready
         self._stacks = stacks
+        self._drain = drain
 
     def routes(self) -> Mapping[tuple[str, str], Route]:
         """Return the routes by method and path."""
@@ -57,6 +60,9 @@ class Pages:
         stacks = self._stacks
         if stacks is not None:
             routes["POST", "/debug/stacks"] = sparing(lambda request: _plain(200, stacks().rstrip()))
+        drain = self._drain
+        if drain is not None:
+            routes["POST", "/debug/drain"] = lambda request: _plain(202, drain())
         return routes
 
     def metrics(self, request: Request) -> Answer:
