@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from .thresholds import Thresholds
+
 PREFIX = "BOKEH_EXPORTER_"
 
 Level = Literal["session", "update", "callback", "element", "all"]
@@ -77,7 +79,7 @@ def _option(default: Any, parse: Callable[[str], Any], wants: str, help: str, *,
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Thresholds):
     """The validated options. Durations are in seconds.
 
     Make one with :meth:`load`; ``Config()`` is the defaults.
@@ -186,7 +188,11 @@ class Config:
         return LEVELS.index(level) <= LEVELS.index(self.collect)
 
 
-OPTIONS: dict[str, dataclasses.Field[Any]] = {field.name: field for field in dataclasses.fields(Config)}
+OPTIONS: dict[str, dataclasses.Field[Any]] = {
+    # The thresholds last: whoever reads the list looks for an address first.
+    field.name: field
+    for field in sorted(dataclasses.fields(Config), key=lambda field: "reason" in field.metadata)
+}
 
 
 def variable(option: str) -> str:

@@ -107,6 +107,11 @@ class State:
                 update, value, _interaction = queue.popleft()
                 update(value)
 
+    def samples(self, name: str) -> Iterable[Any]:
+        """Yield what was counted for one row, as prometheus_client gives it: ``name``, ``labels`` and ``value``."""
+        for family in self._events[name].collect():
+            yield from family.samples
+
     def after_fork(self) -> None:
         """In a forked server process: locks that a thread of the parent may have held are made anew."""
         self._draining = threading.Lock()
