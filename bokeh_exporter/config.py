@@ -136,6 +136,15 @@ class Config(Thresholds):
     tls_key: str | None = _option(
         None, _text, "the path of a PEM file", "Private key for TLS on the endpoint; needs tls_cert."
     )
+    explain_retained: bool = _option(
+        True, _flag, "0 or 1", "0 stops the log line that says who holds an app's retained sessions, once an hour."
+    )
+    capture: bool = _option(
+        False, _flag, "0 or 1", "1 traces allocations for a while when a verdict says that memory grows, and logs them."
+    )
+    capture_seconds: float = _option(
+        60.0, _seconds, "a number of seconds from 0.05 to 86400", "Seconds that such a trace takes."
+    )
     drain: bool = _option(False, _flag, "0 or 1", "1 enables POST /debug/drain.")
     drain_seconds: float | None = _option(
         None,

@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from ._version import __version__
 from .config import Config
+from .diagnose.capture import study as capture_study
 from .draining import Drain
 from .expose.http import Endpoint, EndpointError
 from .expose.opening import open_endpoint
@@ -162,7 +163,8 @@ class Exporter:
         self.state.registry.register(LevelCollector(self.state, self._read))
         config = self.config
         pages = Pages(self.state, watcher.problems, self._not_ready, self._stacks if config.debug else None,
-                      self._begin_drain if config.drain else None)  # fmt: skip
+                      self._begin_drain if config.drain else None,
+                      {"capture": capture_study(config.capture_seconds)} if config.debug else None)  # fmt: skip
         self._endpoint = endpoint = open_endpoint(config, pages.routes(), lambda e: self.state.swallow("endpoint", e))
         missing = sorted(hook for hook, fits in self._frame.patches.enabled.items() if not fits)
         log.info(

@@ -13,10 +13,12 @@ import os
 import threading
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+#: Seconds that a capture may take: the app is slower meanwhile.
+LONGEST = 600.0
 #: Lines that are told.
 LINES = 10
 #: Bytes that memory or traces must grow by to say anything; warm caches and the tracing itself are less.
@@ -140,6 +142,26 @@ class Capture:
         return Captured(
             seconds, lines, traced, resident - cost, verdict(traced, resident - cost), cost, time.monotonic() - begun
         )
+
+
+def study(seconds: float) -> Callable[[Mapping[str, list[str]]], tuple[Mapping[str, object], str]]:
+    """Return ``POST /debug/capture``: ``?seconds=`` says how long, otherwise it is as given.
+
+    The study raises ``ValueError`` where that is no number of seconds, ``CaptureBusyError`` where one runs.
+    """
+
+    def run(query: Mapping[str, list[str]]) -> tuple[Mapping[str, object], str]:
+        given = query.get("seconds", [""])[-1]
+        try:
+            wanted = float(given) if given else seconds
+        except ValueError:
+            wanted = 0.0
+        if not 0 < wanted <= LONGEST:
+            raise ValueError(f"seconds={given[:20]!r} cannot be used: give a number of seconds up to {LONGEST:.0f}")
+        captured = Capture(wanted).run()
+        return captured.content(), captured.text()
+
+    return run
 
 
 def verdict(traced: int, resident: int) -> Literal["buffers", "native"] | None:

@@ -107,9 +107,7 @@ class Exchange(httputil.HTTPMessageDelegate):
         if answer.status != 204:
             headers["Content-Length"] = str(len(body))
         line = httputil.ResponseStartLine("HTTP/1.1", answer.status, responses.get(answer.status, ""))
-        self._sending(
-            self._connection.write_headers(line, headers, None if self._request.method == "HEAD" else body)
-        )
+        self._sending(self._connection.write_headers(line, headers, None if self._request.method == "HEAD" else body))
         self._connection.finish()
 
 

@@ -12,7 +12,6 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 from .._version import __version__
 from ..state import State
@@ -105,17 +104,10 @@ def _plain(status: int, text: str, headers: Mapping[str, str] | None = None) -> 
     return Answer(status, f"{text}\n".encode("utf-8", "replace"), _TEXT, headers or {})
 
 
-class Studied(NamedTuple):
-    """What a study found, for a machine and for a person."""
-
-    content: Mapping[str, object]
-    text: str
-
-
-#: Looks at the process for a while: the query -> what it found. A ``ValueError`` is a query that cannot be used,
-#: a ``MemoryError`` a study that the process has no room for, a ``BlockingIOError`` one that is under way elsewhere;
-#: each says so in one line.
-Study = Callable[[Mapping[str, list[str]]], Studied]
+#: Looks at the process for a while: the query -> what it found, for a machine and for a person. A ``ValueError`` is
+#: a query that cannot be used, a ``MemoryError`` that the process has no room for it, a ``BlockingIOError`` that one is
+#: under way elsewhere; each says so in one line.
+Study = Callable[[Mapping[str, list[str]]], tuple[Mapping[str, object], str]]
 _STATUS: Mapping[type[Exception], int] = {ValueError: 400, MemoryError: 503, BlockingIOError: 409}
 
 
@@ -124,12 +116,12 @@ def studied(study: Study) -> Callable[[Request], Answer]:
 
     def route(request: Request) -> Answer:
         try:
-            found = study(request.query)
+            content, text = study(request.query)
         except tuple(_STATUS) as refusal:
             return _plain(next(status for kind, status in _STATUS.items() if isinstance(refusal, kind)), str(refusal))
         if request.headers.get("Accept", "").startswith("text/plain"):
-            return _plain(200, found.text)
-        return Answer(200, f"{json.dumps(found.content)}\n".encode(), "application/json")
+            return _plain(200, text)
+        return Answer(200, f"{json.dumps(content)}\n".encode(), "application/json")
 
     return route
 
