@@ -8,6 +8,7 @@ from .cgroups import Cgroups
 from .configuration import Configuration
 from .creations import Creations
 from .documents import Documents
+from .endings import Endings
 from .executors import Executors
 from .frame import Observer
 from .interactions import Interactions
@@ -39,6 +40,7 @@ OBSERVERS: tuple[type[Observer], ...] = (
     Requests,
     Configuration,
     Executors,
+    Endings,
     Memory,
     Cgroups,
     # The last, so that a loop that is found is sampled by hooks that are all in.
