@@ -97,13 +97,11 @@ class Book:
         owner.ended = now
         self._changed.append(owner)
 
-    def made_for(self, document: Any, models: list[Any]) -> None:
-        """Note what Bokeh made for a Document: while that lives they are no orphans."""
-        owner = self.owner(document)
+    def made_by_bokeh(self, models: list[Any]) -> None:
+        """Note what Bokeh made for a Document: it is never an orphan."""
         for model in models:
             ref = self.find(model)
             ref.exempt = True
-            owner.made.append(ref)
             self._changed.append(ref)
 
     def _link(self, thing: Any, owner: Owner) -> OwnerRef:
@@ -209,10 +207,6 @@ class Book:
         owner.document = None
         if self.owners.get(dead.key) is owner:
             del self.owners[dead.key]
-        for ref in owner.made:
-            ref.exempt = False
-            self._book(ref)
-        owner.made.clear()
         if owner.closed and owner.ended is not None:
             self.accounts[owner.app].documents[owner.retained] -= 1
             self._freed(owner.app, owner.ended)

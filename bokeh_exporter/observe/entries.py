@@ -41,7 +41,7 @@ class OwnerRef(weakref.ref):  # type: ignore[type-arg]
 class Owner:
     """What is known of a Document and of the session that it belongs to, if any. Refers to neither."""
 
-    __slots__ = ("app", "closed", "document", "ended", "made", "models", "removed", "retained", "session")
+    __slots__ = ("app", "closed", "document", "ended", "models", "removed", "retained", "session")
 
     def __init__(self) -> None:
         #: Label of the app; empty for a Document that no session has.
@@ -57,8 +57,6 @@ class Owner:
         self.models = 0
         #: Those that were detached while the session lives.
         self.removed: dict[int, ModelRef] = {}
-        #: Models that Bokeh made for the Document.
-        self.made: list[ModelRef] = []
 
 
 class Account:

@@ -95,7 +95,7 @@ class Ledger(Observer):
         # Bokeh makes a configuration for each Document, and a model that it refers to.
         config = document._config
         values = (*config._property_values.values(), *config._unstable_default_values.values())
-        self.book.made_for(document, [config, *(value for value in values if hasattr(value, "_temp_document"))])
+        self.book.made_by_bokeh([config, *(value for value in values if hasattr(value, "_temp_document"))])
 
     def _opened(self, session: Any, session_id: object, document: Any, *rest: object, **named: object) -> None:
         context = context_of(document)
