@@ -67,7 +67,7 @@ def teeth(step: int, height: float = 1.0, period: int = 9) -> float:
 
 def warm(step: int, most: float, half: float = 4.0) -> float:
     """Caches that fill: fast first, then less and less."""
-    return most * (1 - math.exp2(-step / half))
+    return most * (1 - 0.5 ** (step / half))
 
 
 RANDOM = [random.Random(4).random() for _ in range(3000)]
@@ -189,7 +189,7 @@ def test_no_verdict_on_a_clean_app_in_soak(name: str) -> None:
 )
 def test_retained_sessions_grow_with_destroyed_ones(minutes: int, field: str, each: float) -> None:
     per_step = 4.0 if each < 1 else 1.0
-    course = lambda step: visits(step, per_step, **{field: math.floor(each * max(0, step - 4) * per_step)})
+    course = lambda step: visits(step, per_step, **{field: math.floor(each * max(0, step - 4) * per_step)})  # noqa: E731
     found = judged(course, minutes=minutes)
     assert found.name == "retained_sessions"
     (evidence,) = found.evidence
