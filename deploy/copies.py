@@ -1,7 +1,7 @@
-"""Copy what grafana/ and the overlays hold to where Kubernetes' tools can read it: they load no file from outside their folder.
+"""Copy what grafana/ and the overlays hold to where Kubernetes' tools can read it: they load nothing from outside.
 
-    python deploy/build.py            write the copies
-    python deploy/build.py --check    say which differ, and fail if any does
+python deploy/copies.py            write the copies
+python deploy/copies.py --check    say which differ, and fail if any does
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ GRAFANA = HERE.parent / "grafana"
 OVERLAYS = HERE / "kubernetes" / "overlays"
 CHART = HERE / "helm" / "bokeh-server" / "files"
 
-_MADE = "# Made by deploy/build.py from {source}: change that, then run `make deploy`.\n"
+_MADE = "# Made by deploy/copies.py from {source}: change that, then run `make deploy`.\n"
 _RULE = """apiVersion: monitoring.coreos.com/v1
 kind: PrometheusRule
 metadata:
@@ -40,7 +40,10 @@ def copies() -> Iterator[tuple[Path, str]]:
         yield OVERLAYS / "plain-prometheus" / "rules" / rules.name, made
         yield CHART / "rules" / rules.name, made
         groups += _groups(text, rules)
-    yield OVERLAYS / "prometheus-operator" / "prometheusrule.yaml", _MADE.format(source="grafana/rules") + _RULE + groups
+    yield (
+        OVERLAYS / "prometheus-operator" / "prometheusrule.yaml",
+        _MADE.format(source="grafana/rules") + _RULE + groups,
+    )
     for board in sorted(GRAFANA.joinpath("dashboards").glob("*.json")):
         # On one line: a ConfigMap may hold a megabyte, and nobody reads the copy.
         text = json.dumps(json.loads(board.read_text(encoding="utf-8")), ensure_ascii=False, separators=(",", ":"))
@@ -56,7 +59,7 @@ def copies() -> Iterator[tuple[Path, str]]:
 
 def _groups(text: str, source: Path) -> str:
     """Return the list below ``groups:``, indented as the operator's object wants it. Text: comments stay."""
-    head, found, body = text.partition("\ngroups:\n")
+    _, found, body = text.partition("\ngroups:\n")
     if not found and text.startswith("groups:\n"):
         found, body = "groups:\n", text.removeprefix("groups:\n")
     if not found:
