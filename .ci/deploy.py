@@ -80,9 +80,9 @@ def renderings() -> Iterator[tuple[str, list[str]]]:
     helm = [str(BIN / "helm"), "template", "demo", str(CHART), "--api-versions", "monitoring.coreos.com/v1"]
     for choice in CHOICES:
         yield f"chart-{choice}", [*helm, "--set", f"monitoring={choice}"]
-    more = ("monitoring=otel", "collector.endpoint=http://collector:4317", "autoscaling.enabled=true")
-    more += ("exporter.tokenSecret=", f"image.digest=sha256:{'0' * 64}")
-    yield "chart-everything-else", [*helm, "--set", ",".join(more), "--set-json", "exporter.recycleAt=0.9"]
+    other = ["monitoring=otel", "collector.endpoint=http://collector:4317", "autoscaling.enabled=true"]
+    other += ["exporter.tokenSecret=", f"image.digest=sha256:{'0' * 64}"]
+    yield "chart-everything-else", [*helm, "--set", ",".join(other), "--set-json", "exporter.recycleAt=0.9"]
 
 
 def main() -> int:

@@ -29,7 +29,8 @@ def unknown(value: Any, annotation: Any, where: str) -> list[str]:
         return [key for index, each in enumerate(value) for key in unknown(each, arguments[0], f"{where}[{index}]")]
     if not (isinstance(annotation, type) and issubclass(annotation, BaseModel) and isinstance(value, dict)):
         return []
-    fields = {field.alias or name: field.annotation for name, field in annotation.model_fields.items()}
+    model: Any = annotation
+    fields = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
     found = [f"{where}.{key}" for key in value if key not in fields]
     return found + [key for name in value.keys() & fields.keys()
                     for key in unknown(value[name], fields[name], f"{where}.{name}")]  # fmt: skip

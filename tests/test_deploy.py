@@ -1,4 +1,4 @@
-"""deploy/: hardened everywhere, names that exist, times that add up. ``make deploy-check`` renders it with the real tools."""
+"""deploy/: hardened everywhere, names that exist, times that add up. ``make deploy-check`` renders it for real."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def deployments() -> list[Any]:
     found = [
         pytest.param(thing, id=thing["metadata"]["name"])
         for _, thing in manifests()
-        if thing["kind"] == "Deployment" and "selector" in thing["spec"] or "strategy" in thing.get("spec", {})
+        if thing["kind"] == "Deployment" and {"selector", "strategy"} & thing["spec"].keys()
     ]
     assert len(found) == 2
     return found
@@ -84,7 +84,7 @@ def test_a_pod_has_time_to_drain() -> None:
 def test_every_variable_is_an_option() -> None:
     names = set()
     for path in sorted(DEPLOY.rglob("*")):
-        if path.is_file() and path.suffix in (".yaml", ".tpl", ".md") or path.name == "Dockerfile":
+        if path.is_file() and (path.suffix in (".yaml", ".tpl", ".md") or path.name == "Dockerfile"):
             names |= set(re.findall(r"BOKEH_EXPORTER_[A-Z_]+[A-Z]", path.read_text(encoding="utf-8")))
     assert {variable("address"), variable("token_file"), variable("drain_seconds")} <= names
     assert names <= {variable(option) for option in OPTIONS}
