@@ -67,7 +67,7 @@ def teeth(step: int, height: float = 1.0, period: int = 9) -> float:
 
 def warm(step: int, most: float, half: float = 4.0) -> float:
     """Caches that fill: fast first, then less and less."""
-    return most * (1 - 0.5 ** (step / half))
+    return float(most * (1 - 0.5 ** (step / half)))
 
 
 RANDOM = [random.Random(4).random() for _ in range(3000)]
