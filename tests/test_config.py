@@ -72,10 +72,11 @@ def test_every_option_is_tried_here() -> None:
 def test_thresholds_have_a_reason_and_keep_to_their_bounds(name: str) -> None:
     field = OPTIONS[name]
     assert len(field.metadata["reason"]) > 40
-    kind = type(field.default)
+    default: Any = field.default
+    kind = type(default)
     least, most = map(float, re.findall(r"\d[\d.e+]*", field.metadata["wants"]))
-    assert least <= field.default <= most
-    for good in (least, most, field.default):
+    assert least <= default <= most
+    for good in (least, most, default):
         value = getattr(Config.load({variable(name): f"{good:.17g}"}), name)
         assert (value, type(value)) == (good, kind)
     for bad in (f"{least - 1:.17g}", f"{2 * most:.17g}", "nan", "many"):
@@ -167,7 +168,7 @@ def test_the_environment_is_read_at_each_call(monkeypatch: pytest.MonkeyPatch) -
         ("prot", "did you mean port?"),
         ("sample_perod", "did you mean sample_period?"),
         ("tokenfile", "did you mean token_file?"),
-        ("xyzzy", "known are address, port, port_span, sample_period, collect"),
+        ("xyzzy", "known are address, port, port_span, sample_period, verdict_period, collect"),
     ],
 )
 def test_unknown_options_are_an_error_with_a_suggestion(name: str, remedy: str) -> None:
