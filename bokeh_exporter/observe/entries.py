@@ -68,3 +68,10 @@ class Account:
         self.documents, self.models = [0, 0], [0, 0]
         #: Owners of which something is alive, those destroyed first coming first.
         self.owners: dict[int, Owner] = {}
+
+
+def add(numbers: dict[str, int], key: str, number: int) -> None:
+    """Add to one of the numbers; what is zero is not kept."""
+    numbers[key] = numbers.get(key, 0) + number
+    if not numbers[key]:
+        del numbers[key]

@@ -83,7 +83,7 @@ class Ledger(Observer):
     def stop(self) -> None:
         """Forget everything: nothing of ours is left on what lives on."""
         self.state.on_drain.remove(self.drain)
-        self.book = Book()
+        self.book.clear()
 
     def after_fork(self, serves: bool) -> None:
         """The lock may have been held by a thread that did not come along."""
