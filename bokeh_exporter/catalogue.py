@@ -85,6 +85,7 @@ REPLACEMENTS = ("in_place", "rebuilt")
 PLOT_UPDATES = ("render", "update")
 MALLOC_STATES = ("in_use", "free", "mmapped")
 GENERATIONS = ("0", "1", "2")
+DRAINS = ("sigterm", "endpoint", "memory")
 ACTIVITIES = ("session_create", "session_destroy", "message", "callback", "http", "unattributed")
 VERDICTS = (
     "healthy", "event_loop_stalled", "lingering_sessions", "retained_sessions", "session_growth", "process_growth",
@@ -202,6 +203,16 @@ CATALOGUE: tuple[Metric, ...] = (
         "Unix time the sweep last finished, of several servers the oldest; starts as the time the server was seen",
         "bokeh.session.cleanup.last_completed.timestamp", "s", "BokehTornado._cleanup_sessions", merge="min",
     ),
+    Metric(
+        SESSIONS, "bokeh_server_draining", "gauge", (),
+        "1 while the process takes no new visitors and waits for those it has", "bokeh.server.draining", "{flag}",
+        "the drain", merge="max",
+    ),
+    Metric(
+        SESSIONS, "bokeh_server_drains_total", "counter", (Label("reason", DRAINS),),
+        "Drains begun: on SIGTERM, by the endpoint, or by memory over the configured share of the limit",
+        "bokeh.server.drains", "{drain}", "the drain",
+    ),
     # --- Uncollected ---------------------------------------------------------------------------
     Metric(
         UNCOLLECTED, "bokeh_sessions_uncollected", "gauge", (APP, Label("state", UNCOLLECTED_STATES)),
@@ -288,11 +299,13 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
     Metric(
         WEBSOCKET, "bokeh_websocket_received_bytes_total", "counter", (APP,),
-        "Payload bytes in", "bokeh.websocket.received", "By", "WSHandler.on_message",
+        "Payload bytes in", "bokeh.websocket.received", "By",
+        "ProtocolHandler.handle reads tornado's sum; what the ASGI host receives",
     ),
     Metric(
         WEBSOCKET, "bokeh_websocket_sent_bytes_total", "counter", (APP,),
-        "Payload bytes out, before compression", "bokeh.websocket.sent", "By", "WebSocketHandler.write_message",
+        "Payload bytes out, before compression", "bokeh.websocket.sent", "By",
+        "Message.send and Panel's own sending read tornado's sum; what the ASGI host sends",
     ),
     Metric(
         WEBSOCKET, "bokeh_websocket_send_buffer_bytes", "gauge", (APP,),
