@@ -141,7 +141,7 @@ class Config(Thresholds):
     collect_garbage_limit: float = _option(
         300.0, _seconds, "a number of seconds from 0.05 to 86400", "Seconds between two such collections, at least."
     )
-    debug: bool = _option(False, _flag, "0 or 1", "1 enables the explain, trim and stack endpoints.")
+    debug: bool = _option(False, _flag, "0 or 1", "1 enables the explain, trim, collect and stack endpoints.")
     token: str | None = _option(
         None,
         _text,
