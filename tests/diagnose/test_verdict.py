@@ -463,6 +463,15 @@ def test_freed_memory_that_stays_resident(soak: bool) -> None:
     assert "MALLOC_ARENA_MAX" in found.advice
 
 
+@pytest.mark.parametrize(("each", "leads"), [(1200.0, "fragmentation"), (60_000.0, "process_growth")])
+def test_growth_that_explains_little_of_the_memory_does_not_lead(each: float, leads: str) -> None:
+    """A table that is bounded far away grows by some kB a visit, while the allocator keeps hundreds of MB."""
+    found = judged(
+        lambda step: {**fragmented(step), **batches(step, blocks=5e5 + each * settled_sessions(step))}, soak=True
+    )
+    assert found.name == leads
+
+
 def test_all_that_hold_are_told_in_order() -> None:
     course = lambda step: fragmented(  # noqa: E731
         step, retained_sessions=float(step), unused=3.0, unused_age=60.0 * step, switches=frozenset({"admin", "warm"})
