@@ -54,11 +54,14 @@ def growth(pairs: Iterable[tuple[float, float | None]], each_half: float = EACH_
     if not all(thirds):
         return None
     # The floor of each, at its last place.
-    (low, x_low), (middle, _), (high, x_high) = (min(third, key=lambda pair: (pair[0], -pair[1])) for third in thirds)
-    rise = high - low
-    if rise <= 0 or min(middle - low, high - middle) < each_half * rise:
+    (low, x_low), (middle, x_middle), (high, x_high) = (
+        min(third, key=lambda pair: (pair[0], -pair[1])) for third in thirds
+    )
+    slope = (high - low) / (x_high - x_low)
+    # As slopes: the places of the floors need not be as far from each other.
+    halves = (middle - low) / (x_middle - x_low), (high - middle) / (x_high - x_middle)
+    if slope <= 0 or min(halves) < 2 * each_half * slope:
         return None
-    slope = rise / (x_high - x_low)
     return Growth(slope, slope * span, span, low, high)
 
 
