@@ -181,6 +181,16 @@ def test_models_removed_or_made_in_threads_are_orphans_while_the_session_lives(s
     assert gone.total("bokeh_models_orphaned", model="Spinner") == 80
 
 
+def test_a_model_seen_as_an_orphan_before_it_came_and_went(serve: Serve, truth: Truth) -> None:
+    server = serve(python_script("kept_bokeh.py", env={**ASKED, **truth.env}))
+    with server.open_tab("/late") as tab:
+        tab.click("make")
+        until(server, lambda s: s.total("bokeh_models_orphaned", model="Div") == 1, "made and booked")
+        tab.click("show")
+    gone = until(server, lambda s: s.total("bokeh_models_uncollected", app="/late", state="pending") == 1, "destroyed")
+    assert gone.total("bokeh_models_orphaned") == 0
+
+
 def test_the_exporter_itself_keeps_nothing(serve: Serve, tmp_path: Path) -> None:
     found = []
     for bare in (True, False):
