@@ -114,7 +114,10 @@ class State:
             if batch:
                 self._apply(batch)
         for left in list(self.on_drain):
-            left()
+            try:
+                left()
+            except Exception as error:
+                self.swallow("drain", error)
 
     def _apply(self, batch: list[Entry]) -> None:
         apply(batch, lambda error: self.swallow("drain", error))
