@@ -17,10 +17,9 @@ from .. import config as options
 from ..state.interactions import current
 from .apps import App
 from .calls import Calls
+from .census import KINDS, mark
 from .frame import Frame, Observer
 from .naming import name_of, timing
-
-KINDS = {"PeriodicCallback": "periodic", "TimeoutCallback": "timeout", "NextTickCallback": "next_tick"}
 
 
 class Callbacks(Observer):
@@ -175,7 +174,10 @@ class Callbacks(Observer):
             app = self._app(manager._document()) if self.patches.on else None
             if app is not None and kind is not None:
                 callback = self.calls.wrapped(app, kind, callback, keep=one_shot)
-            return original(manager, callback_obj, callback, one_shot)
+            result = original(manager, callback_obj, callback, one_shot)
+            if app is not None:
+                mark(manager._document())
+            return result
 
         return add_session_callback
 
