@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from .._version import __version__
 from ..state import State
 from .http import Answer, Later, Request, Route
-from .prometheus import exposition
+from .prometheus import Exposition
 
 #: Seconds between two answers of a debug endpoint: each stops the app for a moment.
 PAUSE = 1.0
@@ -51,6 +51,7 @@ class Pages:
         status: Route | None = None,
     ) -> None:
         self._state = state
+        self._exposition = Exposition(state.registry)
         self._problems = problems
         self._not_ready = not_ready
         self._stacks = stacks
@@ -85,9 +86,7 @@ class Pages:
     def metrics(self, request: Request) -> Answer:
         """Answer a scrape: text 0.0.4 or OpenMetrics by ``Accept``, restricted by ``name[]``."""
         self._state.drain()
-        content_type, body = exposition(
-            self._state.registry, request.headers.get("Accept", ""), request.query.get("name[]", [])
-        )
+        content_type, body = self._exposition(request.headers.get("Accept", ""), request.query.get("name[]", []))
         return Answer(200, body, content_type)
 
     def stall(self) -> str | None:
