@@ -22,6 +22,7 @@ from .expose.http import Endpoint, EndpointError, tls_context
 from .expose.pages import OPEN_PATHS, Pages
 from .expose.prometheus import LevelCollector, build_registry_extras
 from .observe.apps import instances
+from .observe.collecting import Collecting
 from .observe.executors import Executors, Pool
 from .observe.frame import Frame
 from .observe.loops import Loops
@@ -145,7 +146,8 @@ class Exporter:
         build_registry_extras(self.state.registry)
         self.state.registry.register(LevelCollector(self.state, self._read))
         config = self.config
-        pages = Pages(self.state, watcher.problems, self._not_ready, self._stacks if config.debug else None)
+        debug = (self._stacks, self._frame.find(Collecting).answer) if config.debug else ()
+        pages = Pages(self.state, watcher.problems, self._not_ready, *debug)
         token = config.token if config.token_file is None else _read_token(config.token_file)
         context = tls_context(config.tls_cert, config.tls_key) if config.tls_cert and config.tls_key else None
         endpoint = Endpoint(
@@ -209,6 +211,7 @@ class Exporter:
         if self._endpoint is not None:
             self._endpoint.abandon()
             self._endpoint = None
+        self._frame.after_fork(tornado_task)
         if not tornado_task:
             self._frame.patches.on = False
         elif self._serving:

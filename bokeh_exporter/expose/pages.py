@@ -7,6 +7,7 @@ handed in, so nothing here looks at the host.
 from __future__ import annotations
 
 import html
+import json
 import math
 import threading
 import time
@@ -32,6 +33,7 @@ class Pages:
         problems: why nobody is served now, a reason each; empty while all is well.
         not_ready: why the server should get no traffic now, None if it should.
         stacks: writes down where threads and tasks are; None while debugging is off.
+        collect: runs a full garbage collection and says what it did; None while debugging is off.
     """
 
     def __init__(
@@ -40,11 +42,13 @@ class Pages:
         problems: Callable[[], list[str]],
         not_ready: Callable[[], str | None],
         stacks: Callable[[], str] | None = None,
+        collect: Callable[[], Mapping[str, float]] | None = None,
     ) -> None:
         self._state = state
         self._problems = problems
         self._not_ready = not_ready
         self._stacks = stacks
+        self._collect = collect
 
     def routes(self) -> Mapping[tuple[str, str], Route]:
         """Return the routes by method and path."""
@@ -57,6 +61,9 @@ class Pages:
         stacks = self._stacks
         if stacks is not None:
             routes["POST", "/debug/stacks"] = sparing(lambda request: _plain(200, stacks().rstrip()))
+        collect = self._collect
+        if collect is not None:
+            routes["POST", "/debug/collect"] = sparing(lambda request: _json(collect()))
         return routes
 
     def metrics(self, request: Request) -> Answer:
@@ -90,6 +97,10 @@ class Pages:
 
 def _plain(status: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:
     return Answer(status, f"{text}\n".encode("utf-8", "replace"), _TEXT, headers or {})
+
+
+def _json(content: Mapping[str, object]) -> Answer:
+    return Answer(200, f"{json.dumps(content)}\n".encode(), "application/json")
 
 
 def sparing(route: Route, pause: float = PAUSE) -> Route:
