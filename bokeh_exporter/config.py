@@ -47,6 +47,13 @@ def _seconds(text: str) -> float:
     return value
 
 
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1:
+        raise ValueError
+    return value
+
+
 def _flag(text: str) -> bool:
     if text not in ("0", "1"):
         raise ValueError
@@ -144,6 +151,30 @@ class Config(Thresholds):
     )
     tls_key: str | None = _option(
         None, _text, "the path of a PEM file", "Private key for TLS on the endpoint; needs tls_cert."
+    )
+    explain_retained: bool = _option(
+        True, _flag, "0 or 1", "0 stops the log line that says who holds an app's retained sessions, once an hour."
+    )
+    capture: bool = _option(
+        False, _flag, "0 or 1", "1 traces allocations for a while when a verdict says that memory grows, and logs them."
+    )
+    capture_seconds: float = _option(
+        60.0, _seconds, "a number of seconds from 0.05 to 86400", "Seconds that such a trace takes."
+    )
+    drain: bool = _option(False, _flag, "0 or 1", "1 enables POST /debug/drain.")
+    drain_seconds: float | None = _option(
+        None,
+        _seconds,
+        "a number of seconds from 0.05 to 86400",
+        "Deadline of a drain, and that SIGTERM begins one: not ready at once, ended when no session is left or the "
+        "deadline passes. Unset, SIGTERM is the host's, and any other drain may take 300 s.",
+    )
+    recycle_at: float | None = _option(
+        None,
+        _share,
+        "a share between 0 and 1, such as 0.85",
+        "Share of the container's memory limit (without one, of the machine's memory) at which the process drains "
+        "and ends, to be started anew.",
     )
     disabled: bool = _option(
         False, _flag, "0 or 1", "1 switches the exporter off: nothing is hooked and nothing listens."

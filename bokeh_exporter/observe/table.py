@@ -11,6 +11,7 @@ from .collecting import Collecting
 from .configuration import Configuration
 from .creations import Creations
 from .documents import Documents
+from .endings import Endings
 from .executors import Executors
 from .frame import Observer
 from .garbage import Garbage
@@ -49,6 +50,7 @@ OBSERVERS: tuple[type[Observer], ...] = (
     Requests,
     Configuration,
     Executors,
+    Endings,
     Memory,
     Cgroups,
     Collecting,

@@ -62,14 +62,16 @@ class Watcher:
         sites: lists the loops that run.
         pools: lists the thread pools in use.
         running: lists the users' functions that run in a thread.
+        also: is called at each look, for what has to go on while the loop is blocked.
     """
 
     def __init__(
         self, state: State, stall_after: float, *, sites: Callable[[], list[Site]],
         pools: Callable[[], list[Pool]], running: RunningCalls = lambda thread: [],
+        also: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         self._state, self._stall_after = state, stall_after
-        self._sites, self._pools, self._running = sites, pools, running
+        self._sites, self._pools, self._running, self._also = sites, pools, running, also
         self._stalls = state.child("bokeh_event_loop_stalls_total")
         self._late = state.child("bokeh_exporter_gil_wait_seconds")
         self._loops: dict[Site, _Loop] = {}
@@ -113,6 +115,7 @@ class Watcher:
             spent = time.thread_time()
             for look in (
                 self._state.drain,
+                self._also,
                 lambda late=late, cpu=cpu: self._woke(late, time.process_time() - cpu),
                 lambda now=now, late=late: self._watch_loops(now, late),
                 lambda now=now: self._watch_pools(now),
