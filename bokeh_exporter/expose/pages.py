@@ -114,7 +114,6 @@ def _json(content: Mapping[str, object]) -> Answer:
     return Answer(200, f"{json.dumps(content)}\n".encode(), "application/json")
 
 
-def sparing(route: Route, pause: float = PAUSE) -> Route:
 #: Looks at the process for a while: the query -> what it found, for a machine and for a person. A ``ValueError`` is
 #: a query that cannot be used, a ``MemoryError`` that the process has no room for it, a ``BlockingIOError`` that one is
 #: under way elsewhere; each says so in one line.
