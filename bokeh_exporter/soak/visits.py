@@ -75,11 +75,15 @@ class Visits:
         """Make one ordinary visit."""
         tab = await self.open()
         try:
-            if self._plan.interact:
-                await self.use(tab, ROUNDS * len(tab.controls))
+            await self.use_as_others(tab)
             await asyncio.sleep(STAY)
         finally:
             await tab.close()
+
+    async def use_as_others(self, tab: Tab) -> None:
+        """Use everything on the page a few times, if visitors are to use it at all."""
+        if self._plan.interact:
+            await self.use(tab, ROUNDS * len(tab.controls))
 
     async def visits(self, number: int, seconds: float, progress: Callable[[], None]) -> int:
         """Make at least ``number`` visits, and go on for at least ``seconds``; return how many."""

@@ -1,0 +1,103 @@
+"""What a soak found, for machines and for people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..diagnose import Judgement, Point, Sample, judge
+from ..diagnose.verdict import Kind
+from ..thresholds import Thresholds
+from .plan import Plan
+
+
+@dataclass
+class Found:
+    """What was seen on the way.
+
+    Attributes:
+        used: in the long visit, after so many uses.
+        held: in the long visit, while nobody did anything.
+        base: before the visits that count; its memory is what theirs is measured by.
+        warm: when the grace of the visits before has passed, one that counts still open; its counts are subtracted.
+        batches: after so many of them.
+        end: after all of them and the grace.
+        sessions: visits that count.
+        settled: whose memory grew, if it had to be settled.
+        released: bytes that trim gave back at the end; None where it was not tried.
+        retained: as explain tells it.
+        points: the history that is judged.
+    """
+
+    used: list[tuple[int, Sample]] = field(default_factory=list)
+    held: list[Sample] = field(default_factory=list)
+    base: Sample | None = None
+    warm: Sample | None = None
+    batches: list[tuple[int, Sample]] = field(default_factory=list)
+    end: Sample | None = None
+    sessions: int = 0
+    settled: Kind | None = None
+    released: float | None = None
+    retained: list[Any] = field(default_factory=list)
+    points: Sequence[Point] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    """The outcome. ``content`` has the documented keys; the text is for people.
+
+    Attributes:
+        judgement: the verdict, with evidence and advice.
+        content: what ``--json`` prints.
+    """
+
+    judgement: Judgement
+    content: dict[str, Any]
+    used: Sequence[tuple[int, Sample]] = ()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing is wrong."""
+        return self.judgement.name == "healthy"
+
+    def json(self) -> str:
+        """Return the content as JSON."""
+        return json.dumps(self.content, indent=2)
+
+
+def report(plan: Plan, found: Found, thresholds: Thresholds, grace: float) -> Report:
+    """Judge what was found, and put it together."""
+    judgement = judge(found.points, thresholds, grace=grace, settled=found.settled)
+    assert found.base is not None and found.warm is not None and found.end is not None  # noqa: S101
+    counts = {name: round(max(0.0, _sum(found.end, name) - _sum(found.warm, name))) for name in _COUNTS}
+    # The visit that stayed open is not one that lingers.
+    lingering = round(max(0.0, _sum(found.end, "live") - (_sum(found.warm, "live") - 1)))
+    content = {
+        "verdict": judgement.name,
+        "verdicts": [name for name in (judgement.name, *judgement.others) if name != "healthy"],
+        "evidence": [evidence.text for evidence in judgement.evidence],
+        "process_growth_of": judgement.process_growth_of,
+        "advice": judgement.advice,
+        "sessions": found.sessions,
+        "retained_sessions": counts["retained_sessions"],
+        "retained_models": counts["retained_models"],
+        "lingering_sessions": lingering,
+        "pending_sessions": counts["pending_sessions"],
+        "bytes_per_session": round(((found.end.process.rss or 0) - (found.base.process.rss or 0)) / found.sessions),
+        "attributed_bytes": {
+            activity: round(_sum(found.end, f"attributed_{activity}") - _sum(found.base, f"attributed_{activity}"))
+            for activity in _ACTIVITIES
+        },
+        "retained": found.retained,
+    }
+    return Report(judgement, content, found.used)
+
+
+_COUNTS = ("retained_sessions", "retained_models", "pending_sessions")
+_ACTIVITIES = ("session_create", "session_destroy", "message", "callback", "http")
+
+
+def _sum(sample: Sample, name: str) -> float:
+    return float(sum(getattr(app, name) or 0 for app in sample.apps.values()))
