@@ -18,14 +18,16 @@ from typing import TypeVar
 from ._version import __version__
 from .config import Config
 from .diagnose.capture import study as capture_study
+from .diagnose.monitor import Monitor
 from .draining import Drain
 from .expose.http import Endpoint, EndpointError
 from .expose.opening import open_endpoint
 from .expose.pages import Pages
 from .expose.prometheus import LevelCollector, build_registry_extras
+from .expose.status import Status
 from .observe.apps import instances
-from .observe.collecting import Collecting
 from .observe.cgroups import Cgroups
+from .observe.collecting import Collecting
 from .observe.endings import Endings, end
 from .observe.executors import Executors, Pool
 from .observe.frame import Frame, Observer
@@ -56,13 +58,14 @@ class Exporter:
         self._frame = Frame(config, self.state)
         self._endpoint: Endpoint | None = None
         self._watcher: Watcher | None = None
+        self._monitor: Monitor  # made with the watcher, whose thread looks at it
         self._drain = Drain(
             self.state, config, visitors=self._visitors,
             memory_share=lambda: self._find(Cgroups).share(), end=end,
         )  # fmt: skip
         self._serving = False
         self._closed = False
-        self._lock = threading.Lock()
+        self._lock, self._reading = threading.Lock(), threading.Lock()
 
     # --- for the user --------------------------------------------------------------------------
 
@@ -154,10 +157,14 @@ class Exporter:
             self.state.swallow("endpoint", error)
 
     def _watch(self) -> Watcher:
-        return Watcher(
+        watcher = Watcher(
             self.state, self.config.stall_after, sites=self._loops.sites, pools=self._pools,
-            running=lambda thread: self._frame.running(thread), also=self._drain.look,
+            running=lambda thread: self._frame.running(thread), also=(self._drain.look, lambda: self._monitor.look()),
         )  # fmt: skip
+        self._monitor = Monitor(
+            self.state, self.config, self._read, stalled=lambda: watcher.problems(self.config.stall_after)
+        )
+        return watcher
 
     def _open(self, watcher: Watcher) -> None:
         build_registry_extras(self.state.registry)
@@ -168,27 +175,25 @@ class Exporter:
             self._frame.find(Collecting).answer if config.debug else None,
             self._begin_drain if config.drain else None,
             {"capture": capture_study(config.capture_seconds)} if config.debug else None,
+            Status(self.state, self._read, self._monitor.verdict, self._monitor.columns).answer,
         )  # fmt: skip
         self._endpoint = endpoint = open_endpoint(config, pages.routes(), lambda e: self.state.swallow("endpoint", e))
         missing = sorted(hook for hook, fits in self._frame.patches.enabled.items() if not fits)
-        log.info(
-            "bokeh_exporter %s serves %s/metrics, level %s, %s",
-            __version__,
-            endpoint.url,
-            config.collect,
-            "hooks missing: " + ", ".join(missing) if missing else "all hooks fit",
-        )
+        hooks = "hooks missing: " + ", ".join(missing) if missing else "all hooks fit"
+        log.info("bokeh_exporter %s serves %s/metrics, level %s, %s", __version__, endpoint.url, config.collect, hooks)
 
     # --- what the outputs read -----------------------------------------------------------------
 
     def _read(self) -> list[Level]:
-        levels = self._frame.collect()
+        with self._reading:  # the watcher judges while somebody scrapes
+            levels = self._frame.collect()
         for collector, seconds in list(self._frame.durations.items()):
             levels.append(Level("bokeh_exporter_collector_duration_seconds", seconds, (collector,)))
         for hook, fits in list(self._frame.patches.enabled.items()):
             levels.append(Level("bokeh_exporter_hook_enabled", float(fits), (hook,)))
         levels.append(Level("bokeh_exporter_overhead_seconds_total", self.state.overhead[0]))
         levels.append(Level("bokeh_server_draining", float(self._drain.on)))
+        levels.extend(self._monitor.levels())
         levels.extend(self.state.zeros(self._frame.apps.labels()))
         return levels
 
@@ -228,7 +233,7 @@ class Exporter:
 
     def after_fork(self, tornado_task: bool) -> None:
         """In a child: close what was inherited, and be transparent unless it is a server process."""
-        self._lock = threading.Lock()  # a thread that did not come along may have held it
+        self._lock, self._reading = threading.Lock(), threading.Lock()  # a thread that is gone may have held one
         self.state.after_fork()
         self._watcher = None
         if self._endpoint is not None:

@@ -95,7 +95,8 @@ def _by_itself(rest: Sequence[Point], thresholds: Thresholds) -> Iterator[Eviden
     if total(rest[-1].last, "destroyed") - total(rest[0].last, "destroyed") >= thresholds.judge_sessions:
         return
     span = duration(rest[-1].time - rest[0].time)
-    for row, number in ((_BLOCKS, lambda process: process.blocks), *_BYTES):
+    blocks: Number = lambda process: process.blocks  # noqa: E731
+    for row, number in ((_BLOCKS, blocks), *_BYTES):
         found = growth((point.time, number(point.low.process)) for point in rest)
         reason = "objects" if row == _BLOCKS else "bytes"
         if found is not None and found.total >= (_BLOCKS_ALONE if row == _BLOCKS else thresholds.process_total):
