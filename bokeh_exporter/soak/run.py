@@ -10,6 +10,7 @@ for growth; the last when the grace of all visits has passed too.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,6 +32,9 @@ BATCHES = 4
 PATIENCE = 2.0
 #: Seconds to wait at most for sessions to expire, whatever lifetime the user's server has.
 LONGEST_LIFETIME = 60.0
+
+#: Seconds between two looks without a collection.
+EVERY = 2.0
 
 Say = Callable[[str, str], None]
 
@@ -63,13 +67,31 @@ class _Soak:
     def __post_init__(self) -> None:
         self.probe = Probe(self.server.exporter, self.server.token)
         self.visits = Visits(self.plan, self.server.url)
-        self.history = History(all=True)
+        self.history = History(whole=True)
+        # Samples have to be in the order of their times.
+        self._looking = asyncio.Lock()
 
     async def run(self) -> Report:
-        """Do it all."""
+        """Do it all, and look now and then without collecting, as the server does."""
+        watch = asyncio.create_task(self._watch())
+        try:
+            return await self._run()
+        finally:
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY)
+            with contextlib.suppress(ProbeError):
+                async with self._looking:
+                    self.history.add(await self.probe.sample())
+
+    async def _run(self) -> Report:
         self.say("warming up", "")
         await self.visits.visit()
         await self._check_app()
+        await self._gone()
         await self._used_visit()
         await self._gone()
         gone = time.monotonic()
@@ -80,6 +102,7 @@ class _Soak:
         await self._batches()
         await self._grace()
         self.found.end = await self._look()
+        self.say("all visits are over", "")
         await self._confirm()
         self.found.points = self.history.points()
         return report(self.plan, self.found, Config.load(), self.server.grace)
@@ -91,9 +114,10 @@ class _Soak:
 
     async def _look(self) -> Sample:
         """Read the numbers after a full collection."""
-        await self.probe.post("/debug/collect")
-        sample = await self.probe.sample()
-        self.history.add(sample)
+        async with self._looking:
+            await self.probe.post("/debug/collect")
+            sample = await self.probe.sample()
+            self.history.add(sample)
         return sample
 
     async def _used_visit(self) -> None:
