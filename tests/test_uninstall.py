@@ -468,7 +468,7 @@ def test_a_wrapper_changes_nothing_but_what_it_adds(
     }  # fmt: skip
     target = Target()
     assert target.plain(value=1) == 2
-    assert inspect.iscoroutinefunction(target.later) == (kind != "before")  # which adds no coroutine, for speed
+    assert inspect.iscoroutinefunction(target.later)
     assert asyncio.run(target.later(2)) == 3
     assert str(inspect.signature(Target.plain)) == str(inspect.signature(entries["plain"]))
     raised = KeyError(-1)

@@ -57,9 +57,7 @@ def status_of(url: str, token: str | None = None) -> dict[str, Any]:
         if isinstance(reason, ssl.SSLCertVerificationError):
             why = f"its certificate is not trusted ({reason.verify_message}): name its authority in SSL_CERT_FILE"
         else:
-            why = (
-                f"{getattr(reason, 'strerror', None) or reason}: is the server running, and is this the exporter's URL?"
-            )
+            why = f"{getattr(reason, 'strerror', None) or reason}: does the server run, and is it the exporter's URL?"
     except (OSError, ValueError, http.client.HTTPException) as error:
         why = f"{error or type(error).__name__}: give the exporter's URL, which its log line names"
     raise Unreachable(f"{url} cannot be asked: {why}")
@@ -82,8 +80,8 @@ def url_of_process(pid: int, token: str | None = None) -> str:
     if refused is not None:
         raise refused
     raise Unreachable(
-        f"no bokeh_exporter listens in process {pid}: start the server with it (bokeh-exporter run, panel serve --setup), "
-        "or give the process that serves where there are several"
+        f"no bokeh_exporter listens in process {pid}: start the server with it (bokeh-exporter run), "
+        "and give the process that serves where there are several"
     )
 
 

@@ -17,6 +17,8 @@ _TICKED = 5.0
 _PROBES = 0.5
 #: Sessions that may stay blocked or pending for long before their number speaks for itself.
 _FEW = 3
+#: Seconds for which many unused sessions are looked at, however long they may live.
+_LONG = 300.0
 #: Times as long as an unused session: a long job may go on after its browser has left.
 _BLOCKED, _BLOCKED_FEW = 2.0, 10.0
 
@@ -59,7 +61,7 @@ def _of_app(app: str, points: Sequence[Point], thresholds: Thresholds, limit: fl
             ),
         ),
         (
-            limit,
+            min(limit, _LONG),
             lambda sample, each: (each.unused or 0) >= thresholds.unused_sessions,
             lambda: _many(app, points, thresholds),
         ),

@@ -20,6 +20,9 @@ _LEAST = 3
 #: Of the sessions that one collection looked at, the share that says enough without a second one.
 _MOST = 0.5
 
+#: Few sessions may leak, and not evenly; the numbers are exact, so less than elsewhere will do.
+_EACH_HALF = 0.2
+
 #: Field -> row, and what it counts.
 _KINDS = {
     "retained_sessions": ("bokeh_sessions_uncollected", "documents"),
@@ -88,7 +91,13 @@ def _rate(
             if kept >= max(_LEAST, _MOST * sessions):
                 return Rate(kept, sessions)
             continue
-        grown = growth(pairs)
-        if grown is not None and grown.total >= max(_LEAST, thresholds.retained_share * sessions):
+        grown = growth(pairs, _EACH_HALF)
+        if grown is not None and _goes_on(pairs) and grown.total >= max(_LEAST, thresholds.retained_share * sessions):
             return Rate(grown.total, sessions)
     return None
+
+
+def _goes_on(pairs: Sequence[tuple[float, float]]) -> bool:
+    """Whether the last third of the sessions left something too; these numbers have no saw teeth."""
+    (first, _), (last, now) = pairs[0], pairs[-1]
+    return now > max(number for sessions, number in pairs if sessions <= first + (last - first) * 2 / 3)

@@ -15,8 +15,9 @@ from .fields import AppSample, Process
 from .history import Point
 from .samples import Sample
 
-#: Of what grew, at least this share must have grown in each half; steady growth has half of it in each.
-EACH_HALF = 0.3
+#: Of what grew, at least this share must have grown in each half; steady growth has half of it in each, a cache that
+#: fills ever more slowly less than 0.35 in the second.
+EACH_HALF = 0.38
 #: Spans that are looked at, in seconds: a leak that began lately is lost in a whole day.
 WINDOWS = (24 * 3600.0, 6 * 3600.0, 3600.0)
 
@@ -34,11 +35,12 @@ class Growth(NamedTuple):
     end: float
 
 
-def growth(pairs: Iterable[tuple[float, float | None]]) -> Growth | None:
+def growth(pairs: Iterable[tuple[float, float | None]], each_half: float = EACH_HALF) -> Growth | None:
     """Return how y grows with x, None if it does not in both halves or there is too little to tell.
 
     Args:
         pairs: x and y, in the order of x; pairs without y are left out.
+        each_half: the share of what grew that must have grown in each half.
     """
     known = [(x, y) for x, y in pairs if y is not None]
     if len(known) < 3:
@@ -54,7 +56,7 @@ def growth(pairs: Iterable[tuple[float, float | None]]) -> Growth | None:
     # The floor of each, at its last place.
     (low, x_low), (middle, _), (high, x_high) = (min(third, key=lambda pair: (pair[0], -pair[1])) for third in thirds)
     rise = high - low
-    if rise <= 0 or min(middle - low, high - middle) < EACH_HALF * rise:
+    if rise <= 0 or min(middle - low, high - middle) < each_half * rise:
         return None
     slope = rise / (x_high - x_low)
     return Growth(slope, slope * span, span, low, high)
