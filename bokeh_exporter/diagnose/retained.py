@@ -13,7 +13,7 @@ from ..thresholds import Thresholds
 from .fields import AppSample
 from .history import Point
 from .judgement import RETAINED, Evidence
-from .series import growth, windows
+from .series import growth, in_thirds, windows
 
 #: What is retained at least before it is called growth; a host keeps one.
 _LEAST = 3
@@ -86,7 +86,8 @@ def _rate(
         sessions = pairs[-1][0] - pairs[0][0]
         if sessions < thresholds.judge_sessions:
             continue
-        if len({x for x, _ in pairs}) < 3:  # one collection at the end: whether it stops growing cannot be seen
+        # One collection at the end, or all close together: whether it stops growing cannot be seen.
+        if not in_thirds(pairs):
             kept = pairs[-1][1] - pairs[0][1]
             if kept >= max(_LEAST, _MOST * sessions):
                 return Rate(kept, sessions)

@@ -43,23 +43,28 @@ def growth(pairs: Iterable[tuple[float, float | None]], each_half: float = EACH_
         each_half: the share of what grew that must have grown in each half.
     """
     known = [(x, y) for x, y in pairs if y is not None]
-    if len(known) < 3:
+    thirds = in_thirds(known)
+    if not thirds:
         return None
-    first, span = known[0][0], known[-1][0] - known[0][0]
-    if span <= 0:
-        return None
-    thirds: list[list[tuple[float, float]]] = [[], [], []]
-    for x, y in known:
-        thirds[min(2, int(3 * (x - first) / span))].append((y, x))
-    if not all(thirds):
-        return None
+    span = known[-1][0] - known[0][0]
     # The floor of each, at its last place.
-    (low, x_low), (middle, _), (high, x_high) = (min(third, key=lambda pair: (pair[0], -pair[1])) for third in thirds)
+    (x_low, low), (_, middle), (x_high, high) = (min(third, key=lambda pair: (pair[1], -pair[0])) for third in thirds)
     rise = high - low
     if rise <= 0 or min(middle - low, high - middle) < each_half * rise:
         return None
     slope = rise / (x_high - x_low)
     return Growth(slope, slope * span, span, low, high)
+
+
+def in_thirds(pairs: Sequence[tuple[float, float]]) -> Sequence[Sequence[tuple[float, float]]]:
+    """Return pairs, which are in the order of x, by thirds of the way of x; nothing where one of them has none."""
+    span = pairs[-1][0] - pairs[0][0] if pairs else 0.0
+    if span <= 0:
+        return ()
+    thirds: list[list[tuple[float, float]]] = [[], [], []]
+    for x, y in pairs:
+        thirds[min(2, int(3 * (x - pairs[0][0]) / span))].append((x, y))
+    return thirds if all(thirds) else ()
 
 
 def windows(points: Sequence[Point]) -> Iterable[Sequence[Point]]:

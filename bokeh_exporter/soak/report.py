@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,6 +62,10 @@ class Report:
         """Whether nothing is wrong."""
         return self.judgement.name == "healthy"
 
+    def text(self) -> str:
+        """Return it for people; the first line is the verdict."""
+        return "\n".join(_lines(self))
+
     def json(self) -> str:
         """Return the content as JSON."""
         return json.dumps(self.content, indent=2)
@@ -101,3 +105,48 @@ _ACTIVITIES = ("session_create", "session_destroy", "message", "callback", "http
 
 def _sum(sample: Sample, name: str) -> float:
     return float(sum(getattr(app, name) or 0 for app in sample.apps.values()))
+
+
+# --- for people -----------------------------------------------------------------------------------------
+
+
+def _lines(report: Report) -> Iterator[str]:
+    content, judgement = report.content, report.judgement
+    of = f" of {judgement.process_growth_of}" if judgement.process_growth_of else ""
+    others = f", also {', '.join(judgement.others)}" if judgement.others else ""
+    yield f"{judgement.name}{of}{others}"
+    yield from (f"  {text}" for text in content["evidence"])
+    yield f"  {judgement.advice}"
+    if judgement.beside:
+        yield f"  Note that {', '.join(judgement.beside)} is on, which grows memory itself."
+    yield f"sessions            {content['sessions']}, {content['bytes_per_session']:+,} bytes each"
+    yield (
+        f"retained            {content['retained_sessions']} sessions, {content['retained_models']} models; "
+        f"{content['pending_sessions']} sessions wait for a collection"
+    )
+    yield f"lingering           {content['lingering_sessions']} sessions"
+    yield from _per_use(report.used)
+    for activity, number in content["attributed_bytes"].items():
+        if number:
+            yield f"  during {activity:18} {number:+,} bytes"
+    for held in content["retained"]:
+        yield from _holder(held)
+
+
+def _per_use(used: Sequence[tuple[int, Sample]]) -> Iterator[str]:
+    if len(used) < 2 or used[-1][0] <= used[0][0]:
+        return
+    (before, first), (after, last) = used[0], used[-1]
+    uses = after - before
+    numbers = (
+        ("models", _sum(last, "models") - _sum(first, "models")),
+        ("blocks of Python", (last.process.blocks or 0) - (first.process.blocks or 0)),
+        ("bytes", (last.process.heap or 0) - (first.process.heap or 0)),
+    )
+    yield f"each interaction    {', '.join(f'{number / uses:+.3g} {what}' for what, number in numbers)} ({uses} of them)"
+
+
+def _holder(held: Mapping[str, Any]) -> Iterator[str]:
+    count = f"{held['count']} x " if held.get("count") else ""
+    yield f"{count}{held.get('kind', '')} {held.get('type', '')} held by {held.get('root', held.get('holder', '?'))}"
+    yield from (f"    {step}" for step in held.get("path") or ())

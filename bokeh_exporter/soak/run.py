@@ -70,6 +70,7 @@ class _Soak:
         self.history = History(whole=True)
         # Samples have to be in the order of their times.
         self._looking = asyncio.Lock()
+        self._stuck = 0.0
 
     async def run(self) -> Report:
         """Do it all, and look now and then without collecting, as the server does."""
@@ -174,19 +175,24 @@ class _Soak:
     async def _gone(self) -> None:
         """Wait until no session is left, or those that are left stay for longer than they may."""
         server = self.plan.server
-        deadline = time.monotonic() + min(server.lifetime + 2 * server.check, LONGEST_LIFETIME) + PATIENCE
+        # Once some have stayed so will others: nobody waits for them as patiently again.
+        patience = min(server.lifetime + 2 * server.check, LONGEST_LIFETIME) + (PATIENCE if not self._stuck else 0.5)
+        deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             sample = await self.probe.sample()
-            if not sum(app.live for app in sample.apps.values()):
+            if sum(app.live for app in sample.apps.values()) <= self._stuck:
                 return
             await asyncio.sleep(0.25)
+        self._stuck = sum(app.live for app in sample.apps.values())
 
     async def _grace(self) -> None:
-        """Wait out the grace: from then on a collection tells what is retained."""
-        end = time.monotonic() + self.server.grace + 0.5
-        while (left := end - time.monotonic()) > 0:
+        """Wait out the grace, and see meanwhile which of the destroyed turn out to be retained."""
+        begun = time.monotonic()
+        while (left := begun + self.server.grace + 0.5 - time.monotonic()) > 0:
             self.say("waiting out the grace", f"{left:.0f} s")
-            await asyncio.sleep(min(left, 1.0))
+            await asyncio.sleep(min(left, self.server.grace / LOOKS))
+            if left > self.server.grace / LOOKS:
+                await self._look()
 
     async def _confirm(self) -> None:
         """Ask for what settles a doubt: does trim give memory back, and who holds what is retained?"""

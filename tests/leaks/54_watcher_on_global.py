@@ -2,6 +2,7 @@
 import panel as pn
 import param
 from acme.settings import GLOBAL
+from bokeh.plotting import figure
 
 pn.extension()
 
@@ -11,12 +12,13 @@ class Viewer(pn.viewable.Viewer):
 
     def __init__(self, **params):
         super().__init__(**params)
-        self._text = pn.pane.Markdown("")
-        self._layout = pn.Column(pn.widgets.FloatSlider.from_param(self.param.level), self._text)
+        self._plot = figure(width=300, height=200)
+        self._plot.line([0, 1], [0, 1])
+        self._layout = pn.Column(pn.widgets.FloatSlider.from_param(self.param.level), self._plot)
         GLOBAL.param.watch(self._refresh, "threshold")
 
     def _refresh(self, event):
-        self._text.object = f"threshold {event.new}"
+        self._plot.title.text = f"threshold {event.new}"
 
     def __panel__(self):
         return self._layout

@@ -1,13 +1,7 @@
-"""bokeh serve.  Lingering: on_session_destroyed waits for a lock service that never answers, so the sweep hangs."""
-import asyncio
-
+"""bokeh serve.  Lingering: a plugin's on_session_destroyed waits for a service that never answers, so the sweep hangs."""
+from acme.plugin import plug_in
 from bokeh.io import curdoc
 from bokeh.models import Div
 
-
-async def release(context, sleep=asyncio.sleep):
-    await sleep(3600)
-
-
-curdoc().on_session_destroyed(release)
+plug_in(curdoc().session_context.server_context.application_context.application)
 curdoc().add_root(Div(text="locked"))

@@ -1,17 +1,19 @@
-"""panel serve.  Session leak: a timer of the event loop that sets itself again holds the pane of each session."""
+"""panel serve.  Session leak: a timer of the event loop that sets itself again holds the figure of each session."""
 import asyncio
 
 import panel as pn
+from bokeh.plotting import figure
 
 pn.extension()
 
-clock = pn.pane.Markdown("...")
-pn.Column("# Clock", clock).servable()
+plot = figure(width=300, height=200)
+clock = plot.line([0, 1], [0, 1])
+pn.Column("# Clock", pn.pane.Bokeh(plot)).servable()
 
 
 class Clock:
-    def __init__(self, pane, loop):
-        self.pane, self.loop, self.ticks = pane, loop, 0
+    def __init__(self, line, loop):
+        self.line, self.loop, self.ticks = line, loop, 0
         self.tick()
 
     def tick(self):

@@ -2,18 +2,22 @@
 import atexit
 
 import panel as pn
+from bokeh.models import ColumnDataSource
+from bokeh.plotting import figure
 
 pn.extension()
 
 
 class Job:
     def __init__(self):
-        self.bar = pn.indicators.Progress(value=10)
-        self.layout = pn.Column("# Job", self.bar)
+        self.source = ColumnDataSource({"x": [1, 2], "y": [1, 2]})
+        plot = figure(width=300, height=200)
+        plot.line("x", "y", source=self.source)
+        self.layout = pn.Column("# Job", plot)
         atexit.register(self.stop)
 
     def stop(self):
-        self.bar.value = 0
+        self.source.data = {"x": [], "y": []}
 
 
 Job().layout.servable()
