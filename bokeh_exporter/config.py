@@ -110,7 +110,17 @@ class Config:
         "Seconds without a tick of the event loop, or with every worker thread busy, after which the log says who "
         "is to blame.",
     )
-    debug: bool = _option(False, _flag, "0 or 1", "1 enables the explain, trim and stack endpoints.")
+    trim_after_destroy: bool = _option(
+        False,
+        _flag,
+        "0 or 1",
+        "1 gives memory back to the system after sessions were destroyed: a full collection, which stops the app for "
+        "a moment, then glibc's malloc_trim.",
+    )
+    trim_interval: float = _option(
+        60.0, _seconds, "a number of seconds from 0.05 to 86400", "Seconds between two such trims, at least."
+    )
+    debug: bool = _option(False, _flag, "0 or 1", "1 enables the explain, trim, census and stack endpoints.")
     token: str | None = _option(
         None,
         _text,

@@ -12,8 +12,8 @@ import logging
 import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
+from typing import Any, TypeVar
 
 from . import config as options
 from ._version import __version__
@@ -21,16 +21,21 @@ from .config import Config
 from .expose.http import Endpoint, EndpointError, tls_context
 from .expose.pages import OPEN_PATHS, Pages
 from .expose.prometheus import LevelCollector, build_registry_extras
+from .expose.sockets import read_token
 from .observe.apps import instances
+from .observe.census import census
 from .observe.executors import Executors, Pool
-from .observe.frame import Frame
+from .observe.frame import Frame, Observer
 from .observe.loops import Loops
 from .observe.stacks import report
 from .observe.table import OBSERVERS
+from .observe.trim import Trims
 from .observe.watcher import Watcher
 from .state import Level, State
 
 log = logging.getLogger("bokeh_exporter")
+
+_Kind = TypeVar("_Kind", bound=Observer)
 
 
 class Exporter:
@@ -112,10 +117,13 @@ class Exporter:
 
     @property
     def _loops(self) -> Loops:
+        return self._observer(Loops)
+
+    def _observer(self, kind: type[_Kind]) -> _Kind:
         for observer in self._frame.observers:
-            if isinstance(observer, Loops):
+            if isinstance(observer, kind):
                 return observer
-        raise RuntimeError("the table of observers has no Loops")
+        raise RuntimeError(f"the table of observers has no {kind.__name__}")
 
     def _serve(self) -> None:
         """Open the endpoint, once. What goes wrong is logged and never reaches the host."""
@@ -145,8 +153,11 @@ class Exporter:
         build_registry_extras(self.state.registry)
         self.state.registry.register(LevelCollector(self.state, self._read))
         config = self.config
-        pages = Pages(self.state, watcher.problems, self._not_ready, self._stacks if config.debug else None)
-        token = config.token if config.token_file is None else _read_token(config.token_file)
+        pages = Pages(
+            self.state, watcher.problems, self._not_ready,
+            self._stacks if config.debug else None, self._debug() if config.debug else {},
+        )  # fmt: skip
+        token = config.token if config.token_file is None else read_token(config.token_file)
         context = tls_context(config.tls_cert, config.tls_key) if config.tls_cert and config.tls_key else None
         endpoint = Endpoint(
             pages.routes(),
@@ -189,6 +200,10 @@ class Exporter:
     def _stacks(self) -> str:
         return report([(loop, site.thread) for site in self._loops.sites() if (loop := site.loop()) is not None])
 
+    def _debug(self) -> dict[str, Callable[[], dict[str, Any]]]:
+        trims = self._observer(Trims)
+        return {"trim": lambda: trims.trim().as_json(), "census": lambda: census().as_json()}
+
     def _not_ready(self) -> str | None:
         contexts = self._frame.apps.alive()
         if not contexts:
@@ -211,6 +226,7 @@ class Exporter:
             self._endpoint = None
         if not tornado_task:
             self._frame.patches.on = False
+            self.state.memory.attribution.stop()
         elif self._serving:
             self._serving = False
             self._loops.forget()
@@ -229,14 +245,3 @@ def _is_loopback(address: str) -> bool:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:
         return address == "localhost"
-
-
-def _read_token(path: str) -> str:
-    name = options.variable("token_file")
-    try:
-        token = Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise EndpointError(f"{name}={path} cannot be read ({error}): give a file that this user may read") from None
-    if not token:
-        raise EndpointError(f"{name}={path} is empty: put the token into it")
-    return token

@@ -24,6 +24,8 @@ GOOD: dict[str, list[tuple[str, Any]]] = {
     "disabled": [("0", False), ("1", True)],
     "stall_after": [("5", 5.0), ("0.5", 0.5)],
     "debug": [("0", False), ("1", True)],
+    "trim_after_destroy": [("0", False), ("1", True)],
+    "trim_interval": [("60", 60.0), ("0.5", 0.5)],
 }
 
 BAD: dict[str, list[str]] = {
@@ -39,6 +41,8 @@ BAD: dict[str, list[str]] = {
     "disabled": ["yes", "true", "2", "no"],
     "stall_after": ["0", "-1", "never"],
     "debug": ["yes", "2"],
+    "trim_after_destroy": ["yes", "2"],
+    "trim_interval": ["0", "-1", "never"],
 }
 
 #: TLS needs both.

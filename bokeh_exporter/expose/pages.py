@@ -7,10 +7,12 @@ handed in, so nothing here looks at the host.
 from __future__ import annotations
 
 import html
+import json
 import math
 import threading
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from .._version import __version__
 from ..state import State
@@ -32,6 +34,7 @@ class Pages:
         problems: why nobody is served now, a reason each; empty while all is well.
         not_ready: why the server should get no traffic now, None if it should.
         stacks: writes down where threads and tasks are; None while debugging is off.
+        debug: what else is done on ``POST /debug/NAME`` and answered as JSON, by name; empty while it is off.
     """
 
     def __init__(
@@ -40,11 +43,13 @@ class Pages:
         problems: Callable[[], list[str]],
         not_ready: Callable[[], str | None],
         stacks: Callable[[], str] | None = None,
+        debug: Mapping[str, Callable[[], Mapping[str, Any]]] | None = None,
     ) -> None:
         self._state = state
         self._problems = problems
         self._not_ready = not_ready
         self._stacks = stacks
+        self._debug = debug or {}
 
     def routes(self) -> Mapping[tuple[str, str], Route]:
         """Return the routes by method and path."""
@@ -57,6 +62,8 @@ class Pages:
         stacks = self._stacks
         if stacks is not None:
             routes["POST", "/debug/stacks"] = sparing(lambda request: _plain(200, stacks().rstrip()))
+        for name, answer in self._debug.items():
+            routes["POST", f"/debug/{name}"] = sparing(_answering(answer))
         return routes
 
     def metrics(self, request: Request) -> Answer:
@@ -90,6 +97,10 @@ class Pages:
 
 def _plain(status: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:
     return Answer(status, f"{text}\n".encode("utf-8", "replace"), _TEXT, headers or {})
+
+
+def _answering(work: Callable[[], Mapping[str, Any]]) -> Route:
+    return lambda request: Answer(200, json.dumps(work()).encode() + b"\n", "application/json")
 
 
 def sparing(route: Route, pause: float = PAUSE) -> Route:

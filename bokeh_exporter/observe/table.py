@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from .activities import Activities
 from .asgi import AsgiWebSockets
 from .callbacks import Callbacks
 from .cgroups import Cgroups
+from .components import Components
 from .configuration import Configuration
 from .creations import Creations
+from .data_sources import DataSources
 from .documents import Documents
 from .executors import Executors
 from .frame import Observer
@@ -20,9 +23,12 @@ from .refusals import Refusals
 from .requests import Requests
 from .sessions import Sessions
 from .sweeps import Sweeps
+from .trim import Trims
 from .websockets import Messages, WebSockets
 
 OBSERVERS: tuple[type[Observer], ...] = (
+    # The first: what a sample allocates is nobody's, and its hooks are inside those that begin interactions.
+    Activities,
     Sessions,
     Creations,
     Refusals,
@@ -30,6 +36,8 @@ OBSERVERS: tuple[type[Observer], ...] = (
     Documents,
     Interactions,
     Models,
+    Components,
+    DataSources,
     Callbacks,
     Locks,
     WebSockets,
@@ -40,6 +48,7 @@ OBSERVERS: tuple[type[Observer], ...] = (
     Configuration,
     Executors,
     Memory,
+    Trims,
     Cgroups,
     # The last, so that a loop that is found is sampled by hooks that are all in.
     Loops,
