@@ -17,7 +17,7 @@ from typing import Any
 from ..state import State
 from ..state.interactions import current
 from .apps import App
-from .naming import name_of, timing
+from .naming import is_skip, name_of, timing
 
 #: App, callback and ``perf_counter`` of its begin.
 Running = tuple[str, str, float]
@@ -67,6 +67,8 @@ class Calls:
         stack = self._stack()
         start = perf_counter()
         stack.append((app.label, label or kind or "", start))
+        attribution = self._state.memory.attribution
+        entered = attribution.enter(app.label, "callback", label)
         error: BaseException | None = None
         result = None
         try:
@@ -75,6 +77,7 @@ class Calls:
             error = raised
             raise
         finally:
+            attribution.leave(entered, label)
             stack.pop()
             busy = perf_counter() - start
             continues = inspect.iscoroutine(result)
@@ -92,7 +95,7 @@ class Calls:
     ) -> Any:
         # Whoever awaits us may be a task of its own by now, so the interaction is set in its context too.
         token = current.set(number)
-        steps = _Steps(awaitable, self, (app.label, label or kind or "", start), busy)
+        steps = _Steps(awaitable, self, (app.label, label or kind or "", start), busy, label)
         error: BaseException | None = None
         try:
             return await steps
@@ -127,7 +130,7 @@ class Calls:
         error: BaseException | None,
     ) -> None:
         try:
-            failed = isinstance(error, Exception) and not _is_skip(error)
+            failed = isinstance(error, Exception) and not is_skip(error)
             if label is not None:
                 self._state.record(app.bundle(label, _book), busy)
                 if failed:
@@ -196,11 +199,6 @@ class Calls:
         return call
 
 
-def _is_skip(error: BaseException) -> bool:
-    """Whether it is param's ``Skip``, by which a function says that nothing has changed."""
-    return type(error).__name__ == "Skip" and type(error).__module__.startswith("param.")
-
-
 def _book(app: App, label: str) -> Callable[[float], None]:
     calls = app.child("bokeh_callback_calls_total", label).inc
     busy = app.child("bokeh_callback_busy_seconds_total", label).inc
@@ -216,25 +214,29 @@ def _book(app: App, label: str) -> Callable[[float], None]:
 class _Steps:
     """Awaits something and adds up the time that its steps take."""
 
-    def __init__(self, awaitable: Awaitable[Any], calls: Calls, entry: Running, busy: float) -> None:
+    def __init__(self, awaitable: Awaitable[Any], calls: Calls, entry: Running, busy: float, label: str | None) -> None:
         self._awaitable = awaitable
         self._calls = calls
         self._entry = entry
+        self._label = label
         self.busy = busy
 
     def __await__(self) -> Generator[Any, Any, Any]:
         steps: Any = self._awaitable.__await__()
+        attribution = self._calls._state.memory.attribution
         value: Any = None
         error: BaseException | None = None
         while True:
             stack = self._calls._stack()
             stack.append(self._entry)
             start = perf_counter()
+            entered = attribution.enter(self._entry[0], "callback", self._label)
             try:
                 yielded = steps.send(value) if error is None else steps.throw(error)
             except StopIteration as stop:
                 return stop.value
             finally:
+                attribution.leave(entered, self._label)
                 self.busy += perf_counter() - start
                 stack.pop()
             try:

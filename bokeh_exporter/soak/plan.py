@@ -98,7 +98,9 @@ class Plan:
         except (KeyError, IndexError, ValueError):
             raise UsageError(f"--query {query!r}: only {{i}}, the number of the visit, can be filled in") from None
         chosen = host or ("panel" if imports_panel(path) else "bokeh")
-        return cls(path, chosen, sessions, concurrency, interact, template, duration or 0.0, read_server_args(server_args))
+        return cls(
+            path, chosen, sessions, concurrency, interact, template, duration or 0.0, read_server_args(server_args)
+        )
 
     @property
     def path(self) -> str:

@@ -20,7 +20,7 @@ from ..diagnose import History, Sample
 from .plan import Plan
 from .probe import Probe, ProbeError
 from .report import Found, Report, report
-from .server import SoakError, SoakServer
+from .server import SoakServer
 from .visitor import VisitError
 from .visits import STAY, Visits
 

@@ -74,7 +74,9 @@ class SoakServer:
 
     def __enter__(self) -> SoakServer:
         # Options of another exporter, such as a certificate, are not meant for this one; thresholds are.
-        ours = [f"{PREFIX}{name.upper()}" for name in (*self._options, "tls_cert", "tls_key", "token_file", "port_span")]
+        ours = [
+            f"{PREFIX}{name.upper()}" for name in (*self._options, "tls_cert", "tls_key", "token_file", "port_span")
+        ]
         environ = {key: value for key, value in os.environ.items() if key not in ours}
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(

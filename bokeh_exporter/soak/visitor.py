@@ -60,9 +60,7 @@ class Tab:
         request = HTTPRequest("ws" + url.removeprefix("http").rstrip("/") + "/ws" + (f"?{query}" if query else ""),
                               connect_timeout=timeout, request_timeout=timeout)  # fmt: skip
         try:
-            connection = await websocket_connect(
-                request, subprotocols=["bokeh", token], max_message_size=LARGEST
-            )
+            connection = await websocket_connect(request, subprotocols=["bokeh", token], max_message_size=LARGEST)
         except (HTTPClientError, OSError) as error:
             raise VisitError(f"the websocket of {path} was refused: {error}") from None
         tab = cls(connection)

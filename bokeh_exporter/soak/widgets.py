@@ -160,7 +160,15 @@ RULES: Mapping[str, Rule] = {
     "DatePicker": ("value", _date), "ColorPicker": ("value", _colour),
 }  # fmt: skip
 #: Sliders tell the end of a drag as well; Panel's throttled parameters listen to it.
-THROTTLED = ("Slider", "DateSlider", "DatetimeSlider", "RangeSlider", "DateRangeSlider", "DatetimeRangeSlider", "Player")
+THROTTLED = (
+    "Slider",
+    "DateSlider",
+    "DatetimeSlider",
+    "RangeSlider",
+    "DateRangeSlider",
+    "DatetimeRangeSlider",
+    "Player",
+)
 BUTTONS = ("Button", "ButtonIcon")
 #: Panel's components in JavaScript: the parameters are attributes of a model under ``data``.
 COMPONENTS = ("ReactiveESM", "ReactComponent", "AnyWidgetComponent", "ReactiveHTML")
@@ -193,9 +201,7 @@ def _menu(model: Json) -> Control | None:
     items = [item for item in _options(model["attributes"].get("menu")) if item is not None]
     if not items:
         return None
-    return Control(
-        lambda n: [event("menu_item_click", {"model": {"id": model["id"]}, "item": items[n % len(items)]})]
-    )
+    return Control(lambda n: [event("menu_item_click", {"model": {"id": model["id"]}, "item": items[n % len(items)]})])
 
 
 def _component(model: Json) -> Control | None:
