@@ -163,6 +163,11 @@ CATALOGUE: tuple[Metric, ...] = (
         "bokeh.sessions.destroyed", "{session}", "ServerSession.destroy",
     ),
     Metric(
+        SESSIONS, "bokeh_sessions_undiscarded", "gauge", (APP,),
+        "Destroyed sessions that the server keeps in its table all the same: a model's destroy() raised",
+        "bokeh.sessions.undiscarded", "{session}", "ApplicationContext._sessions",
+    ),
+    Metric(
         SESSIONS, "bokeh_session_duration_seconds", "histogram", (APP,),
         "Lifetime of destroyed sessions", "bokeh.session.duration", "s",
         "ServerSession, monotonic clock", LIFETIME,

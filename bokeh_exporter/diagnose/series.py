@@ -48,11 +48,14 @@ def growth(pairs: Iterable[tuple[float, float | None]], each_half: float = EACH_
         return None
     span = known[-1][0] - known[0][0]
     # The floor of each, at its last place.
-    (x_low, low), (_, middle), (x_high, high) = (min(third, key=lambda pair: (pair[1], -pair[0])) for third in thirds)
+    floors = (min(third, key=lambda pair: (pair[1], -pair[0])) for third in thirds)
+    (x_low, low), (x_middle, middle), (x_high, high) = floors
     rise = high - low
-    if rise <= 0 or min(middle - low, high - middle) < each_half * rise:
-        return None
     slope = rise / (x_high - x_low)
+    # Of steady growth each half has its share, wherever in its third the floor is.
+    halves = ((middle - low) / (x_middle - x_low), (high - middle) / (x_high - x_middle))
+    if rise <= 0 or min(halves) < 2 * each_half * slope:
+        return None
     return Growth(slope, slope * span, span, low, high)
 
 

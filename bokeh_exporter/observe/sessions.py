@@ -176,11 +176,12 @@ class Sessions(Observer):
     def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:
         """Count sessions by state. One plain pass: at 1,000 sessions it must stay under a millisecond."""
         for context, app in contexts:
-            connected = unused = blocked = 0
+            connected = unused = blocked = zombies = 0
             unused_since = blocked_since = now
             for session in list(context._sessions.values()):
                 fields = session.__dict__
                 record = fields.get(KEY)
+                zombies += record is not None and record.destroyed
                 if record is None or record.destroyed:
                     # Panel's --warm keeps stubs among its own sessions, never here; a zombie is in no state.
                     continue
@@ -200,6 +201,7 @@ class Sessions(Observer):
             yield Level("bokeh_sessions", connected, (label, "connected"))
             yield Level("bokeh_sessions", unused, (label, "unused"))
             yield Level("bokeh_sessions", blocked, (label, "blocked"))
+            yield Level("bokeh_sessions_undiscarded", zombies, (label,))
             yield Level("bokeh_sessions", len(context._pending_sessions), (label, "pending"))
             yield Level("bokeh_session_unused_age_max_seconds", now - unused_since, (label,))
             yield Level("bokeh_session_expiration_blocked_age_max_seconds", now - blocked_since, (label,))

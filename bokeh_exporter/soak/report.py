@@ -27,6 +27,7 @@ class Found:
         sessions: visits that count.
         settled: whose memory grew, if it had to be settled.
         released: bytes that trim gave back at the end; None where it was not tried.
+        stalled: whether the event loop stood still, and for whom.
         retained: as explain tells it.
         points: the history that is judged.
     """
@@ -40,6 +41,7 @@ class Found:
     sessions: int = 0
     settled: Kind | None = None
     released: float | None = None
+    stalled: str = ""
     retained: list[Any] = field(default_factory=list)
     points: Sequence[Point] = ()
 
@@ -71,13 +73,19 @@ class Report:
         return json.dumps(self.content, indent=2)
 
 
+def judged(found: Found, thresholds: Thresholds, grace: float) -> Judgement:
+    """Judge what was found so far, as the server does."""
+    stalled = [found.stalled] if found.stalled else []
+    return judge(found.points, thresholds, grace=grace, stalled=stalled, settled=found.settled, released=found.released)
+
+
 def report(plan: Plan, found: Found, thresholds: Thresholds, grace: float) -> Report:
     """Judge what was found, and put it together."""
-    judgement = judge(found.points, thresholds, grace=grace, settled=found.settled)
+    judgement = judged(found, thresholds, grace)
     assert found.base is not None and found.warm is not None and found.end is not None  # noqa: S101
     counts = {name: round(max(0.0, _sum(found.end, name) - _sum(found.warm, name))) for name in _COUNTS}
     # The visit that stayed open is not one that lingers.
-    lingering = round(max(0.0, _sum(found.end, "live") - (_sum(found.warm, "live") - 1)))
+    lingering = round(max(0.0, _table(found.end) - (_table(found.warm) - 1)))
     content = {
         "verdict": judgement.name,
         "verdicts": [name for name in (judgement.name, *judgement.others) if name != "healthy"],
@@ -101,6 +109,11 @@ def report(plan: Plan, found: Found, thresholds: Thresholds, grace: float) -> Re
 
 _COUNTS = ("retained_sessions", "retained_models", "pending_sessions")
 _ACTIVITIES = ("session_create", "session_destroy", "message", "callback", "http")
+
+
+def _table(sample: Sample) -> float:
+    """Sessions in the server's table, also those that were destroyed and could not be discarded."""
+    return _sum(sample, "connected") + _sum(sample, "unused") + _sum(sample, "blocked") + _sum(sample, "undiscarded")
 
 
 def _sum(sample: Sample, name: str) -> float:

@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 
 from ..config import Config
 from ..diagnose import History, Sample
+from ..diagnose.judgement import PROCESS
 from .plan import Plan
 from .probe import Probe, ProbeError
-from .report import Found, Report, report
+from .report import Found, Report, judged, report
 from .server import SoakServer
 from .visitor import VisitError
 from .visits import STAY, Visits
@@ -33,6 +34,8 @@ PATIENCE = 2.0
 #: Seconds to wait at most for sessions to expire, whatever lifetime the user's server has.
 LONGEST_LIFETIME = 60.0
 
+#: Seconds of tracing.
+CAPTURE = 10.0
 #: Seconds between two looks without a collection.
 EVERY = 2.0
 
@@ -68,6 +71,7 @@ class _Soak:
         self.probe = Probe(self.server.exporter, self.server.token)
         self.visits = Visits(self.plan, self.server.url)
         self.history = History(whole=True)
+        self.thresholds = Config.load()
         # Samples have to be in the order of their times.
         self._looking = asyncio.Lock()
         self._stuck = 0.0
@@ -104,9 +108,9 @@ class _Soak:
         await self._grace()
         self.found.end = await self._look()
         self.say("all visits are over", "")
-        await self._confirm()
         self.found.points = self.history.points()
-        return report(self.plan, self.found, Config.load(), self.server.grace)
+        await self._confirm()
+        return report(self.plan, self.found, self.thresholds, self.server.grace)
 
     async def _check_app(self) -> None:
         sample = await self.probe.sample()
@@ -195,7 +199,27 @@ class _Soak:
                 await self._look()
 
     async def _confirm(self) -> None:
-        """Ask for what settles a doubt: does trim give memory back, and who holds what is retained?"""
+        """Settle what the numbers leave open: who holds what, does a trim give memory back, whose memory grows?"""
         self.say("asking who holds what", "")
         answer = await self.probe.post("/debug/explain")
         self.found.retained = list((answer or {}).get("retained") or [])
+        self.say("trimming", "")
+        trimmed = await self.probe.post("/debug/trim")
+        if trimmed and trimmed.get("supported"):
+            self.found.released = float(trimmed["released_bytes"])
+        judgement = judged(self.found, self.thresholds, self.server.grace)
+        if PROCESS in (judgement.name, *judgement.others) and judgement.process_growth_of is None:
+            await self._capture()
+
+    async def _capture(self) -> None:
+        """Trace allocations during a few more visits: growth that is traced is in buffers, other growth is native."""
+        self.say("tracing allocations", "")
+        capture = asyncio.create_task(self.probe.post(f"/debug/capture?seconds={CAPTURE:g}"))
+        await asyncio.sleep(0.5)
+        # The last of them are to be gone before the capture ends: what a session holds is not what stays.
+        deadline = CAPTURE - 2 * self.plan.server.lifetime - 2
+        await self.visits.visits(1, deadline, lambda: None)
+        await self._gone()
+        await self.probe.post("/debug/collect")
+        answer = await capture
+        self.found.settled = (answer or {}).get("of")

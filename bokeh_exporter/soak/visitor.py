@@ -22,6 +22,8 @@ from .widgets import Control, Json, controls, event
 
 #: A document may hold whole data sets.
 LARGEST = 2**30
+#: Seconds in which a server closes a websocket as well.
+LEAVE = 1.0
 _TOKEN = re.compile(rb'"token":\s*"([^"]+)"')
 
 
@@ -91,12 +93,14 @@ class Tab:
         await self._request("PATCH-DOC", {"events": events}, timeout)
 
     async def close(self) -> None:
-        """Leave the page."""
+        """Leave the page; a server that does not say good-bye, since a callback of the session is stuck, is hung up on."""
         self._connection.close(1001)
         if self._reader is not None:
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(asyncio.shield(self._reader), 2)
+            await asyncio.wait([self._reader], timeout=LEAVE)
             self._reader.cancel()
+        protocol: Any = self._connection.protocol
+        if protocol is not None:  # tornado has no public way to it
+            protocol.stream.close()
 
     async def _request(self, kind: str, content: Json, timeout: float) -> Json:
         number = str(next(self._numbers))
