@@ -151,7 +151,7 @@ class Config(Thresholds):
     trim_interval: float = _option(
         60.0, _seconds, "a number of seconds from 0.05 to 86400", "Seconds between two such trims, at least."
     )
-    debug: bool = _option(False, _flag, "0 or 1", "1 enables the explain, trim, census and stack endpoints.")
+    debug: bool = _option(False, _flag, "0 or 1", "1 enables the explain, trim, census, collect and stack endpoints.")
     token: str | None = _option(
         None,
         _text,

@@ -21,6 +21,8 @@ Serve = Callable[[ServerProcess], ServerProcess]
 #: No collection but those that are asked for; none counts before the grace is over.
 ASKED = {"BOKEH_EXPORTER_COLLECT_GARBAGE": "0", "BOKEH_EXPORTER_DEBUG": "1"}
 VISITS = 2
+LAST = "bokeh_python_gc_last_full_collection_timestamp_seconds"
+TICK = "bokeh_event_loop_last_tick_timestamp_seconds"
 
 
 def until(server: ServerProcess, condition: Callable[[Scrape], object], message: str) -> Scrape:
@@ -221,14 +223,41 @@ def test_it_collects_by_itself_when_nobody_else_does(serve: Serve, truth: Truth)
     visit(server, ["/document"], 1)
     # Bokeh's own collection was inside this very destroy(), so it says nothing of this session.
     until(server, lambda s: left(s, "/document")["retained"] == (1, 0), "retained, with nobody asking")
-    collections = server.scrape().value("bokeh_python_gc_pause_seconds_count", generation="2")
+    collections = server.scrape().total("bokeh_python_gc_pause_seconds_count", generation="2")
     visit(server, ["/document"], 1)
     # The limit of five minutes: it waits.
     until(server, lambda s: left(s, "/document")["pending"] == (1, 0), "pending")
-    until(server, lambda s: s.value("bokeh_session_uncollected_age_max_seconds", app="/document") > 3, "waits")  # type: ignore[operator]
-    seen = server.scrape()
+    time_of_last = server.scrape().total(LAST)
+    seen = until(server, lambda s: s.total(TICK) > time_of_last + 2, "it has had two seconds to do it")
     assert left(seen, "/document") == {"pending": (1, 0), "retained": (1, 0)}
-    assert seen.value("bokeh_python_gc_pause_seconds_count", generation="2") == collections + 1, "Bokeh's"  # type: ignore[operator]
+    assert seen.total("bokeh_python_gc_pause_seconds_count", generation="2") == collections + 1, "Bokeh's own"
+
+
+def test_it_never_collects_by_itself_again_after_a_long_pause(serve: Serve, truth: Truth) -> None:
+    options = {"BOKEH_EXPORTER_GRACE": "0.3", "BOKEH_EXPORTER_COLLECT_GARBAGE_LIMIT": "0.05"}
+    server = serve(python_script("kept_bokeh.py", "slow", env={**truth.env, **options}))
+    visit(server, ["/document"], 1)
+    until(server, lambda s: left(s, "/document")["retained"] == (1, 0), "retained, with nobody asking")
+    server.wait_log("a full garbage collection took .* BOKEH_EXPORTER_COLLECT_GARBAGE=0")
+    visit(server, ["/document"], 1)
+    until(server, lambda s: left(s, "/document")["pending"] == (1, 0), "pending")
+    collections = server.scrape().total("bokeh_python_gc_pause_seconds_count", generation="2")
+    time_of_last = server.scrape().total(LAST)
+    seen = until(server, lambda s: s.total(TICK) > time_of_last + 2, "it has had two seconds to do it")
+    assert left(seen, "/document") == {"pending": (1, 0), "retained": (1, 0)}
+    assert seen.total("bokeh_python_gc_pause_seconds_count", generation="2") == collections
+    assert server.log().count("a full garbage collection took") == 1
+
+
+def test_a_module_that_is_held_is_counted_and_still_logged(serve: Serve, truth: Truth) -> None:
+    server = serve(bokeh_serve("held_module.py", env={**ASKED, **truth.env}))
+    with server.open_tab("/held_module"):
+        until(server, lambda s: s.value("bokeh_app_modules") == 1, "one module")
+    name = "bokeh_module_referrer_warnings_total"
+    seen = until(server, lambda s: s.value(name, app="/held_module") == 1, "one complaint")
+    assert seen.total(name) == 1
+    assert seen.value("bokeh_app_modules") == 0
+    server.wait_log("has extra unexpected referrers")
 
 
 if line_ships("bokeh-fastapi"):

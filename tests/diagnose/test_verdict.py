@@ -67,7 +67,7 @@ def teeth(step: int, height: float = 1.0, period: int = 9) -> float:
 
 def warm(step: int, most: float, half: float = 4.0) -> float:
     """Caches that fill: fast first, then less and less."""
-    return most * (1 - 0.5 ** (step / half))
+    return float(most * (1 - 0.5 ** (step / half)))
 
 
 RANDOM = [random.Random(4).random() for _ in range(3000)]
@@ -461,6 +461,15 @@ def test_freed_memory_that_stays_resident(soak: bool) -> None:
     found = judged(fragmented, soak=soak)
     assert (found.name, found.process_growth_of) == ("fragmentation", None)
     assert "MALLOC_ARENA_MAX" in found.advice
+
+
+@pytest.mark.parametrize(("each", "leads"), [(1200.0, "fragmentation"), (60_000.0, "process_growth")])
+def test_growth_that_explains_little_of_the_memory_does_not_lead(each: float, leads: str) -> None:
+    """A table that is bounded far away grows by some kB a visit, while the allocator keeps hundreds of MB."""
+    found = judged(
+        lambda step: {**fragmented(step), **batches(step, blocks=5e5 + each * settled_sessions(step))}, soak=True
+    )
+    assert found.name == leads
 
 
 def test_all_that_hold_are_told_in_order() -> None:
