@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ._version import __version__
 from .config import Config
@@ -31,10 +31,12 @@ from .observe.collecting import Collecting
 from .observe.endings import Endings, end
 from .observe.executors import Executors, Pool
 from .observe.frame import Frame, Observer
+from .observe.heap_census import census
 from .observe.loops import Loops
 from .observe.sessions import Sessions
 from .observe.stacks import report
 from .observe.table import OBSERVERS
+from .observe.trim import Trims
 from .observe.watcher import Watcher
 from .state import Level, State
 
@@ -175,7 +177,8 @@ class Exporter:
             self._frame.find(Collecting).answer if config.debug else None,
             self._begin_drain if config.drain else None,
             {"capture": capture_study(config.capture_seconds)} if config.debug else None,
-            Status(self.state, self._read, self._monitor.verdict, self._monitor.columns).answer,
+            debug=self._debug() if config.debug else {},
+            status=Status(self.state, self._read, self._monitor.verdict, self._monitor.columns).answer,
         )  # fmt: skip
         self._endpoint = endpoint = open_endpoint(config, pages.routes(), lambda e: self.state.swallow("endpoint", e))
         missing = sorted(hook for hook, fits in self._frame.patches.enabled.items() if not fits)
@@ -217,6 +220,10 @@ class Exporter:
             except Exception as error:
                 self.state.swallow("endings", error)
 
+    def _debug(self) -> dict[str, Callable[[], dict[str, Any]]]:
+        trims = self._find(Trims)
+        return {"trim": lambda: trims.trim().as_json(), "census": lambda: census().as_json()}
+
     def _not_ready(self) -> str | None:
         if self._drain.on:
             return self._drain.reason()
@@ -242,6 +249,7 @@ class Exporter:
         self._frame.after_fork(tornado_task)
         if not tornado_task:
             self._frame.patches.on = False
+            self.state.memory.attribution.stop()
         elif self._serving:
             self._serving = False
             self._loops.forget()

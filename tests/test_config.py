@@ -36,6 +36,8 @@ GOOD: dict[str, list[tuple[str, Any]]] = {
     "drain": [("0", False), ("1", True)],
     "drain_seconds": [("60", 60.0), ("0.5", 0.5)],
     "recycle_at": [("0.85", 0.85), (".5", 0.5)],
+    "trim_after_destroy": [("0", False), ("1", True)],
+    "trim_interval": [("60", 60.0), ("0.5", 0.5)],
 }
 
 BAD: dict[str, list[str]] = {
@@ -61,6 +63,8 @@ BAD: dict[str, list[str]] = {
     "drain": ["yes", "2"],
     "drain_seconds": ["0", "-1", "soon"],
     "recycle_at": ["0", "1", "85", "85%", "nan"],
+    "trim_after_destroy": ["yes", "2"],
+    "trim_interval": ["0", "-1", "never"],
 }
 
 #: TLS needs both.

@@ -13,6 +13,8 @@ class AppSample(NamedTuple):
     unused: float | None = None
     blocked: float | None = None
     pending: float | None = None
+    #: Destroyed and still in the server's table.
+    undiscarded: float | None = None
     created: float | None = None
     destroyed: float | None = None
     never_connected: float | None = None
@@ -57,6 +59,7 @@ APP_SOURCES: Mapping[str, tuple[str, tuple[str | None, ...]]] = {
     "unused": ("bokeh_sessions", ("unused",)),
     "blocked": ("bokeh_sessions", ("blocked",)),
     "pending": ("bokeh_sessions", ("pending",)),
+    "undiscarded": ("bokeh_sessions_undiscarded", ()),
     "created": ("bokeh_sessions_created_total", ()),
     "destroyed": ("bokeh_sessions_destroyed_total", (None,)),
     "never_connected": ("bokeh_sessions_never_connected_total", ()),

@@ -116,8 +116,14 @@ def kind_of(evidence: Sequence[Evidence], settled: Kind | None) -> Kind | None:
     return "objects" if reasons else None
 
 
-def fragmentation(points: Sequence[Point], thresholds: Thresholds) -> list[Evidence]:
-    """Return the evidence for memory that was freed and is still resident."""
+def fragmentation(points: Sequence[Point], thresholds: Thresholds, released: float | None = None) -> list[Evidence]:
+    """Return the evidence for memory that was freed and is still resident; ``released`` by a trim is the proof."""
+    if released is not None:
+        before = points[-1].last.process.rss or 0
+        if released < max(thresholds.slack_bytes, _OF_RSS * before):
+            return []
+        text = f"a trim gave back {size(released)} of {size(before)} resident: freed memory that the allocator kept"
+        return [Evidence(FRAGMENTATION, text, "bokeh_memory_reclaimed_bytes_total", released, bytes=released)]
     tail = points[-_LASTING:]
     if len(tail) < _LASTING:
         return []

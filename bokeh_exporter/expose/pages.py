@@ -12,6 +12,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from .._version import __version__
 from ..state import State
@@ -37,6 +38,7 @@ class Pages:
         drain: begins to drain and says so; None while that is not to be had over HTTP.
         studies: what takes its time, by path below ``/debug``; empty while debugging is off.
         status: answers ``/api/v1/status``.
+        debug: what else is done on ``POST /debug/NAME`` and answered as JSON, by name; empty while it is off.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class Pages:
         drain: Callable[[], str] | None = None,
         studies: Mapping[str, Study] | None = None,
         status: Route | None = None,
+        debug: Mapping[str, Callable[[], Mapping[str, Any]]] | None = None,
     ) -> None:
         self._state = state
         self._exposition = Exposition(state.registry)
@@ -59,6 +62,7 @@ class Pages:
         self._drain = drain
         self._studies = studies or {}
         self._status = status
+        self._debug = debug or {}
 
     def routes(self) -> Mapping[tuple[str, str], Route]:
         """Return the routes by method and path."""
@@ -81,6 +85,8 @@ class Pages:
             routes["POST", "/debug/drain"] = lambda request: _plain(202, drain())
         for name, study in self._studies.items():
             routes["POST", f"/debug/{name}"] = apart(sparing(studied(study)))
+        for name, answer in self._debug.items():
+            routes["POST", f"/debug/{name}"] = sparing(_answering(answer))
         return routes
 
     def metrics(self, request: Request) -> Answer:
@@ -143,6 +149,10 @@ def studied(study: Study) -> Callable[[Request], Answer]:
 def apart(route: Callable[[Request], Answer]) -> Route:
     """Return the route, answered in a thread of its own."""
     return lambda request: Later(lambda: route(request))
+
+
+def _answering(work: Callable[[], Mapping[str, Any]]) -> Callable[[Request], Answer]:
+    return lambda request: _json(work())
 
 
 def sparing(route: Callable[[Request], Answer], pause: float = PAUSE) -> Callable[[Request], Answer]:

@@ -183,10 +183,13 @@ class Sessions(Observer):
             blocked, blocked_since = roll.blocked(now)
             unused = len(roll) - roll.connected - blocked
             unused_since = roll.unused_since
+            # Zombies are off the roll; one that is being made is on it, and not yet among the sessions.
+            zombies = max(0, len(context._sessions) - len(roll))
             label = app.label
             yield Level("bokeh_sessions", roll.connected, (label, "connected"))
             yield Level("bokeh_sessions", unused, (label, "unused"))
             yield Level("bokeh_sessions", blocked, (label, "blocked"))
+            yield Level("bokeh_sessions_undiscarded", zombies, (label,))
             yield Level("bokeh_sessions", len(context._pending_sessions), (label, "pending"))
             yield Level("bokeh_session_unused_age_max_seconds", now - (unused_since or now), (label,))
             yield Level("bokeh_session_expiration_blocked_age_max_seconds", now - blocked_since, (label,))

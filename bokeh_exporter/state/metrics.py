@@ -22,6 +22,7 @@ from .events import EventCounter, EventHistogram
 from .interactions import Interactions, current
 from .labels import Limiter
 from .levels import Level, Levels
+from .memory import Memory
 from .queue import Entry, apply
 
 log = logging.getLogger("bokeh_exporter")
@@ -47,6 +48,7 @@ class State:
         self.levels = Levels()
         self.limiter = Limiter()
         self.interactions = Interactions()
+        self.memory = Memory(self.interactions)
         #: Observations of the hot path, see :meth:`record`. Bounded: what is never drained must not grow.
         self.queue: deque[Entry] = deque(maxlen=QUEUE)
         #: Called with each drained batch after it was applied, in the thread that drains: further outputs.
@@ -137,6 +139,7 @@ class State:
         """In a forked server process: locks that a thread of the parent may have held are made anew."""
         self._draining = threading.Lock()
         self._lock = threading.Lock()
+        self.memory.attribution.after_fork()
 
     def touch(self, name: str, app: str | None = None) -> None:
         """Let the series of a row exist at zero: every closed value, for one app where the row has apps."""
@@ -165,6 +168,7 @@ class State:
                     self._events[name].remove(*labels)
             self.limiter.forget(app, removed)
             self.removals += 1
+        self.memory.attribution.forget(app)
 
     def swallow(self, component: str, error: BaseException) -> None:
         """Count an exception of ours that must not reach the host; log the first of each component."""
