@@ -63,7 +63,7 @@ class Thresholds:
     )  # fmt: skip
     session_blocks: int = _threshold(
         30, 1, 10_000_000, "Python blocks per event, after collections, that a live session may grow by.",
-        "A clean page that ticked for 14 s gained 36 in all; a figure that gained a curve per event 240 objects for each.",
+        "A clean page that ticked for 14 s gained 36 in all; a figure with a curve more per event 240 objects each.",
     )  # fmt: skip
     session_bytes: int = _threshold(
         8_000_000, 1, 10**12, "Bytes that a live session may grow by while nobody comes or goes.",
