@@ -17,7 +17,7 @@ from bokeh_exporter.state.growth import Grown, grown
 from ..observe.trees import frame
 
 
-class Holder(param.Parameterized):
+class Holder(param.Parameterized):  # type: ignore[misc]
     """Something that an app keeps."""
 
     number = param.Number(1)
@@ -78,7 +78,8 @@ def test_a_census_knows_types_arrays_and_frames() -> None:
 
 def test_no_list_of_all_objects_is_ever_seen() -> None:
     # What Bokeh does while it destroys a session, in another thread, as often as it can.
-    thing, seen, ending = {"a module": []}, [0], threading.Event()
+    thing: dict[str, list[int]] = {"a module": []}
+    seen, ending = [0], threading.Event()
     usual = len(gc.get_referrers(thing))
 
     def look() -> None:
