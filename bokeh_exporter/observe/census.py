@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 from ..state.growth import Mark
@@ -123,18 +124,31 @@ def _objects(*generations: int | None) -> Iterator[Any]:
 
 
 def _referred(generation: int) -> Iterator[Any]:
-    return itertools.chain.from_iterable(map(gc.get_referents, _objects(generation)))
+    """Iterate over what tracked objects refer to, modules left out: their dictionaries are objects of their own.
+
+    ``gc.get_referents`` of a module may give what is none of Python's business: of ``_asyncio`` in 3.12 freed
+    objects on a free list, which a later use of it crashes on.
+    """
+    kept = _where(operator.is_not, ModuleType, _objects, generation)
+    return itertools.chain.from_iterable(map(gc.get_referents, kept))
+
+
+def _where(
+    test: Callable[[Any, Any], bool], cls: type, things: Callable[[int], Iterator[Any]], generation: int
+) -> Iterator[Any]:
+    # isinstance() asks for __class__, which may be the app's own code, and with that lets others run. So the
+    # objects and their types are two iterators in step: what they add themselves is at the end of the youngest.
+    # Both go to their end: a list that is left over would hold the iterator that holds it.
+    types = map(test, map(type, things(generation)), itertools.repeat(cls))
+    both = itertools.zip_longest(things(generation), types)
+    return map(operator.itemgetter(0), filter(operator.itemgetter(1), both))
 
 
 def _picked(cls: type, things: Callable[[int], Iterator[Any]]) -> list[Any]:
-    # isinstance() asks for __class__, which may be the app's own code, and with that lets others run. So the
-    # objects and their types are two iterators in step: what they add themselves is at the end of the youngest.
     picked: list[Any] = []
     for generation in (2, 1, 0):
-        types = map(operator.is_, map(type, things(generation)), itertools.repeat(cls))
-        # Both to their end: a list that is left over would hold the iterator that holds it.
-        picked += filter(operator.itemgetter(1), itertools.zip_longest(things(generation), types))
-    return [each for each, _ in picked if type(each) is cls]
+        picked += _where(operator.is_, cls, things, generation)
+    return [each for each in picked if type(each) is cls]
 
 
 def _once(found: list[Any]) -> list[Any]:

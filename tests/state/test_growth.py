@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -95,3 +97,26 @@ def test_no_list_of_all_objects_is_ever_seen() -> None:
         ending.set()
         thread.join()
     assert 0 < seen[0] <= usual + 1  # the frame of the thread that looks
+
+
+def test_freed_objects_of_other_modules_are_left_alone() -> None:
+    # Python 3.12's _asyncio gives the freed objects on its free list to whoever asks what it refers to.
+    program = """
+import asyncio, gc, numpy
+from bokeh_exporter.observe.census import census
+async def wait(future):
+    await future
+async def futures():
+    made = [asyncio.get_running_loop().create_future() for _ in range(50)]
+    tasks = [asyncio.ensure_future(wait(each)) for each in made]
+    await asyncio.sleep(0)
+    for each in made:
+        each.set_result(1)
+    await asyncio.gather(*tasks)
+for _ in range(4):
+    for _ in range(50):
+        asyncio.run(futures())
+    census()
+    gc.collect()
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
