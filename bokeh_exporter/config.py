@@ -162,6 +162,13 @@ class Config(Thresholds):
     token_file: str | None = _option(
         None, _text, "the path of a file", "File that holds the bearer token; read at start."
     )
+    allowed_hosts: str | None = _option(
+        None,
+        _text,
+        "names with commas between them, or *",
+        "Names besides its address that the endpoint may be asked for by, such as that of a proxy; others are refused, "
+        "against DNS rebinding. On a public address /metrics answers to any.",
+    )
     tls_cert: str | None = _option(
         None, _text, "the path of a PEM file", "Certificate for TLS on the endpoint; needs tls_key."
     )

@@ -113,6 +113,10 @@ class Process(NamedTuple):
     stalls: float | None = None
     tasks: float | None = None
     threads: float | None = None
+    lag_sum: float | None = None
+    lag_count: float | None = None
+    cleanup_sum: float | None = None
+    cleanup_count: float | None = None
     executor_busy: float | None = None
     executor_max: float | None = None
     executor_queue: float | None = None
@@ -159,6 +163,10 @@ SOURCES: Mapping[str, tuple[str, tuple[str | None, ...]]] = {
     "stalls": ("bokeh_event_loop_stalls_total", ()),
     "tasks": ("bokeh_asyncio_tasks", ()),
     "threads": ("bokeh_python_threads", ()),
+    "lag_sum": ("bokeh_event_loop_lag_seconds_sum", ()),
+    "lag_count": ("bokeh_event_loop_lag_seconds_count", ()),
+    "cleanup_sum": ("bokeh_session_cleanup_duration_seconds_sum", ()),
+    "cleanup_count": ("bokeh_session_cleanup_duration_seconds_count", ()),
     "executor_busy": ("bokeh_executor_threads", ("busy",)),
     "executor_max": ("bokeh_executor_threads", ("max",)),
     "executor_queue": ("bokeh_executor_queue_length", ()),

@@ -138,10 +138,15 @@ class History:
         while buckets and now - buckets[0].last.time > kept:
             self._sink(tier + 1, buckets.popleft(), now)
 
-    def points(self) -> list[Point]:
-        """Return all points, the oldest first."""
+    def points(self, since: float = 0.0) -> list[Point]:
+        """Return the points that came after ``since``, all by default, the oldest first."""
         with self._lock:  # buckets are changed in place, what they hold is not
-            pairs = [(b.low, b.last) for buckets in (*reversed(self._tiers), self._recent) for b in buckets]
+            pairs = [
+                (b.low, b.last)
+                for buckets in (*reversed(self._tiers), self._recent)
+                for b in buckets
+                if b.last.time > since
+            ]
         points = []
         for low, last in pairs:
             sample = last.unpacked()

@@ -16,18 +16,16 @@ from ..catalogue import VERDICTS
 from ..config import Config
 from ..state import Level, State
 from ..state.numbers import of_state
+from .columns import Columns, columns
 from .history import History, Point
 from .judgement import HEALTHY, Judgement, Kind
-from .samples import ROWS, sample_of
-from .series import live, total
+from .samples import ROWS, Sample, sample_of
 from .verdict import judge
 
 log = logging.getLogger("bokeh_exporter")
 
 #: Sentences of evidence in a line of the log; the rest is in /api/v1/status.
 _TOLD = 3
-#: Seconds that the columns of the history go back, and rows that they have at the most.
-_COLUMNS, _ROWS = 6 * 3600.0, 180
 
 
 class Monitor:
@@ -65,7 +63,7 @@ class Monitor:
         if now < self._due and bool(stalled) == self._was_stalled:
             return
         self._due, self._was_stalled = now + self._config.verdict_period, bool(stalled)
-        self.history.add(sample_of(of_state(self._state, self._read(), ROWS), time.time()))
+        self.history.add(self._sample())
         points, settled = self.history.points(), self.settled
         self._replace(judge(points, self._config, grace=self._config.grace, stalled=stalled, settled=settled))
         self.on_judged(self.judgement)
@@ -89,47 +87,16 @@ class Monitor:
         content["since"] = self.since
         return content
 
-    def columns(self) -> Mapping[str, Sequence[float | None]]:
-        """Return the last six hours as columns of the same length, ``time`` among them."""
-        points = self.history.points()
-        points = [point for point in points if points[-1].time - point.time <= _COLUMNS]
-        step = -(-len(points) // _ROWS) or 1
-        kept = points[::-1][::step][::-1]  # the newest is always there
-        return {name: [number(point) for point in kept] for name, number in _COLUMN.items()}
+    def columns(self, since: float = 0.0) -> Columns:
+        """Return what came after ``since``, of the last six hours, as columns; the last row is now, in no history."""
+        now = self._sample()
+        return columns([*self.history.points(since), Point(now, now)])
+
+    def _sample(self) -> Sample:
+        return sample_of(of_state(self._state, self._read(), ROWS), time.time())
 
 
 def _told(judgement: Judgement) -> str:
     texts = [one.text for one in judgement.evidence if one.verdict == judgement.name][:_TOLD]
     beside = f" Switched on, and growing memory itself: {', '.join(judgement.beside)}." if judgement.beside else ""
     return f": {'; '.join(texts)}. {judgement.advice}{beside}" if texts else "." + beside
-
-
-def _known(field: str) -> Callable[[Point], float | None]:
-    """Return the sum of a number over the apps; None where no app has it."""
-
-    def number(point: Point) -> float | None:
-        there = any(getattr(app, field) is not None for app in point.last.apps.values())
-        return total(point.last, field) if there else None
-
-    return number
-
-
-_COLUMN: Mapping[str, Callable[[Point], float | None]] = {
-    "time": lambda point: point.time,
-    "sessions": lambda point: live(point.last),
-    **{
-        field: _known(field)
-        for field in (
-            "connected", "unused", "blocked", "created", "destroyed", "retained_sessions", "retained_models",
-            "pending_sessions", "models", "messages",
-        )
-    },
-    "rss_bytes": lambda point: point.last.process.rss,
-    "heap_bytes": lambda point: point.last.process.heap,
-    "malloc_resident_bytes": lambda point: point.last.process.malloc_resident,
-    "python_blocks": lambda point: point.last.process.blocks,
-    "python_blocks_floor": lambda point: point.low.process.blocks,
-    "cgroup_usage_bytes": lambda point: point.last.process.cgroup_usage,
-    "cgroup_inactive_file_bytes": lambda point: point.last.process.cgroup_inactive,
-    "cgroup_limit_bytes": lambda point: point.last.process.cgroup_limit,
-}  # fmt: skip

@@ -5,7 +5,6 @@ Routes are looked up and guarded here; ``connections`` speaks HTTP, ``sockets`` 
 
 from __future__ import annotations
 
-import hmac
 import ssl
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -13,6 +12,7 @@ from http.client import responses
 from typing import TypeVar
 
 from ..config import variable
+from .access import Access, Hosts
 from .connections import Limits, Server
 from .exchanges import Answer, Later, Request, Route
 from .sockets import EndpointError, listen, tls_context
@@ -32,6 +32,8 @@ class Endpoint:
         token: the bearer token that every other path wants; None for no protection.
         on_error: is told what a route or the server raised.
         limits: what clients may take.
+        hosts: the names that it may be asked for by; None for any.
+        login: what ``/`` answers to whoever has no token.
 
     Attributes:
         address, port, url: where it listens, once started.
@@ -40,12 +42,14 @@ class Endpoint:
     def __init__(
         self, routes: Mapping[tuple[str, str], Route], *, open_paths: frozenset[str], token: str | None,
         on_error: Callable[[BaseException], None], limits: Limits | None = None,
+        hosts: Hosts | None = None, login: Answer | None = None,
     ) -> None:  # fmt: skip
         if token is not None and not token.strip():
             raise EndpointError(f"the token is empty: give {variable('token')} a value or leave it out")
         self._routes = {("GET", _FAVICON): lambda request: Answer(204, b"", ""), **routes}
-        self._open_paths = open_paths | {_FAVICON}
-        self._token = None if token is None else token.encode()
+        self._access = access = Access(token, open_paths | {_FAVICON}, hosts, login)
+        if token is not None and login is not None:
+            self._routes |= {("POST", "/login"): access.login, ("POST", "/logout"): access.logout}
         self._on_error = on_error
         self._limits = limits or Limits()
         self._lock = threading.Lock()
@@ -69,6 +73,7 @@ class Endpoint:
                     listener.close()
                 raise EndpointError(f"the endpoint cannot start: {error}; raise the limits of this process") from None
             self.address, self.port = address, listeners[0].getsockname()[1]
+            self._access.port, self._access.tls = self.port, ssl_context is not None
             host = f"[{address}]" if ":" in address else address
             self.url = f"{'https' if ssl_context else 'http'}://{host}:{self.port}"
             return self.port
@@ -91,12 +96,9 @@ class Endpoint:
         allowed = {method for method, path in self._routes if path == request.path}
         if not allowed:
             return _short(404)
-        if self._token is not None and request.path not in self._open_paths:
-            scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-            # As the bytes that came: compare_digest refuses text that is not ASCII.
-            same = hmac.compare_digest(given.strip().encode("latin-1", "replace"), self._token)
-            if scheme.lower() != "bearer" or not same:
-                return _short(401, {"WWW-Authenticate": "Bearer"})
+        refusal = self._access.refusal(request)
+        if refusal is not None:
+            return refusal
         route = self._routes.get(("GET" if request.method == "HEAD" else request.method, request.path))
         if route is None:
             return _short(405, {"Allow": ", ".join(sorted(allowed | ({"HEAD"} if "GET" in allowed else set())))})

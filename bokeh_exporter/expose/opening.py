@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import sys
 from collections.abc import Callable, Mapping
@@ -10,7 +9,9 @@ from pathlib import Path
 
 from .. import config as options
 from ..config import Config
+from .access import Hosts, is_loopback
 from .http import Endpoint, EndpointError, Route, tls_context
+from .page import OPEN_FILES, login_page
 from .pages import OPEN_PATHS
 
 log = logging.getLogger("bokeh_exporter")
@@ -26,9 +27,12 @@ def open_endpoint(
     """
     token = config.token if config.token_file is None else _read_token(config.token_file)
     context = tls_context(config.tls_cert, config.tls_key) if config.tls_cert and config.tls_key else None
-    endpoint = Endpoint(routes, open_paths=OPEN_PATHS, token=token, on_error=on_error)
+    hosts = Hosts(config.address, (config.allowed_hosts or "").split(","), OPEN_PATHS)
+    endpoint = Endpoint(
+        routes, open_paths=OPEN_PATHS | OPEN_FILES, token=token, on_error=on_error, hosts=hosts, login=login_page()
+    )
     endpoint.start(config.address, _ports(config), context)
-    if token is None and not _is_loopback(config.address):
+    if token is None and not is_loopback(config.address):
         log.warning(
             "bokeh_exporter listens on %s without a token: whoever reaches it can read it. Set %s",
             config.address,
@@ -43,13 +47,6 @@ def _ports(config: Config) -> range:
     process = sys.modules.get("tornado.process")
     first = config.port + ((process.task_id() or 0) if process is not None else 0)
     return range(first, min(first + config.port_span, 65536))
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return address == "localhost"
 
 
 def _read_token(path: str) -> str:

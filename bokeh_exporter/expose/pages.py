@@ -1,4 +1,4 @@
-"""The endpoints: metrics, health, readiness and a landing page.
+"""The endpoints: metrics, health, readiness, what debugging offers, and the status page.
 
 Each is a function from a request to an answer, run in the endpoint's own thread. What they show is
 handed in, so nothing here looks at the host.
@@ -6,7 +6,6 @@ handed in, so nothing here looks at the host.
 
 from __future__ import annotations
 
-import html
 import json
 import math
 import threading
@@ -14,10 +13,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .._version import __version__
 from ..state import State
+from .access import logged_in
 from .http import Answer, Later, Request, Route
+from .page import files, status_page
 from .prometheus import Exposition
+from .status import Status
 
 #: Seconds between two answers of a debug endpoint: each stops the app for a moment.
 PAUSE = 1.0
@@ -50,7 +51,7 @@ class Pages:
         collect: Callable[[], Mapping[str, float]] | None = None,
         drain: Callable[[], str] | None = None,
         studies: Mapping[str, Study] | None = None,
-        status: Route | None = None,
+        status: Status | None = None,
         debug: Mapping[str, Callable[[], Mapping[str, Any]]] | None = None,
     ) -> None:
         self._state = state
@@ -71,9 +72,10 @@ class Pages:
             ("GET", "/metrics"): self.metrics,
             ("GET", "/healthz"): self.healthz,
             ("GET", "/readyz"): self.readyz,
+            **files(),
         }
         if self._status is not None:
-            routes["GET", "/api/v1/status"] = self._status
+            routes["GET", "/api/v1/status"] = self._status.answer
         stacks = self._stacks
         if stacks is not None:
             routes["POST", "/debug/stacks"] = sparing(lambda request: _plain(200, stacks().rstrip()))
@@ -87,6 +89,8 @@ class Pages:
             routes["POST", f"/debug/{name}"] = apart(sparing(studied(study)))
         for name, answer in self._debug.items():
             routes["POST", f"/debug/{name}"] = sparing(_answering(answer))
+        if self._status is not None:
+            self._status.offer(path.removeprefix("/debug/") for _, path in routes if path.startswith("/debug/"))
         return routes
 
     def metrics(self, request: Request) -> Answer:
@@ -110,10 +114,10 @@ class Pages:
         return _plain(200, "ready") if reason is None else _plain(503, reason)
 
     def landing(self, request: Request) -> Answer:
-        """Show where things are, and whether the loop ticks."""
+        """Show the status page."""
         health = self.stall() or self._not_ready() or "the server listens and its event loop ticks"
-        body = _LANDING.format(version=html.escape(__version__), health=html.escape(health))
-        return Answer(200, body.encode(), "text/html; charset=utf-8", _PAGE_HEADERS)
+        verdict = self._status.verdict() if self._status is not None else {}
+        return status_page(verdict, health, logged_in(request))
 
 
 def _plain(status: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:
@@ -176,31 +180,3 @@ def sparing(route: Callable[[Request], Answer], pause: float = PAUSE) -> Callabl
             busy.release()
 
     return spared
-
-
-_PAGE_HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"}
-
-_LANDING = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>bokeh_exporter</title>
-<style>
-:root {{ color-scheme: light dark; }}
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 40em; margin: 3em auto; padding: 0 1em; }}
-dt {{ font-weight: 600; margin-top: .8em; }}
-dd {{ margin: 0; }}
-</style>
-</head>
-<body>
-<h1>bokeh_exporter {version}</h1>
-<p>Now: {health}.</p>
-<dl>
-<dt><a href="metrics">/metrics</a></dt><dd>What Prometheus scrapes; <code>?name[]=bokeh_sessions</code> picks rows.</dd>
-<dt><a href="healthz">/healthz</a></dt><dd>Liveness: 503 once the event loop has stood still for 10 s.</dd>
-<dt><a href="readyz">/readyz</a></dt><dd>Readiness: whether this process should get visitors.</dd>
-</dl>
-</body>
-</html>
-"""

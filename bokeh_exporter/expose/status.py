@@ -57,7 +57,18 @@ _MEMORY_ROWS = {
     if metric.group in (MEMORY, CONTAINER) and metric.name not in _SKIPPED
 } | {"models": "bokeh_models", "models_orphaned": "bokeh_models_orphaned", "components": "panel_components"}
 
-_ROWS = frozenset([_SAMPLED, _HOOKS, *_CALLBACK_ROWS.values(), *_APP_ROWS.values(), *_MEMORY_ROWS.values()])
+#: Key below ``loop`` -> row.
+_LOOP_ROWS = {
+    "ticked": "bokeh_event_loop_last_tick_timestamp_seconds",
+    "stalls": "bokeh_event_loop_stalls_total",
+    "threads": "bokeh_python_threads",
+    "tasks": "bokeh_asyncio_tasks",
+    "executor_threads": "bokeh_executor_threads",
+    "executor_queue": "bokeh_executor_queue_length",
+}
+_ROWS = frozenset(
+    [_SAMPLED, _HOOKS, *_CALLBACK_ROWS.values(), *_APP_ROWS.values(), *_MEMORY_ROWS.values(), *_LOOP_ROWS.values()]
+)
 
 
 class Status:
@@ -67,21 +78,30 @@ class Status:
         state: where the numbers are.
         read: gives the levels that are read now.
         verdict: what holds, with ``name``, ``others``, ``evidence``, ``advice`` and ``since``.
-        history: the last hours, as columns.
+        history: what came after a time, of the last hours, as columns.
     """
 
     def __init__(
         self, state: State, read: Callable[[], list[Level]], verdict: Callable[[], Mapping[str, Any]],
-        history: Callable[[], Mapping[str, Sequence[float | None]]],
+        history: Callable[[float], Mapping[str, Sequence[float | None]]],
     ) -> None:  # fmt: skip
-        self._state, self._read, self._verdict, self._history = state, read, verdict, history
+        self._state, self._read, self.verdict, self._history = state, read, verdict, history
+        self._debug: list[str] = []
+
+    def offer(self, names: Iterable[str]) -> None:
+        """Name what answers below ``/debug``, for the buttons of the page."""
+        self._debug = sorted(names)
 
     def answer(self, request: Request) -> Answer:
-        """Answer with the status as JSON."""
-        body = json.dumps(_finite(self.content()), separators=(",", ":"), allow_nan=False)
+        """Answer with the status as JSON; ``since=`` a Unix time leaves out what the history has before it."""
+        try:
+            since = float(request.query.get("since", ["0"])[0])
+        except ValueError:
+            return Answer(400, b"since: must be a Unix time in seconds\n", "text/plain; charset=utf-8")
+        body = json.dumps(_finite(self.content(since)), separators=(",", ":"), allow_nan=False)
         return Answer(200, body.encode(), "application/json", {"Cache-Control": "no-store"})
 
-    def content(self) -> Mapping[str, Any]:
+    def content(self, since: float = 0.0) -> Mapping[str, Any]:
         """Return the status as plain data."""
         self._state.drain()
         numbers = of_state(self._state, self._read(), _ROWS)
@@ -92,11 +112,13 @@ class Status:
             "version": __version__,
             "time": now,
             "stale_seconds": None if sampled is None else max(0.0, now - sampled),
-            "verdict": self._verdict(),
+            "verdict": self.verdict(),
             "apps": _apps(numbers),
             "hooks": {hook: bool(fits) for (hook,), fits in sorted(numbers.get(_HOOKS, {}).items())},
             "memory": {key: _nested(numbers, row) for key, row in _MEMORY_ROWS.items() if row in numbers},
-            "history": self._history(),
+            "loop": {key: _nested(numbers, row) for key, row in _LOOP_ROWS.items() if row in numbers},
+            "debug": self._debug,
+            "history": self._history(since),
             "callbacks": _callbacks(numbers),
             "interactions": _interactions(self._state.interactions),
             "most_rebuilt": [],

@@ -1,0 +1,149 @@
+"""Who is let in: by the token or a browser's cookie, by the name that was asked for, by the site that asks.
+
+A page on the internet can let its own name point to 127.0.0.1 and then read what a server there answers (DNS
+rebinding), so a name must be known; an address in digits cannot be rebound. It can also send forms to any
+server, so a POST that a browser sends must come from the page itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+from collections.abc import Collection, Iterable
+from http.client import responses
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import urlsplit
+
+from ..config import variable
+from .exchanges import Answer, Request
+
+#: Seconds that a login lasts.
+LOGIN = 12 * 3600
+_METRICS = "/metrics"
+_COOKIE = "bokeh_exporter_"
+
+
+def is_loopback(name: str) -> bool:
+    """Whether a name or address is this machine's own, whoever answers names."""
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+class Hosts:
+    """The names that a request may have in ``Host``.
+
+    Args:
+        address: that the endpoint listens on.
+        more: names that are let in besides; ``*`` is any.
+        open_paths: asked for by machines that use any name, such as a kubelet.
+    """
+
+    def __init__(self, address: str, more: Iterable[str] = (), open_paths: Collection[str] = ()) -> None:
+        self._names = {address.lower(), *(name.strip().lower() for name in more if name.strip())}
+        self._public = not is_loopback(address)
+        # Prometheus scrapes by the service's name, which we cannot know.
+        self._any = {*open_paths, *([_METRICS] if self._public else [])}
+
+    def lets_in(self, request: Request) -> bool:
+        """Whether the name that was asked for is one of ours."""
+        host = request.headers.get("Host")
+        if host is None or request.path in self._any or "*" in self._names:
+            return True  # a browser always sends one
+        try:
+            name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+        except ValueError:
+            return False
+        return name in self._names or is_loopback(name) or (self._public and _is_address(name))
+
+
+class Access:
+    """Tells who is refused.
+
+    Args:
+        token: the bearer token; None for no protection.
+        open_paths: what needs no token.
+        hosts: the names that are let in; None for any.
+        login: answers ``/`` to whoever has no token; None answers 401 in a word.
+    """
+
+    def __init__(
+        self, token: str | None, open_paths: Collection[str], hosts: Hosts | None, login: Answer | None = None
+    ) -> None:
+        self._token = None if token is None else token.encode()
+        self._open_paths, self._hosts, self._login = open_paths, hosts, login
+        #: Of the endpoint; the names of cookies hold it, since a browser sends a host's cookies to all its ports.
+        self.port = 0
+        self.tls = False
+        # For that reason the cookie is not the token either: the app, on another port, gets it as well.
+        self._pass = "" if token is None else hmac.new(token.encode(), b"status page", hashlib.sha256).hexdigest()
+
+    def refusal(self, request: Request) -> Answer | None:
+        """Return the answer to who is not let in, None to who is."""
+        if self._hosts is not None and not self._hosts.lets_in(request):
+            option = variable("allowed_hosts")
+            return _says(403, f"this name is not known to be this server's: set {option} to it, or ask by address")
+        if request.method == "POST" and _from_elsewhere(request):
+            return _says(403, "another site may not ask for this")
+        if self._token is None or request.path in self._open_paths or self._knows(request):
+            return None
+        if request.path == "/" and self._login is not None:
+            return self._login
+        return _says(401, responses[401].lower(), {"WWW-Authenticate": "Bearer"})
+
+    def _knows(self, request: Request) -> bool:
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        # As the bytes that came: compare_digest refuses text that is not ASCII.
+        if scheme.lower() == "bearer" and self._token is not None:
+            return hmac.compare_digest(given.strip().encode("latin-1", "replace"), self._token)
+        try:
+            cookie = SimpleCookie(request.headers.get("Cookie", "")).get(self._cookie)
+        except CookieError:
+            return False
+        return cookie is not None and hmac.compare_digest(cookie.value.encode(), self._pass.encode())
+
+    @property
+    def _cookie(self) -> str:
+        return f"{_COOKIE}{self.port}"
+
+    def login(self, request: Request) -> Answer:
+        """Give a browser, which has just sent the token, a cookie instead."""
+        return self._answer(self._pass, LOGIN)
+
+    def logout(self, request: Request) -> Answer:
+        """Take it away again."""
+        return self._answer("", 0)
+
+    def _answer(self, value: str, age: int) -> Answer:
+        secure = "; Secure" if self.tls else ""
+        cookie = f"{self._cookie}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}"
+        return Answer(204, b"", "", {"Set-Cookie": cookie})
+
+
+def logged_in(request: Request) -> bool:
+    """Whether whoever asks has a cookie of ours; whether it is good has been looked at before."""
+    return _COOKIE in request.headers.get("Cookie", "")
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _from_elsewhere(request: Request) -> bool:
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    origin = request.headers.get("Origin")
+    return origin is not None and urlsplit(origin).netloc != request.headers.get("Host", "")
+
+
+def _says(status: int, text: str, headers: dict[str, str] | None = None) -> Answer:
+    return Answer(status, f"{text}\n".encode(), "text/plain; charset=utf-8", headers or {})

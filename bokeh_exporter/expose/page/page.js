@@ -1,0 +1,183 @@
+// The status page: asks /api/v1/status every two seconds while it is looked at, and says what it has heard.
+
+import { Plots } from "./plots.js";
+import { APPS, INTERACTIONS, REBUILT, clock, element, fill, none } from "./tables.js";
+
+const PERIOD = 2000, PATIENCE = 10000, LATE = 5, HOURS = 6 * 3600, FINE = 600;
+const at = (id) => document.getElementById(id);
+
+// --- login -----------------------------------------------------------------------------------------
+
+async function login(event) {
+  event.preventDefault();
+  at("login-error").textContent = "";
+  try {
+    const headers = { Authorization: `Bearer ${at("token").value.trim()}` };
+    const answer = await fetch("login", { method: "POST", headers });
+    if (answer.ok) location.reload();
+    else at("login-error").textContent = answer.status === 401 ? "That is not the token." : `The exporter answers ${answer.status}.`;
+  } catch {
+    at("login-error").textContent = "The exporter cannot be reached, or the token has characters that a token cannot have.";
+  }
+}
+
+async function logout() {
+  await fetch("logout", { method: "POST" });
+  location.reload();
+}
+
+// --- what the page remembers -----------------------------------------------------------------------
+
+// The last hours, one object a moment; what is older than ten minutes one a minute.
+class Rows {
+  constructor() { this.rows = []; }
+
+  get newest() { return this.rows.at(-1)?.time ?? 0; }
+
+  add(columns) {
+    const names = Object.keys(columns);
+    const begin = columns.time[0];
+    if (begin < this.newest - 1) this.rows = this.rows.filter((row) => row.time < begin);  // a clock was set back
+    columns.time.forEach((time, index) => {
+      if (time > this.newest) this.rows.push(Object.fromEntries(names.map((name) => [name, columns[name][index]])));
+    });
+    this.thin();
+  }
+
+  thin() {
+    const now = this.newest;
+    let kept = 0;
+    this.rows = this.rows.filter((row) => {
+      if (row.time < now - HOURS) return false;
+      if (row.time < now - FINE && row.time - kept < 55) return false;
+      kept = row.time;
+      return true;
+    });
+  }
+}
+
+// --- what it shows ---------------------------------------------------------------------------------
+
+function setState(state, text) {
+  // Said once, not every two seconds: a screen reader reads each change.
+  if (document.body.dataset.state !== state) {
+    document.body.dataset.state = state;
+    at("connection").textContent = { live: "Live", stale: "The event loop stands still", disconnected: "Disconnected", error: "Not understood" }[state];
+  }
+  at("banner").hidden = !text;
+  if (text) at("banner").textContent = text;
+}
+
+let shown = "";
+function showVerdict(verdict) {
+  const now = JSON.stringify(verdict);
+  if (now === shown) return;
+  shown = now;
+  const name = verdict.name.replaceAll("_", " ");
+  document.body.dataset.verdict = verdict.name;
+  document.title = `${name}: bokeh_exporter`;
+  const set = (id, text) => { if (at(id).textContent !== text) at(id).textContent = text; };
+  set("verdict-name", name);
+  set("advice", verdict.advice);
+  at("since").textContent = `since ${new Date(verdict.since * 1000).toLocaleString()}`;
+  at("evidence").replaceChildren(...verdict.evidence.map((one) => element("li", {}, one.text)));
+  const others = verdict.others.length ? `Also: ${verdict.others.join(", ").replaceAll("_", " ")}. ` : "";
+  const beside = verdict.beside?.length ? `Switched on, and growing memory itself: ${verdict.beside.join(", ")}.` : "";
+  at("others").textContent = others + beside;
+}
+
+function showStale(status) {
+  const late = none(status.loop?.ticked) ? 0 : status.time - status.loop.ticked;
+  const stalled = late > LATE;
+  setState(stalled ? "stale" : "live", stalled && `The event loop has not ticked for ${Math.round(late)} s: nobody is served, and what the loop was asked for is as old.`);
+  at("health").textContent = stalled ? "" : `The event loop ticks. Updated ${clock(status.time)}.`;
+}
+
+function showTables(status) {
+  fill(at("apps-table"), APPS, status.apps);
+  const some = status.interactions.slice(0, 20);
+  at("interactions-state").textContent = some.length ? "" : "None yet: move a slider in the app.";
+  if (some.length) fill(at("interactions-table"), INTERACTIONS, some);
+  const rebuilt = status.most_rebuilt ?? [];
+  at("rebuilt").hidden = at("rebuilt-title").hidden = !rebuilt.length;
+  if (rebuilt.length) fill(at("rebuilt-table"), REBUILT, rebuilt);
+}
+
+// --- who holds it ----------------------------------------------------------------------------------
+
+let offered = "";
+function showOffer(debug) {
+  const now = debug.includes("explain") ? "on" : "off";
+  if (now === offered) return;
+  offered = now;
+  at("explain").hidden = now === "off";
+  at("retention-state").textContent = now === "on"
+    ? "Runs a full garbage collection and looks through the memory of the server, which slows it for a moment."
+    : "Start the server with BOKEH_EXPORTER_DEBUG=1 to find out here who holds destroyed sessions.";
+}
+
+async function explain() {
+  const button = at("explain");
+  button.disabled = true;
+  at("retention-state").textContent = "Looking ...";
+  try {
+    const answer = await fetch("debug/explain", { method: "POST" });
+    if (answer.ok) showRetained((await answer.json()).retained);
+    else at("retention-state").textContent = `Not now: ${(await answer.text()).trim()}.`;
+  } catch {
+    at("retention-state").textContent = "The exporter cannot be reached.";
+  }
+  button.disabled = false;
+}
+
+function showRetained(retained) {
+  const found = retained.length;
+  at("retention-state").textContent = found ? `${found} ${found === 1 ? "holder" : "holders"}, found ${clock(Date.now() / 1000)}:` : "Nothing is retained.";
+  at("retained").replaceChildren(...retained.map((one) => element("li", {}, element("strong", {}, one.root), element("br"), element("code", {}, one.text))));
+}
+
+// --- the round -------------------------------------------------------------------------------------
+
+const rows = new Rows();
+let plots, timer;
+
+async function ask() {
+  const answer = await fetch(`api/v1/status?since=${rows.newest}`, { signal: AbortSignal.timeout(PATIENCE), cache: "no-store" });
+  if (answer.status === 401) location.reload();
+  if (!answer.ok) throw new Error(`the exporter answers ${answer.status}`);
+  return answer.json();
+}
+
+async function refresh() {
+  clearTimeout(timer);
+  try {
+    show(await ask());
+  } catch (error) {
+    const lost = error instanceof TypeError || error.name === "TimeoutError" || error.name === "AbortError";
+    const since = rows.newest ? ` What is shown is from ${clock(rows.newest)}.` : "";
+    if (lost) setState("disconnected", `The exporter cannot be reached: does the server run? Asking again.${since}`);
+    else setState("error", `This page cannot be brought up to date: ${error.message}.${since}`);
+  }
+  if (!document.hidden) timer = setTimeout(refresh, PERIOD);
+}
+
+function show(status) {
+  rows.add(status.history);
+  showVerdict(status.verdict);
+  showStale(status);
+  showOffer(status.debug);
+  showTables(status);
+  plots.update(rows.rows, status.callbacks);
+}
+
+function start() {
+  plots = new Plots(at("plots"));
+  if (!globalThis.Bokeh?.Plotting) at("plots-title").textContent = "The last 6 hours (BokehJS is not there: tables only)";
+  at("logout").addEventListener("click", logout);
+  at("explain").addEventListener("click", explain);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+  refresh();
+}
+
+if (at("login")) at("login").addEventListener("submit", login);
+else start();
