@@ -2,6 +2,7 @@
 
 import { bytes, clock, element, fill, none, number, seconds } from "./tables.js";
 
+const milliseconds = (value) => seconds(value / 1000);
 const clamp = (value, most) => Math.max(0, Math.min(value, most));
 
 // Resident memory, split so that the parts add up to it.
@@ -21,7 +22,7 @@ function mean(what) {
   return (row, before, last) => {
     const count = row[`${what}_seconds_count`] - before?.[`${what}_seconds_count`];
     if (!(count > 0)) return last;
-    return Math.max(0, (row[`${what}_seconds_sum`] - before[`${what}_seconds_sum`]) / count);
+    return Math.max(0, (row[`${what}_seconds_sum`] - before[`${what}_seconds_sum`]) / count) * 1000;
   };
 }
 
@@ -33,18 +34,18 @@ const part = (field) => (row) => memory(row)[field];
 const SPECS = [
   { id: "sessions", title: "Sessions by state", stacked: true, series: [
     ["connected", of("connected")], ["unused", of("unused")], ["blocked", of("blocked")], ["pending", of("pending")]] },
-  { id: "memory", title: "Resident memory", stacked: true, unit: bytes, format: "0.0b", limit: part("limit"), series: [
+  { id: "memory", title: "Resident memory", stacked: true, unit: bytes, format: "0.[0] d", limit: part("limit"), series: [
     ["C heap in use", part("used")], ["free in the C heap", part("free")], ["other anonymous", part("other")],
     ["files", part("file")], ["shared", part("shared")]] },
   { id: "uncollected", title: "Destroyed sessions in memory", series: [
     ["pending", of("pending_sessions")], ["retained", of("retained_sessions")]] },
   { id: "uncollected-models", title: "Models of destroyed sessions in memory", series: [
     ["pending", of("pending_models")], ["retained", of("retained_models")]] },
-  { id: "cleanup", title: "Clean-up of sessions", unit: seconds, series: [["mean time of a sweep, s", mean("cleanup")]] },
+  { id: "cleanup", title: "Clean-up of sessions", unit: milliseconds, series: [["mean time of a sweep, ms", mean("cleanup")]] },
   // While the loop stands still nothing is counted: then it is as late as its last tick is old.
-  { id: "lag", title: "Event loop lag", unit: seconds, series: [["mean lag, s", (row, before, last) => {
+  { id: "lag", title: "Event loop lag", unit: milliseconds, series: [["mean lag, ms", (row, before, last) => {
     const late = row.time - row.ticked;
-    return late > 2 ? late : lag(row, before, last);
+    return late > 2 ? late * 1000 : lag(row, before, last);
   }]] },
   { id: "threads", title: "Threads and tasks", series: [
     ["threads", of("threads")], ["busy workers", of("executor_busy")], ["work waiting", of("executor_queue")],
@@ -53,11 +54,16 @@ const SPECS = [
 
 const RANKINGS = [
   { id: "callbacks-time", title: "Callbacks by time", value: "busy_seconds", unit: seconds,
-    text: "Seconds that they kept a thread, since start" },
+    text: "Seconds that they kept a thread, since start", missing: missing("busy_seconds") },
   { id: "callbacks-growth", title: "Callbacks by growth", value: "net_blocks", unit: number,
-    text: "Blocks of Python's memory that they left, since start" },
+    text: "Blocks of Python's memory that they left, since start", missing: missing("net_blocks") },
 ];
 const RANKED = 8;
+
+function missing(what) {
+  return (callbacks) => (callbacks.some((each) => !none(each[what])) ? "None so far." : callbacks.length
+    ? "Measured with BOKEH_EXPORTER_COLLECT=all." : "No callback has run yet.");
+}
 const SHOWN = 30;
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -114,7 +120,7 @@ class Lines extends Card {
   legend() {
     const list = element("ul", { class: "legend" });
     this.spec.series.forEach(([name], at) => list.append(element("li", { class: `c${at + 1}` }, name)));
-    if (this.spec.limit) list.append(element("li", { class: "limit" }, "limit of the container"));
+    if (this.spec.limit) list.append((this.limit = element("li", { class: "limit", hidden: "" }, "limit of the container")));
     return list;
   }
 
@@ -128,6 +134,7 @@ class Lines extends Card {
     const unit = spec.unit ?? number;
     const limit = data.limit?.at(-1);
     const sum = spec.limit ? `${unit(known.reduce((all, [, value]) => all + value, 0))} in all${limit ? ` of ${unit(limit)}` : ""}; ` : "";
+    if (this.limit) this.limit.hidden = !limit;
     this.say(sum + known.map(([name, value]) => `${name} ${unit(value)}`).join(", "));
     return this.show(data);
   }
@@ -149,7 +156,7 @@ class Lines extends Card {
   draw(data) {
     const { spec } = this;
     const source = (this.source = new Bokeh.ColumnDataSource({ data }));
-    const plot = figure({ x_axis_type: "datetime", y_range: new Bokeh.DataRange1d({ start: 0, min_interval: spec.unit === seconds ? 0.001 : 1 }) });
+    const plot = figure({ x_axis_type: "datetime", y_range: new Bokeh.DataRange1d({ start: 0, min_interval: 1 }) });
     spec.series.forEach((_, at) => {
       const color = css(`--s${at + 1}`);
       if (spec.stacked) plot.varea({ field: "t" }, { field: `from${at}` }, { field: `to${at}` }, { source, fill_color: color, fill_alpha: 0.75 });
@@ -177,7 +184,7 @@ class Ranking extends Card {
   update(callbacks) {
     const { value, unit } = this.spec;
     const ranked = callbacks.filter((each) => each[value] > 0).sort((one, other) => other[value] - one[value]).slice(0, RANKED);
-    if (!ranked.length) return this.say(callbacks.some((each) => !none(each[value])) ? "None so far." : "No callback has run yet, or they are not measured.");
+    if (!ranked.length) return this.say(this.spec.missing(callbacks));
     this.say(`First: ${ranked[0].callback} of ${ranked[0].app}, ${unit(ranked[0][value])}`);
     this.ranked = ranked;
     const names = ranked.map((each, at) => `${at + 1}. ${each.callback.slice(-28)}`).reverse();

@@ -1,0 +1,200 @@
+"""The status page in a real browser: what it shows, when it cannot, and who may see it.
+
+``WRITE_PICTURES=1`` keeps a picture of each state in docs/pictures, in light and dark.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from .conftest import Serve
+from .support import ServerProcess, bokeh_serve, free_port, get, wait_until
+
+ROOT = Path(__file__).resolve().parent.parent
+LEAKY = ROOT / "tests" / "leaks" / "02_curdoc_by_user.py"
+PICTURES = ROOT / "docs" / "pictures"
+QUICK = {
+    "BOKEH_EXPORTER_VERDICT_PERIOD": "0.5",
+    "BOKEH_EXPORTER_GRACE": "0.5",
+    "BOKEH_EXPORTER_COLLECT_GARBAGE_LIMIT": "0.5",
+}
+#: Milliseconds for what the page does by itself, on a busy machine.
+PATIENCE = 30_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = shutil.which("chromium")
+    assert path, "there is no chromium: apt-get install chromium"
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        yield playwright.chromium.launch(executable_path=path, args=arguments)
+
+
+class Watched:
+    """A page of which all that the console says and all that it asks for is kept."""
+
+    def __init__(self, browser: Browser, url: str) -> None:
+        self.page: Page = browser.new_page(viewport={"width": 1280, "height": 900})
+        self.page.set_default_timeout(PATIENCE)
+        self.said: list[str] = []
+        self.asked: list[str] = []
+        self.page.on("console", lambda one: self.said.append(one.text) if one.type in ("error", "warning") else None)
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.goto(url)
+
+    def shows(self, selector: str) -> None:
+        """Wait until something is there."""
+        self.page.wait_for_selector(selector)
+
+    def audit(self) -> None:
+        """Let axe-core look for what keeps people from using the page, in light and dark."""
+        for scheme in ("light", "dark"):
+            self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            found = Axe().run(self.page).response["violations"]
+            assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found] == []
+
+    def picture(self, name: str) -> None:
+        """Keep a picture of the page in light and dark, if pictures are to be written."""
+        if os.environ.get("WRITE_PICTURES") != "1":
+            return
+        PICTURES.mkdir(exist_ok=True)
+        for scheme in ("light", "dark"):
+            self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            self.page.wait_for_timeout(700)  # the plots are drawn anew
+            self.page.screenshot(path=PICTURES / f"page-{name}-{scheme}.png", full_page=name == "retained")
+
+
+def doctor(server: ServerProcess) -> dict[str, Any]:
+    """Return the verdict that the command line gives."""
+    command = [sys.executable, "-m", "bokeh_exporter", "doctor", "--json", server.exporter_url]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    verdict: dict[str, Any] = json.loads(done.stdout)["verdict"]
+    return verdict
+
+
+def test_it_shows_what_leaks_and_asks_nobody_else(serve: Serve, browser: Browser) -> None:
+    server = serve(bokeh_serve(LEAKY, env={**QUICK, "BOKEH_EXPORTER_DEBUG": "1", "BOKEH_EXPORTER_COLLECT": "all"}))
+    watched = Watched(browser, server.exporter_url)
+    page = watched.page
+    watched.shows('body[data-state="live"][data-verdict="healthy"]')
+    watched.shows("#plot-memory canvas, #plot-memory .bk-Figure, #plot-memory .canvas > *")
+    watched.picture("healthy")
+    for user in range(12):
+        with server.open_tab("/02_curdoc_by_user", f"user={user}") as tab:
+            assert tab
+    watched.shows('body[data-verdict="retained_sessions"]')
+    wait_until(lambda: "12 retained" in page.inner_text("#apps-table"), 30, "the table of apps")
+    wait_until(lambda: "retained 12" in page.inner_text("#plot-uncollected .now"), 30, "the plot of what is retained")
+    verdict = doctor(server)
+    assert verdict["name"] == page.evaluate("document.body.dataset.verdict")
+    assert verdict["advice"] == page.inner_text("#advice")
+
+    page.click("#plot-uncollected summary")
+    newest = page.locator("#plot-uncollected tbody tr").first
+    wait_until(lambda: newest.inner_text().split("\t")[-1] == "12", 10, "the table behind the plot")
+    page.keyboard.press("Tab")
+    page.click("#plot-uncollected summary")
+    watched.picture("retained")
+    watched.audit()
+
+    page.set_viewport_size({"width": 320, "height": 640})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320, "nothing is wider than a small screen"
+    watched.picture("small")
+    assert watched.said == []
+    assert {urlsplit(url).netloc for url in watched.asked} == {urlsplit(server.exporter_url).netloc}
+    own = [url for url in watched.asked if "/static/" not in url and "api/v1" not in url]
+    sizes = {url: len(get(url).body) for url in set(own) if "favicon" not in url}
+    assert len(sizes) >= 5
+    assert sum(sizes.values()) < 300_000
+    assert server.scrape().value("bokeh_sessions_created_total", app="/02_curdoc_by_user") == 12, "the page is none"
+    page.close()
+
+
+def test_a_stall_and_a_restart(serve: Serve, browser: Browser, tmp_path: Path) -> None:
+    release, port = tmp_path / "release", str(free_port())
+    env = {"RELEASE": str(release), "BOKEH_EXPORTER_PORT": port, "BOKEH_EXPORTER_STALL_AFTER": "3", **QUICK}
+    server = serve(bokeh_serve("blocked_bokeh.py", env=env, lifetime_ms=60_000))
+    watched = Watched(browser, server.exporter_url)
+    page = watched.page
+    watched.shows('body[data-state="live"]')
+    with server.open_tab("/blocked_bokeh") as tab:
+        tab.click("go", wait=False)
+        watched.shows('body[data-state="stale"]')
+        assert "has not ticked for" in page.inner_text("#banner")
+        watched.shows('body[data-verdict="event_loop_stalled"]')
+        assert doctor(server)["name"] == "event_loop_stalled"
+        watched.picture("stalled")
+        watched.audit()
+        release.touch()
+        watched.shows('body[data-state="live"]')
+    assert watched.said == []
+
+    server.stop()
+    watched.shows('body[data-state="disconnected"]')
+    watched.picture("disconnected")
+    watched.audit()
+    serve(bokeh_serve("slider_bokeh.py", env=env))
+    watched.shows('body[data-state="live"]')
+    wait_until(lambda: "/slider_bokeh" in page.inner_text("#apps-table"), 30, "the app of the new server")
+    assert page.is_hidden("#banner")
+    page.close()
+
+
+def test_a_login(serve: Serve, browser: Browser) -> None:
+    server = serve(bokeh_serve("slider_bokeh.py", env={"BOKEH_EXPORTER_TOKEN": "open-sesame"}))
+    watched = Watched(browser, server.exporter_url)
+    page = watched.page
+    page.fill("#token", "open-barley")
+    page.click("button")
+    wait_until(lambda: "not the token" in page.inner_text("#login-error"), 10, "the wrong token is told")
+    watched.picture("login")
+    watched.audit()
+    page.fill("#token", "open-sesame")
+    page.keyboard.press("Enter")
+    watched.shows('body[data-state="live"]')
+    cookies = page.context.cookies()
+    assert len(cookies) == 1
+    assert cookies[0]["httpOnly"]
+    assert cookies[0]["sameSite"] == "Strict"
+    assert "open-sesame" not in cookies[0]["value"]
+    page.click("#logout")
+    watched.shows("#token")
+    assert page.context.cookies() == []
+    page.close()
+
+
+def test_who_is_refused(serve: Serve) -> None:
+    env = {"BOKEH_EXPORTER_DEBUG": "1", "BOKEH_EXPORTER_ALLOWED_HOSTS": "metrics.example.org"}
+    server = serve(bokeh_serve("slider_bokeh.py", env=env))
+    url = server.exporter_url
+    port = urlsplit(url).port
+
+    def status(path: str, method: str = "GET", **headers: str) -> int:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return get(url + path, method=method, headers=named, data=b"" if method == "POST" else None).status
+
+    hosts = ("localhost", f"127.0.0.1:{port}", f"[::1]:{port}", "metrics.example.org", "evil.example", "127.0.0.1.evil.example")
+    assert [status("/", Host=host) for host in hosts] == [200, 200, 200, 200, 403, 403]
+    assert [status("/metrics", Host=host) for host in hosts] == [200, 200, 200, 200, 403, 403]
+    assert status("/healthz", Host="evil.example") == 200, "a kubelet asks by any name"
+    assert status("/debug/stacks", "POST", Sec_Fetch_Site="cross-site") == 403
+    assert status("/debug/stacks", "POST", Sec_Fetch_Site="same-site") == 403, "an app on another port is another site"
+    assert status("/debug/stacks", "POST", Origin="http://evil.example") == 403
+    assert status("/debug/stacks", "POST", Origin=f"http://127.0.0.1:{port}") == 200
+    policy = get(f"{url}/").headers["Content-Security-Policy"]
+    scripts = next(part for part in policy.split(";") if part.strip().startswith("script-src"))
+    assert scripts.split() == ["script-src", "'self'"]
