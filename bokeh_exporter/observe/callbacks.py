@@ -17,11 +17,11 @@ from .. import config as options
 from ..state.interactions import current
 from .apps import App
 from .calls import Calls
-from .census import KINDS, mark
 from .frame import Frame, Observer
 from .generators import stepwise
 from .naming import name_of, timing
 from .panel_callbacks import PanelCallbacks
+from .roll import KINDS, mark
 
 
 class Callbacks(Observer):

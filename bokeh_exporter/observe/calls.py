@@ -18,7 +18,7 @@ from ..state import State
 from ..state.interactions import current
 from ..state.queue import Tally
 from .apps import App
-from .naming import name_of, timing
+from .naming import is_skip, name_of, timing
 
 #: App, callback and ``perf_counter`` of its begin.
 Running = tuple[str, str, float]
@@ -69,6 +69,8 @@ class Calls:
         stack = self.stack()
         start = perf_counter()
         stack.append((app.label, label or kind or "", start))
+        attribution = self.state.memory.attribution
+        entered = attribution.enter(app.label, "callback", label)
         error: BaseException | None = None
         result = None
         try:
@@ -77,6 +79,7 @@ class Calls:
             error = raised
             raise
         finally:
+            attribution.leave(entered, label)
             stack.pop()
             busy = perf_counter() - start
             continues = inspect.iscoroutine(result)
@@ -94,7 +97,7 @@ class Calls:
     ) -> Any:
         # Whoever awaits us may be a task of its own by now, so the interaction is set in its context too.
         token = current.set(number)
-        steps = Steps(awaitable, self, (app.label, label or kind or "", start), busy)
+        steps = Steps(awaitable, self, (app.label, label or kind or "", start), busy, label)
         error: BaseException | None = None
         try:
             return await steps
@@ -199,11 +202,6 @@ class Calls:
         return call
 
 
-def is_skip(error: BaseException) -> bool:
-    """Whether it is param's ``Skip``, by which a function says that nothing has changed."""
-    return type(error).__name__ == "Skip" and type(error).__module__.startswith("param.")
-
-
 def _book(app: App, label: str) -> Tally:
     app.child("bokeh_callback_errors_total", label)  # at zero before the first failure
     return Tally(app.child("bokeh_callback_calls_total", label), app.child("bokeh_callback_busy_seconds_total", label))
@@ -212,25 +210,29 @@ def _book(app: App, label: str) -> Tally:
 class Steps:
     """Awaits something and adds up the time that its steps take."""
 
-    def __init__(self, awaitable: Awaitable[Any], calls: Calls, entry: Running, busy: float) -> None:
+    def __init__(self, awaitable: Awaitable[Any], calls: Calls, entry: Running, busy: float, label: str | None) -> None:
         self._awaitable = awaitable
         self._calls = calls
         self._entry = entry
+        self._label = label
         self.busy = busy
 
     def __await__(self) -> Generator[Any, Any, Any]:
         steps: Any = self._awaitable.__await__()
+        attribution = self._calls.state.memory.attribution
         value: Any = None
         error: BaseException | None = None
         while True:
             stack = self._calls.stack()
             stack.append(self._entry)
             start = perf_counter()
+            entered = attribution.enter(self._entry[0], "callback", self._label)
             try:
                 yielded = steps.send(value) if error is None else steps.throw(error)
             except StopIteration as stop:
                 return stop.value
             finally:
+                attribution.leave(entered, self._label)
                 self.busy += perf_counter() - start
                 stack.pop()
             try:

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 
 from ..state import Level
 from .apps import App
-from .census import Census, mark
 from .frame import Observer
+from .roll import Roll, mark
 
 
 class Documents(Observer):
@@ -42,8 +42,8 @@ class Documents(Observer):
         return recompute
 
     def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:
-        """Read the census."""
+        """Read the roll."""
         for context, app in contexts:
-            census = Census.of(context).refresh()
-            yield Level("bokeh_document_models", census.models, (app.label,))
-            yield Level("bokeh_document_models_max", census.largest, (app.label,))
+            roll = Roll.of(context).refresh()
+            yield Level("bokeh_document_models", roll.models, (app.label,))
+            yield Level("bokeh_document_models_max", roll.largest, (app.label,))

@@ -13,8 +13,8 @@ from time import perf_counter
 from typing import Any
 
 from .apps import App
-from .calls import Calls, Steps, is_skip
-from .naming import name_of
+from .calls import Calls, Steps
+from .naming import is_skip, name_of
 
 
 def stepwise(calls: Calls, app: App, named: Callable[..., Any], result: Any) -> Any:
@@ -37,17 +37,20 @@ class _Booking:
     def step(self, take: Callable[[], Any]) -> Any:
         stack, start = self._calls.stack(), perf_counter()
         stack.append((self._app.label, self._label, start))
+        attribution = self._calls.state.memory.attribution
+        entered = attribution.enter(self._app.label, "callback", self._label)
         try:
             return take()
         except Exception as error:
             self._failed(error)
             raise
         finally:
+            attribution.leave(entered, self._label)
             stack.pop()
             self._busy(perf_counter() - start)
 
     async def async_step(self, take: Callable[[], Any]) -> Any:
-        steps = Steps(take(), self._calls, (self._app.label, self._label, perf_counter()), 0.0)
+        steps = Steps(take(), self._calls, (self._app.label, self._label, perf_counter()), 0.0, self._label)
         try:
             return await steps
         except Exception as error:

@@ -16,8 +16,8 @@ from .. import config as options
 from ..state import Level
 from ..state.interactions import current
 from .apps import App, context_of
-from .census import Census, mark
 from .frame import Observer
+from .roll import Roll, mark
 
 
 class Locks(Observer):
@@ -86,7 +86,7 @@ class Locks(Observer):
         return acquired
 
     def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:
-        """Read from the census what is registered, by kind."""
+        """Read from the roll what is registered, by kind."""
         for context, app in contexts:
-            for kind, count in Census.of(context).refresh().callbacks.items():
+            for kind, count in Roll.of(context).refresh().callbacks.items():
                 yield Level("bokeh_session_callbacks", count, (app.label, kind))

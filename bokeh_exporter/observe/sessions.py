@@ -5,7 +5,7 @@ where a session is made, visited and destroyed, on every host. Bokeh's session-d
 rejected: they run many times for a zombie, never for bokeh-django, and stop at the first handler
 that raises. What we know of a session is a record of plain numbers in the session's own
 ``__dict__``: it dies with the session, holds nothing of the host, and costs 60 ns to find. The sums
-over the sessions are the ``census``.
+over the sessions are the ``roll``.
 """
 
 from __future__ import annotations
@@ -17,9 +17,12 @@ from typing import Any, ClassVar
 
 from ..state import Level
 from .apps import KEY, App, context_of
-from .census import CENSUS, SESSION, Census, Record
 from .frame import Frame, Observer
 from .patches import Leave
+from .roll import ROLL, SESSION, Record, Roll
+
+#: Seconds within which the browser that has got a page opens its WebSocket; who has not by then is a probe.
+LOADING = 15.0
 
 
 def record_of(session: Any) -> Record | None:
@@ -59,21 +62,21 @@ class Sessions(Observer):
             if record_of(session) is None and not session.destroyed:
                 record = self._take(session, context, app, None, bool(session._subscribed_connections))
                 if session._expiration_blocked_count:
-                    record.census.suspect(record)
+                    record.roll.suspect(record)
 
     def stop(self) -> None:
         """Take our records off the sessions that are alive."""
         for context, _ in self.apps.alive():
-            context.__dict__.pop(CENSUS, None)
+            context.__dict__.pop(ROLL, None)
             for session in list(context._sessions.values()):
                 session.__dict__.pop(KEY, None)
                 session.__dict__.get("_document", session).__dict__.pop(SESSION, None)
 
     def _take(self, session: Any, context: Any, app: App, created: float | None, connected: bool) -> Record:
-        census = Census.of(context)
-        record = session.__dict__[KEY] = Record(app, census, session, created, connected)
+        roll = Roll.of(context)
+        record = session.__dict__[KEY] = Record(app, roll, session, created, connected)
         session._document.__dict__[SESSION] = record
-        census.add(record)
+        roll.add(record)
         return record
 
     # --- events --------------------------------------------------------------------------------
@@ -105,7 +108,7 @@ class Sessions(Observer):
                 try:
                     record = session.__dict__.get(KEY)
                     if record is not None:
-                        record.census.suspect(record)
+                        record.roll.suspect(record)
                 except Exception as ours:
                     swallow(ours)
             return original(session)
@@ -135,7 +138,7 @@ class Sessions(Observer):
         record = record_of(session)
         if record is None or record.destroyed:
             return None  # a zombie is destroyed once, however often the sweep comes back to it
-        record.census.remove(record)
+        record.roll.remove(record)
         app, start = record.app, time.monotonic()
         app.child("bokeh_sessions_destroyed_total", self._reason(session, record)).inc()
         if record.connected:
@@ -158,19 +161,35 @@ class Sessions(Observer):
         context = context_of(getattr(session, "_document", None))
         return "shutdown" if context is not None and id(context) in self._stopping else "expired"
 
+    def visitors(self, now: float) -> int:
+        """Count the sessions that have a browser, or wait for the one that asked for the page. From any thread."""
+        count = 0
+        for context, _ in self.apps.alive():
+            count += len(context._pending_sessions)
+            for session in list(context._sessions.values()):
+                record = record_of(session)
+                if record is None or record.destroyed:
+                    continue
+                loading = not record.connected and record.created is not None and now - record.created < LOADING
+                count += bool(session._subscribed_connections) or loading
+        return count
+
     # --- levels --------------------------------------------------------------------------------
 
     def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:
         """Count sessions by state, without a look at those that have not changed."""
         for context, app in contexts:
-            census = Census.of(context).refresh()
-            blocked, blocked_since = census.blocked(now)
-            unused = len(census) - census.connected - blocked
-            unused_since = census.unused_since
+            roll = Roll.of(context).refresh()
+            blocked, blocked_since = roll.blocked(now)
+            unused = len(roll) - roll.connected - blocked
+            unused_since = roll.unused_since
+            # Zombies are off the roll; one that is being made is on it, and not yet among the sessions.
+            zombies = max(0, len(context._sessions) - len(roll))
             label = app.label
-            yield Level("bokeh_sessions", census.connected, (label, "connected"))
+            yield Level("bokeh_sessions", roll.connected, (label, "connected"))
             yield Level("bokeh_sessions", unused, (label, "unused"))
             yield Level("bokeh_sessions", blocked, (label, "blocked"))
+            yield Level("bokeh_sessions_undiscarded", zombies, (label,))
             yield Level("bokeh_sessions", len(context._pending_sessions), (label, "pending"))
             yield Level("bokeh_session_unused_age_max_seconds", now - (unused_since or now), (label,))
             yield Level("bokeh_session_expiration_blocked_age_max_seconds", now - blocked_since, (label,))

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from .activities import Activities
+from .app_modules import AppModules
 from .asgi import AsgiWebSockets
 from .callbacks import Callbacks
+from .census import Census
 from .cgroups import Cgroups
+from .collecting import Collecting
+from .components import Components
 from .configuration import Configuration
 from .creations import Creations
+from .data_sources import DataSources
 from .documents import Documents
+from .endings import Endings
 from .executors import Executors
 from .frame import Observer
+from .garbage import Garbage
 from .interactions import Interactions
+from .ledger import Ledger
 from .locks import Locks
 from .loops import Loops
 from .memory import Memory
@@ -20,16 +29,26 @@ from .refusals import Refusals
 from .requests import Requests
 from .sessions import Sessions
 from .sweeps import Sweeps
+from .trim import Trims
 from .websockets import Messages, WebSockets
 
 OBSERVERS: tuple[type[Observer], ...] = (
+    Garbage,
+    # The first: what a sample allocates is nobody's, and its hooks are inside those that begin interactions.
+    Activities,
     Sessions,
+    # Before what makes models: it reads the book that the ledger keeps.
+    Ledger,
+    Census,
+    AppModules,
     Creations,
     Refusals,
     Sweeps,
     Documents,
     Interactions,
     Models,
+    Components,
+    DataSources,
     Callbacks,
     Locks,
     WebSockets,
@@ -39,8 +58,11 @@ OBSERVERS: tuple[type[Observer], ...] = (
     Requests,
     Configuration,
     Executors,
+    Endings,
     Memory,
+    Trims,
     Cgroups,
+    Collecting,
     # The last, so that a loop that is found is sampled by hooks that are all in.
     Loops,
 )

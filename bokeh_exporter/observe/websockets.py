@@ -20,9 +20,9 @@ from ..catalogue import CLOSE_CODES, OTHER
 from ..state import Level
 from ..state.interactions import current
 from .apps import KEY, App
-from .census import Census
 from .frame import Observer
 from .patches import Leave
+from .roll import Roll
 
 
 class WebSockets(Observer):
@@ -69,11 +69,11 @@ class WebSockets(Observer):
     def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:
         """Count connections, and the bytes that slow browsers have not taken."""
         for context, app in contexts:
-            census = Census.of(context).refresh()
-            waiting = census.slice(unsent_bytes)
-            yield Level("bokeh_websocket_connections", census.connections, (app.label,))
+            roll = Roll.of(context).refresh()
+            waiting = roll.slice(unsent_bytes)
+            yield Level("bokeh_websocket_connections", roll.connections, (app.label,))
             # Without connections there is no transport to ask; tornado's, which tells, comes with tornado's loop.
-            if waiting or (not census.connections and hasattr(context._loop, "asyncio_loop")):
+            if waiting or (not roll.connections and hasattr(context._loop, "asyncio_loop")):
                 yield Level("bokeh_websocket_send_buffer_bytes", sum(waiting), (app.label,))
 
 

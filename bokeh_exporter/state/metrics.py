@@ -22,6 +22,7 @@ from .events import EventCounter, EventHistogram
 from .interactions import Interactions, current
 from .labels import Limiter
 from .levels import Level, Levels
+from .memory import Memory
 from .queue import Entry, apply
 
 log = logging.getLogger("bokeh_exporter")
@@ -47,11 +48,14 @@ class State:
         self.levels = Levels()
         self.limiter = Limiter()
         self.interactions = Interactions()
+        self.memory = Memory(self.interactions)
         #: Observations of the hot path, see :meth:`record`. Bounded: what is never drained must not grow.
         self.queue: deque[Entry] = deque(maxlen=QUEUE)
         #: Called with each drained batch after it was applied, in the thread that drains: further outputs.
         self.consumers: list[Callable[[list[Entry]], None]] = []
         self._draining = threading.Lock()
+        #: Called by :meth:`drain`: what hot paths, garbage collector and weak references left elsewhere is applied.
+        self.on_drain: list[Callable[[], None]] = []
         #: How often an app was removed: who keeps children by label drops them when it has changed.
         self.removals = 0
         #: Seconds spent in hooks and samples; a plain cell, since a lock costs more than the number is worth.
@@ -110,19 +114,32 @@ class State:
         with self._draining:
             queue = self.queue
             batch = [queue.popleft() for _ in range(len(queue))]
-            if not batch:
-                return
-            apply(batch, lambda error: self.swallow("drain", error))
-            for consume in self.consumers:
-                try:
-                    consume(batch)
-                except Exception as error:
-                    self.swallow("drain", error)
+            if batch:
+                self._apply(batch)
+        for left in list(self.on_drain):
+            try:
+                left()
+            except Exception as error:
+                self.swallow("drain", error)
+
+    def _apply(self, batch: list[Entry]) -> None:
+        apply(batch, lambda error: self.swallow("drain", error))
+        for consume in self.consumers:
+            try:
+                consume(batch)
+            except Exception as error:
+                self.swallow("drain", error)
+
+    def samples(self, name: str) -> Iterable[Any]:
+        """Yield what was counted for one row, as prometheus_client gives it: ``name``, ``labels`` and ``value``."""
+        for family in self._events[name].collect():
+            yield from family.samples
 
     def after_fork(self) -> None:
         """In a forked server process: locks that a thread of the parent may have held are made anew."""
         self._draining = threading.Lock()
         self._lock = threading.Lock()
+        self.memory.attribution.after_fork()
 
     def touch(self, name: str, app: str | None = None) -> None:
         """Let the series of a row exist at zero: every closed value, for one app where the row has apps."""
@@ -151,6 +168,7 @@ class State:
                     self._events[name].remove(*labels)
             self.limiter.forget(app, removed)
             self.removals += 1
+        self.memory.attribution.forget(app)
 
     def swallow(self, component: str, error: BaseException) -> None:
         """Count an exception of ours that must not reach the host; log the first of each component."""
