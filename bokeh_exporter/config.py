@@ -119,6 +119,22 @@ class Config(Thresholds):
         "Seconds without a tick of the event loop, or with every worker thread busy, after which the log says who "
         "is to blame.",
     )
+    grace: float = _option(
+        60.0,
+        _seconds,
+        "a number of seconds from 0.05 to 86400",
+        "Seconds after its end from which on a full garbage collection that does not free a session makes it retained.",
+    )
+    collect_garbage: bool = _option(
+        True,
+        _flag,
+        "0 or 1",
+        "1 lets the exporter run a full garbage collection at a quiet moment, while something destroyed waits for one. "
+        "Never again by itself once one took over 0.25 s.",
+    )
+    collect_garbage_limit: float = _option(
+        300.0, _seconds, "a number of seconds from 0.05 to 86400", "Seconds between two such collections, at least."
+    )
     debug: bool = _option(False, _flag, "0 or 1", "1 enables the explain, trim and stack endpoints.")
     token: str | None = _option(
         None,

@@ -24,6 +24,7 @@ from .expose.opening import open_endpoint
 from .expose.pages import Pages
 from .expose.prometheus import LevelCollector, build_registry_extras
 from .observe.apps import instances
+from .observe.collecting import Collecting
 from .observe.cgroups import Cgroups
 from .observe.endings import Endings, end
 from .observe.executors import Executors, Pool
@@ -162,9 +163,12 @@ class Exporter:
         build_registry_extras(self.state.registry)
         self.state.registry.register(LevelCollector(self.state, self._read))
         config = self.config
-        pages = Pages(self.state, watcher.problems, self._not_ready, self._stacks if config.debug else None,
-                      self._begin_drain if config.drain else None,
-                      {"capture": capture_study(config.capture_seconds)} if config.debug else None)  # fmt: skip
+        pages = Pages(
+            self.state, watcher.problems, self._not_ready, self._stacks if config.debug else None,
+            self._frame.find(Collecting).answer if config.debug else None,
+            self._begin_drain if config.drain else None,
+            {"capture": capture_study(config.capture_seconds)} if config.debug else None,
+        )  # fmt: skip
         self._endpoint = endpoint = open_endpoint(config, pages.routes(), lambda e: self.state.swallow("endpoint", e))
         missing = sorted(hook for hook, fits in self._frame.patches.enabled.items() if not fits)
         log.info(
@@ -230,6 +234,7 @@ class Exporter:
         if self._endpoint is not None:
             self._endpoint.abandon()
             self._endpoint = None
+        self._frame.after_fork(tornado_task)
         if not tornado_task:
             self._frame.patches.on = False
         elif self._serving:

@@ -2,7 +2,8 @@
 
 from .fields import AppSample, Process
 from .history import History, Point
+from .judgement import Evidence, Judgement
 from .samples import ROWS, Sample, sample_of
-from .verdict import Evidence, Judgement, judge
+from .verdict import judge
 
 __all__ = ["ROWS", "AppSample", "Evidence", "History", "Judgement", "Point", "Process", "Sample", "judge", "sample_of"]

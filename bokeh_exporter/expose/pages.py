@@ -33,6 +33,7 @@ class Pages:
         problems: why nobody is served now, a reason each; empty while all is well.
         not_ready: why the server should get no traffic now, None if it should.
         stacks: writes down where threads and tasks are; None while debugging is off.
+        collect: runs a full garbage collection and says what it did; None while debugging is off.
         drain: begins to drain and says so; None while that is not to be had over HTTP.
         studies: what takes its time, by path below ``/debug``; empty while debugging is off.
     """
@@ -43,6 +44,7 @@ class Pages:
         problems: Callable[[], list[str]],
         not_ready: Callable[[], str | None],
         stacks: Callable[[], str] | None = None,
+        collect: Callable[[], Mapping[str, float]] | None = None,
         drain: Callable[[], str] | None = None,
         studies: Mapping[str, Study] | None = None,
     ) -> None:
@@ -50,6 +52,7 @@ class Pages:
         self._problems = problems
         self._not_ready = not_ready
         self._stacks = stacks
+        self._collect = collect
         self._drain = drain
         self._studies = studies or {}
 
@@ -64,6 +67,9 @@ class Pages:
         stacks = self._stacks
         if stacks is not None:
             routes["POST", "/debug/stacks"] = sparing(lambda request: _plain(200, stacks().rstrip()))
+        collect = self._collect
+        if collect is not None:
+            routes["POST", "/debug/collect"] = sparing(lambda request: _json(collect()))
         drain = self._drain
         if drain is not None:
             routes["POST", "/debug/drain"] = lambda request: _plain(202, drain())
@@ -102,6 +108,10 @@ class Pages:
 
 def _plain(status: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:
     return Answer(status, f"{text}\n".encode("utf-8", "replace"), _TEXT, headers or {})
+
+
+def _json(content: Mapping[str, object]) -> Answer:
+    return Answer(200, f"{json.dumps(content)}\n".encode(), "application/json")
 
 
 #: Looks at the process for a while: the query -> what it found, for a machine and for a person. A ``ValueError`` is

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from .. import config as options
 from ..state.interactions import current
 from .apps import KEY
+from .census import Census
 from .frame import Frame, Observer
 
 
@@ -28,16 +29,15 @@ class Models(Observer):
         self._removals = self.state.removals
 
     def start(self) -> None:
-        """Hook into the constructor of models and the dispatch of change events."""
+        """Be told of new models, and hook into the dispatch of change events."""
         from bokeh.document.callbacks import DocumentCallbackManager
         from bokeh.document.events import DocumentPatchedEvent
-        from bokeh.model.model import Model
 
         self._patched = DocumentPatchedEvent
-        self.hook.before(Model, "__init__", self._constructing, "self")
+        self.frame.find(Census).counts = self._constructing  # one wrapper of the constructor serves both
         self.hook.before(DocumentCallbackManager, "trigger_on_change", self._changing, "self", "event")
 
-    def _constructing(self, model: Any, *args: object, **kwargs: object) -> None:
+    def _constructing(self, model: Any) -> None:
         interactions = self.state.interactions
         number = current.get()
         app, phase = interactions.origin(number)

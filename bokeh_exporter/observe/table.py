@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from .app_modules import AppModules
 from .asgi import AsgiWebSockets
 from .callbacks import Callbacks
+from .census import Census
 from .cgroups import Cgroups
+from .collecting import Collecting
 from .configuration import Configuration
 from .creations import Creations
 from .documents import Documents
 from .endings import Endings
 from .executors import Executors
 from .frame import Observer
+from .garbage import Garbage
 from .interactions import Interactions
+from .ledger import Ledger
 from .locks import Locks
 from .loops import Loops
 from .memory import Memory
@@ -24,7 +29,12 @@ from .sweeps import Sweeps
 from .websockets import Messages, WebSockets
 
 OBSERVERS: tuple[type[Observer], ...] = (
+    Garbage,
     Sessions,
+    # Before what makes models: it reads the book that the ledger keeps.
+    Ledger,
+    Census,
+    AppModules,
     Creations,
     Refusals,
     Sweeps,
@@ -43,6 +53,7 @@ OBSERVERS: tuple[type[Observer], ...] = (
     Endings,
     Memory,
     Cgroups,
+    Collecting,
     # The last, so that a loop that is found is sampled by hooks that are all in.
     Loops,
 )

@@ -48,6 +48,8 @@ class State:
         #: Observations of the hot path, see :meth:`record`. Bounded: what is never drained must not grow.
         self._queue: deque[tuple[Callable[[float], None], float, int]] = deque(maxlen=QUEUE)
         self._draining = threading.Lock()
+        #: Called by :meth:`drain`: what hot paths, garbage collector and weak references left elsewhere is applied.
+        self.on_drain: list[Callable[[], None]] = []
         #: How often an app was removed: who keeps children by label drops them when it has changed.
         self.removals = 0
         #: Seconds spent in hooks and samples; a plain cell, since a lock costs more than the number is worth.
@@ -106,6 +108,8 @@ class State:
             for _ in range(len(queue)):
                 update, value, _interaction = queue.popleft()
                 update(value)
+        for apply in list(self.on_drain):
+            apply()
 
     def samples(self, name: str) -> Iterable[Any]:
         """Yield what was counted for one row, as prometheus_client gives it: ``name``, ``labels`` and ``value``."""
