@@ -17,8 +17,8 @@ from typing import TypeVar
 
 from ._version import __version__
 from .config import Config
-from .diagnose.capture import study as capture_study
 from .draining import Drain
+from .explaining import Explaining
 from .expose.http import Endpoint, EndpointError
 from .expose.opening import open_endpoint
 from .expose.pages import Pages
@@ -60,6 +60,7 @@ class Exporter:
             self.state, config, visitors=self._visitors,
             memory_share=lambda: self._find(Cgroups).share(), end=end,
         )  # fmt: skip
+        self._explaining = Explaining(config, self._frame)
         self._serving = False
         self._closed = False
         self._lock = threading.Lock()
@@ -88,6 +89,7 @@ class Exporter:
                 return
             self._closed = True
         self._on_close()
+        self._explaining.explainer.deafen()
         self._frame.stop()
         self._frame.apps.clear()
         if self._watcher is not None:
@@ -118,6 +120,7 @@ class Exporter:
                 "what they did before is not counted. Install it before the server starts, "
                 "as with panel serve --setup or bokeh-exporter run"
             )
+        self._explaining.start()
         self._frame.on_loop = self._serve
         self._frame.start(OBSERVERS)
         # Nobody would send a signal on that was held back before the watcher looks.
@@ -156,7 +159,7 @@ class Exporter:
     def _watch(self) -> Watcher:
         return Watcher(
             self.state, self.config.stall_after, sites=self._loops.sites, pools=self._pools,
-            running=lambda thread: self._frame.running(thread), also=self._drain.look,
+            running=lambda thread: self._frame.running(thread), also=self._look,
         )  # fmt: skip
 
     def _open(self, watcher: Watcher) -> None:
@@ -167,7 +170,7 @@ class Exporter:
             self.state, watcher.problems, self._not_ready, self._stacks if config.debug else None,
             self._frame.find(Collecting).answer if config.debug else None,
             self._begin_drain if config.drain else None,
-            {"capture": capture_study(config.capture_seconds)} if config.debug else None,
+            self._explaining.studies(),
         )  # fmt: skip
         self._endpoint = endpoint = open_endpoint(config, pages.routes(), lambda e: self.state.swallow("endpoint", e))
         missing = sorted(hook for hook, fits in self._frame.patches.enabled.items() if not fits)
@@ -194,6 +197,10 @@ class Exporter:
 
     def _pools(self) -> list[Pool]:
         return [pool for each in self._frame.observers if isinstance(each, Executors) for pool in each.pools()]
+
+    def _look(self) -> None:
+        self._drain.look()
+        self._explaining.look()
 
     def _stacks(self) -> str:
         return report([(loop, site.thread) for site in self._loops.sites() if (loop := site.loop()) is not None])
@@ -234,6 +241,7 @@ class Exporter:
         if self._endpoint is not None:
             self._endpoint.abandon()
             self._endpoint = None
+        self._explaining.explainer.after_fork()
         self._frame.after_fork(tornado_task)
         if not tornado_task:
             self._frame.patches.on = False

@@ -95,6 +95,31 @@ def hidden() -> list[Any]:
     return next(again)
 
 
+def find(key: int) -> Any:
+    """Return the object that has this ``id``.
+
+    Raises:
+        LookupError: there is none.
+    """
+    objects = hidden()
+    try:
+        for begin in range(0, len(objects), SLICE * 5):
+            ids = _ids(objects, begin, min(begin + SLICE * 5, len(objects)))
+            found = (ids == key).nonzero()[0]
+            if len(found):
+                return objects[begin + int(found[0])]
+            time.sleep(_REST)
+    finally:
+        objects.clear()
+    raise LookupError("the object has gone")
+
+
+def _ids(objects: list[Any], begin: int, end: int) -> NDArray[np.uint64]:
+    import numpy as np
+
+    return np.fromiter(map(id, map(objects.__getitem__, range(begin, end))), np.uint64, end - begin)
+
+
 def picture(room: Callable[[], float | None] = lambda: None) -> Heap:
     """Take the picture, in a thread that is not an event loop's.
 
@@ -116,17 +141,17 @@ def picture(room: Callable[[], float | None] = lambda: None) -> Heap:
         ids = np.empty(total, np.uint64)
         for begin in range(0, total, SLICE * 5):
             end = min(begin + SLICE * 5, total)
-            ids[begin:end] = np.fromiter(map(id, map(objects.__getitem__, range(begin, end))), np.uint64, end - begin)
+            ids[begin:end] = _ids(objects, begin, end)
             time.sleep(_REST)
         order = np.argsort(ids)
         heap = Heap(ids[order], order.astype(np.int32), np.zeros(total + 1, np.int64), np.empty(0, np.int32),
                     np.zeros(total, np.int32))  # fmt: skip
         del ids, order
         parts: list[NDArray[np.int32]] = []
-        found, bases = 0, dict[int, Any]()
+        found, reader = 0, _Reader(heap, objects)
         # From the end, so that what has been read can be let go.
         for begin in reversed(range(0, total, SLICE)):
-            ends = _read(heap, objects, begin, bases)
+            ends = reader.read(begin)
             parts.append(ends)
             found += len(ends)
             if found > most:
@@ -152,103 +177,99 @@ def _joined(parts: list[NDArray[np.int32]], total: int) -> NDArray[np.int32]:
     return joined
 
 
-class _Mark:
-    """Ends the referents of one object in a stream of many."""
-
-
-_mark = (_Mark(),)
 _CONTAINERS: tuple[type, ...] = (dict, list, tuple, set, frozenset, deque)
 
 
-def _read(heap: Heap, objects: list[Any], begin: int, bases: dict[int, Any]) -> NDArray[np.int32]:
-    """Read the objects from ``begin`` to the end; return where their edges lead, and note their numbers."""
-    import numpy as np
+class _Reader:
+    """Reads objects in slices. Made after the list of objects, so that nothing in it refers to the mark."""
 
-    size = len(objects) - begin
-    numbers: Any = range(begin, begin + size)
-    large = _large(objects, begin, bases)
-    counts = np.fromiter(map(sys.getrefcount, map(objects.__getitem__, numbers)), np.int64, size) - _OWN
-    heap.counts[begin : begin + size] = np.minimum(counts, 2**30)
-    if large:
-        ends = [_ends(heap, _parts(objects[number]) if number in large else _whole(objects, (number,)))
-                for number in numbers]  # fmt: skip
-        heap.first[begin + 1 : begin + size + 1] = [len(each[0]) for each in ends]
-        return np.concatenate([each[0] for each in ends])
-    leads, per = _ends(heap, _whole(objects, numbers))
-    heap.first[begin + 1 : begin + size + 1] = per
-    return leads
+    def __init__(self, heap: Heap, objects: list[Any]) -> None:
+        self._heap, self._objects = heap, objects
+        #: Ends the referents of one object in a stream of many.
+        self._mark = (object(),)
+        #: What types were found to be derived from, by ``id``.
+        self._bases: dict[int, Any] = {}
 
+    def read(self, begin: int) -> NDArray[np.int32]:
+        """Read the objects from ``begin`` to the end; return where their edges lead, and note their numbers."""
+        import numpy as np
 
-def _whole(objects: list[Any], numbers: Iterable[int]) -> Iterator[NDArray[np.uint64]]:
-    import numpy as np
+        heap, size = self._heap, len(self._objects) - begin
+        numbers = range(begin, begin + size)
+        large = self._large(numbers)
+        counts = np.fromiter(map(sys.getrefcount, map(self._objects.__getitem__, numbers)), np.int64, size) - _OWN
+        heap.counts[begin : begin + size] = np.minimum(counts, 2**30)
+        if not large:
+            leads, per = self._ends(self._whole(numbers))
+        else:
+            each = [self._ends(self._parts(number) if number in large else self._whole((number,)))
+                    for number in numbers]  # fmt: skip
+            leads, per = np.concatenate([one[0] for one in each]), np.concatenate([one[1] for one in each])
+        heap.first[begin + 1 : begin + size + 1] = per
+        return leads
 
-    stream = chain.from_iterable(map(gc.get_referents, map(objects.__getitem__, numbers), repeat(_mark)))
-    yield np.fromiter(map(id, stream), np.uint64)
+    def _whole(self, numbers: Iterable[int]) -> Iterator[NDArray[np.uint64]]:
+        import numpy as np
 
+        objects = map(self._objects.__getitem__, numbers)
+        yield np.fromiter(map(id, chain.from_iterable(map(gc.get_referents, objects, repeat(self._mark)))), np.uint64)
 
-def _ends(heap: Heap, streams: Iterator[NDArray[np.uint64]]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Return where the edges in streams of ids lead, and how many each object has, as the marks say."""
-    import numpy as np
+    def _parts(self, number: int) -> Iterator[NDArray[np.uint64]]:
+        """Read a large container in parts. One that changes meanwhile is read as far as that goes."""
+        import numpy as np
 
-    leads, per = [], []
-    for stream in streams:
-        numbers = _numbers(heap, stream)
-        known = numbers >= 0
-        marks = stream == id(_mark[0])
-        known &= ~marks
-        per.append(np.diff(np.cumsum(known)[marks], prepend=0))
-        leads.append(numbers[known].astype(np.int32))
-    return np.concatenate(leads), np.concatenate(per)
+        container = self._objects[number]
+        base: Any = next(base for base in _CONTAINERS if issubclass(type(container), base))
+        for stream in (base.__iter__(container), *([iter(dict.values(container))] if base is dict else [])):
+            part = np.empty(1, np.uint64)
+            while len(part):
+                try:
+                    part = np.fromiter(map(id, islice(stream, _LARGE)), np.uint64)
+                except RuntimeError:
+                    break
+                yield part
+                time.sleep(_REST)
+        yield np.fromiter(map(id, self._mark), np.uint64)
 
+    def _ends(self, streams: Iterator[NDArray[np.uint64]]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Return where the edges in streams of ids lead, and how many each object has, as the marks say."""
+        import numpy as np
 
-def _large(objects: list[Any], begin: int, bases: dict[int, Any]) -> set[int]:
-    """Return the numbers of containers that are too large to be read at once. ``bases``: what types were found to be."""
-    import numpy as np
+        leads, per, open_edges = [], [], 0
+        for stream in streams:
+            numbers = _numbers(self._heap, stream)
+            marks = stream == id(self._mark[0])
+            known = (numbers >= 0) & ~marks
+            leads.append(numbers[known].astype(np.int32))
+            if marks.any():
+                sizes = np.diff(np.cumsum(known)[marks], prepend=0)
+                sizes[0] += open_edges
+                per.append(sizes)
+            else:
+                open_edges += int(known.sum())
+        return np.concatenate(leads), np.concatenate(per)
 
-    numbers = range(begin, len(objects))
-    kinds = np.fromiter(map(id, map(type, map(objects.__getitem__, numbers))), np.int64, len(numbers))
-    large = set()
-    for key in np.unique(kinds).tolist():
-        places = np.flatnonzero(kinds == key)
-        if key not in bases:
-            # Not isinstance, which asks the object's __class__.
-            kind = type(objects[begin + int(places[0])])
-            bases[key] = next((base for base in _CONTAINERS if issubclass(kind, base)), None)
-        base = bases[key]
-        if base is None:
-            continue
-        places += begin
-        try:  # not len, which may be the user's
-            sizes = np.fromiter(map(base.__len__, map(objects.__getitem__, places.tolist())), np.int64)
-        except TypeError:  # a type that is gone, and another in its place
-            continue
-        large.update(places[sizes > _LARGE].tolist())
-    return large
+    def _large(self, numbers: range) -> set[int]:
+        """Return the numbers of containers that are too large to be read at once."""
+        import numpy as np
 
-
-def _parts(container: Any) -> Iterator[NDArray[np.uint64]]:
-    """Read a large container in parts. One that changes meanwhile is read as far as that goes."""
-    import numpy as np
-
-    kind: Any = next(base for base in _CONTAINERS if issubclass(type(container), base))
-    streams: list[Iterator[Any]] = [kind.__iter__(container)]
-    if kind is dict:
-        streams.append(iter(dict.values(container)))
-    for stream in streams:
-        while True:
-            try:
-                part = np.fromiter(map(id, _some(stream)), np.uint64)
-            except RuntimeError:
-                break
-            if not len(part):
-                break
-            yield part
-            time.sleep(_REST)
-    yield np.fromiter(map(id, _mark), np.uint64)
-
-
-def _some(stream: Iterator[Any]) -> Iterator[Any]:
-    return islice(stream, _LARGE)
+        kinds = np.fromiter(map(id, map(type, map(self._objects.__getitem__, numbers))), np.int64, len(numbers))
+        large: set[int] = set()
+        for key in np.unique(kinds).tolist():
+            places = np.flatnonzero(kinds == key) + numbers.start
+            if key not in self._bases:
+                # Not isinstance, which asks the object's __class__.
+                kind = type(self._objects[int(places[0])])
+                self._bases[key] = next((base for base in _CONTAINERS if issubclass(kind, base)), None)
+            base = self._bases[key]
+            if base is None:
+                continue
+            try:  # not len, which may be the user's
+                sizes = np.fromiter(map(base.__len__, map(self._objects.__getitem__, places.tolist())), np.int64)
+            except TypeError:  # a type that is gone, and another in its place
+                continue
+            large.update(places[sizes > _LARGE].tolist())
+        return large
 
 
 def _own() -> int:

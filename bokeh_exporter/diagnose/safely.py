@@ -9,8 +9,8 @@ from __future__ import annotations
 import gc
 import re
 from collections.abc import Iterator
-from itertools import chain, compress, islice, tee
-from types import MemberDescriptorType, ModuleType
+from itertools import chain, compress, islice, repeat, tee
+from types import GetSetDescriptorType, MemberDescriptorType, ModuleType
 from typing import Any
 
 #: Text in keys and names is only shown if it looks like a name in code; a session's id is 40 characters and more,
@@ -18,10 +18,12 @@ from typing import Any
 _NAME = re.compile(r"[A-Za-z_/][A-Za-z0-9_./:-]{0,30}")
 _ID = re.compile(r"[0-9a-fA-F-]{8,}|.*[0-9][A-Za-z]+[0-9][A-Za-z]+[0-9].*|.*\d{6,}.*")
 
-_of_module: Any = ModuleType.__dict__["__dict__"].__get__
 _dict_of_type: Any = type.__dict__["__dict__"].__get__
 _mro: Any = type.__dict__["__mro__"].__get__
 _module_of: Any = type.__dict__["__module__"].__get__
+#: What is as long as the shortest secret, in a name that somebody chose.
+_LONG = re.compile(r"[\w-]{32,}")
+_of_module: Any = _dict_of_type(ModuleType)["__dict__"].__get__
 _name_of: Any = type.__dict__["__qualname__"].__get__
 
 
@@ -65,11 +67,9 @@ def attributes(thing: object) -> dict[str, Any] | None:
     """Return the instance's ``__dict__``, None if it has none."""
     for kind in bases(type(thing)):
         descriptor = _dict_of_type(kind).get("__dict__")
-        if descriptor is not None and kind is not object:
-            if type(descriptor) is property:
-                continue  # the user's
+        if type(descriptor) is GetSetDescriptorType:  # else it is the user's
             try:
-                found = type(descriptor).__get__(descriptor, thing)
+                found = descriptor.__get__(thing)
             except (AttributeError, TypeError):
                 return None
             return found if type(found) is dict else None
@@ -94,15 +94,11 @@ def child(parent: object, key: int) -> Any:
         LookupError: it does not refer to it any more.
     """
     # One run of C code, as in heap: the list of referents must not be seen.
-    ours, theirs = tee(chain.from_iterable(map(gc.get_referents, _one(parent))))
+    ours, theirs = tee(chain.from_iterable(map(gc.get_referents, repeat(parent, 1))))
     found = list(islice(compress(ours, map(key.__eq__, map(id, theirs))), 1))
     if not found:
         raise LookupError("the reference has gone")
     return found[0]
-
-
-def _one(thing: object) -> Iterator[Any]:
-    yield thing
 
 
 def text(value: object) -> str:
@@ -124,3 +120,20 @@ def name(value: str, quote: str = "") -> str:
     if _NAME.fullmatch(value) and not _ID.fullmatch(value):
         return f"{quote}{value}{quote}"
     return f"<str, {len(value)} chars>"
+
+
+def attribute_of_class(kind: type, attribute: str) -> Any:
+    """Return an attribute of a class as it is stored, None if there is none."""
+    for base in bases(kind):
+        found = _dict_of_type(base).get(attribute)
+        if found is not None:
+            return found
+    return None
+
+
+def label(value: object) -> str:
+    """Write what a programmer called a thread, a logger or a variable; parts that may be secrets by their length."""
+    if type(value) is not str:
+        return text(value)
+    shown = _LONG.sub(lambda found: f"<{len(found[0])} chars>", "".join(filter(str.isprintable, value)))
+    return f"'{shown[:80]}'"

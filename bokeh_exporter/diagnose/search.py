@@ -44,8 +44,8 @@ def ways(heap: Heap, roots: Mapping[int, int], targets: Iterable[int]) -> dict[i
     Returns:
         The ways by the target's ``id``; without those that nothing holds.
     """
-    wanted = {number: key for key, number in zip(targets := list(targets), heap.numbers(targets), strict=True)
-              if number >= 0}  # fmt: skip
+    keys = list(targets)
+    wanted = {int(number): key for key, number in zip(keys, heap.numbers(keys), strict=True) if number >= 0}
     starts: dict[int, list[int]] = {}
     for number, level in zip(heap.numbers(roots), roots.values(), strict=True):
         if number >= 0:
