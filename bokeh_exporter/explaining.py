@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 from .config import Config
 from .diagnose.capture import study as capture_study

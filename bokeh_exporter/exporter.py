@@ -24,8 +24,8 @@ from .expose.opening import open_endpoint
 from .expose.pages import Pages
 from .expose.prometheus import LevelCollector, build_registry_extras
 from .observe.apps import instances
-from .observe.collecting import Collecting
 from .observe.cgroups import Cgroups
+from .observe.collecting import Collecting
 from .observe.endings import Endings, end
 from .observe.executors import Executors, Pool
 from .observe.frame import Frame, Observer

@@ -51,10 +51,7 @@ def follow(way: Way, root: Root | None, target: Any) -> list[Any]:
     Raises:
         LookupError: a reference of it has gone meanwhile.
     """
-    if root is not None:
-        first = root.get()
-    else:
-        first = find(way.ids[0]) if len(way.ids) > 1 else target
+    first = root.get() if root is not None else find(way.ids[0]) if len(way.ids) > 1 else target
     if id(first) != way.ids[0]:
         raise LookupError("the root has gone")
     objects = [first]
@@ -76,10 +73,7 @@ def tell(objects: Sequence[Any], root: Root | None, end: str) -> Chain:
         found = edge(objects, at)
         if at == 0 and root is not None and root.kind == "module" and type(holder) is dict:
             found = Edge(", " + found.how[1:-1].strip("'"), found.takes)
-            current += found.how
-        elif at == 0 or safely.is_a(holder, *CONTAINERS) and not _special(holder):
-            current += found.how
-        elif by_name and found.how.startswith(".") and (safely.is_a(holder, type) or not _special(holder)):
+        if at == 0 or _goes_on(holder, found, by_name):
             current += found.how
         else:
             begun.append(current := _named(holder, found))
@@ -90,6 +84,13 @@ def tell(objects: Sequence[Any], root: Root | None, end: str) -> Chain:
     words = [_tidy(part) for part in begun]
     words[0] += root.of if root is not None else ""
     return Chain(_common(words[0]), tuple(steps), " -> ".join([*words, end]))
+
+
+def _goes_on(holder: Any, found: Edge, by_name: bool) -> bool:
+    """Whether a step is written behind what led to its holder, and not behind a name of the holder's own."""
+    if safely.is_a(holder, *CONTAINERS):
+        return not _special(holder)
+    return by_name and found.how.startswith(".") and (safely.is_a(holder, type) or not _special(holder))
 
 
 def _special(holder: Any) -> bool:
@@ -111,7 +112,7 @@ def _begin(objects: Sequence[Any], root: Root | None) -> tuple[str, list[Step]]:
     if root is None:
         if type(first) is dict and any(
             type(key) is str and key.startswith("thread.local.") for key in dict.keys(first)
-        ):  # noqa: SIM118
+        ):
             return "thread-local storage of a thread, ", [_step(first, "thread-local storage")]
         words = "it" if len(objects) == 1 else noun(first)
         return _NOT_SEEN + words, [_step(first, "held by something that the garbage collector does not see")]

@@ -96,7 +96,7 @@ def _dict(chain: Chain, at: int) -> Edge | None:
     for key, value in dict.items(mapping):
         if value is to:
             return Edge(f"[{safely.text(key)}]")
-    for key in dict.keys(mapping):  # noqa: SIM118 - not the subclass's own
+    for key in dict.keys(mapping):
         if key is to:
             return Edge(" [a key]")
     return None

@@ -130,7 +130,7 @@ def explain(
         visited += len(heap)
         found = ways(heap, {key: root.level for key, root in begins.items()}, keyed)
         del heap
-        again = []
+        again: list[Target] = []
         for group, also in _groups(keyed, found):
             told = _first_told(group, keyed, found, begins)
             if told is None:

@@ -7,6 +7,7 @@ count of it, or of what holds it, is higher than the picture explains. Those obj
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -121,7 +122,7 @@ def _runs(parts: NDArray[np.int64]) -> Iterable[tuple[int, int]]:
     import numpy as np
 
     borders = [0, *(np.flatnonzero(np.diff(parts)) + 1).tolist(), len(parts)]
-    return zip(borders[:-1], borders[1:], strict=True)
+    return itertools.pairwise(borders)
 
 
 def _held_unseen(heap: Heap, parents: NDArray[np.int32], missing: list[int]) -> list[int]:
