@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 from .config import Config
 from .diagnose.capture import study as capture_study
-from .diagnose.explain import Target
 from .diagnose.explainer import Explainer
+from .diagnose.groups import Target
 from .diagnose.roots import Host
 from .observe.cgroups import Cgroups
 from .observe.collecting import Collecting

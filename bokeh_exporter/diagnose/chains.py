@@ -13,7 +13,6 @@ from typing import Any
 
 from . import frames, safely
 from .edges import Edge, edge
-from .heap import find
 from .nouns import CONTAINERS, noun, place, plain
 from .roots import Root
 from .search import Way
@@ -42,19 +41,19 @@ class Chain:
 
     def shape(self) -> tuple[str, ...]:
         """Return what chains have in common that differ in keys and indexes only."""
-        return (self.root, *(re.sub(r"\[[^]]*\]", "[]", step.name) for step in self.path))
+        return (self.root, *(re.sub(r"\[[^]]*\]", "", step.name) for step in self.path))
 
 
-def follow(way: Way, root: Root | None, target: Any) -> list[Any]:
+def follow(way: Way, root: Root, target: Any) -> list[Any]:
     """Go the way on real objects and return them. They are held: drop them soon.
 
     Raises:
         LookupError: a reference of it has gone meanwhile.
     """
-    first = root.get() if root is not None else find(way.ids[0]) if len(way.ids) > 1 else target
+    first = target if len(way.ids) == 1 and root.kind == "unseen" else root.get()
     if id(first) != way.ids[0]:
         raise LookupError("the root has gone")
-    objects = [first]
+    objects = [*root.before, first]
     for key in way.ids[1:]:
         objects.append(safely.child(objects[-1], key))
     if objects[-1] is not target:
@@ -62,16 +61,16 @@ def follow(way: Way, root: Root | None, target: Any) -> list[Any]:
     return objects
 
 
-def tell(objects: Sequence[Any], root: Root | None, end: str) -> Chain:
+def tell(objects: Sequence[Any], root: Root, end: str) -> Chain:
     """Put a chain of real objects into words; ``end`` says what the last one is."""
     current, steps = _begin(objects, root)
     begun = [current]
-    by_name = root is not None and root.kind != "frame"
+    by_name = root.kind in ("module", "host")
     at = 0
     while at < len(objects) - 1:
         holder = objects[at]
         found = edge(objects, at)
-        if at == 0 and root is not None and root.kind == "module" and type(holder) is dict:
+        if at == 0 and root.kind == "module" and type(holder) is dict:
             found = Edge(", " + found.how[1:-1].strip("'"), found.takes)
         if at == 0 or _goes_on(holder, found, by_name):
             current += found.how
@@ -82,7 +81,7 @@ def tell(objects: Sequence[Any], root: Root | None, end: str) -> Chain:
         at += found.takes
         steps.append(_step(objects[at], found.how.strip(" ,.")))
     words = [_tidy(part) for part in begun]
-    words[0] += root.of if root is not None else ""
+    words[0] += root.of
     return Chain(_common(words[0]), tuple(steps), " -> ".join([*words, end]))
 
 
@@ -107,9 +106,9 @@ def _named(holder: Any, found: Edge) -> str:
     return words if hidden else words + found.how
 
 
-def _begin(objects: Sequence[Any], root: Root | None) -> tuple[str, list[Step]]:
+def _begin(objects: Sequence[Any], root: Root) -> tuple[str, list[Step]]:
     first = objects[0]
-    if root is None:
+    if root.kind == "unseen":
         if type(first) is dict and any(
             type(key) is str and key.startswith("thread.local.") for key in dict.keys(first)
         ):

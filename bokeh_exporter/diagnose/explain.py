@@ -7,41 +7,23 @@ step is followed on real objects before it is told, and what has changed is look
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 import weakref
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from .chains import Chain, follow, tell
-from .heap import picture
+from .groups import FIRST, Group, Kind, Target, groups
+from .heap import Heap, find, picture
 from .roots import Host, Root, roots
-from .search import Way, ways
+from .search import Way, above, ways
+from .timers import due
 
-Kind = Literal["document", "session", "live_session", "model"]
-#: What is told first, where one holds the other: a model is rarely what somebody looks for.
-_FIRST: dict[Kind, int] = {"live_session": 0, "session": 1, "document": 2, "model": 3}
 #: How often what has moved is looked for again.
 _TRIES = 3
-
-
-@dataclass(frozen=True)
-class Target:
-    """Something that somebody holds.
-
-    Attributes:
-        destroyed: ``time.monotonic()`` at which its session had been destroyed; when it began, of a live one.
-        cls: the bare name of its class.
-        note: what else is to be said of it, such as whose ``destroy`` raised.
-    """
-
-    app: str
-    kind: Kind
-    reference: weakref.ref[Any]
-    destroyed: float
-    cls: str
-    note: str = ""
 
 
 @dataclass
@@ -117,28 +99,26 @@ def explain(
     begun, visited = time.monotonic(), 0
     left = [target for target in targets if target.reference() is not None]
     retained: list[Found] = []
-    for _ in range(_TRIES):
-        if not left:
+    for attempt in range(_TRIES):
+        keyed = {key: target for target in left if (key := _id(target.reference)) is not None}
+        if not keyed:
             break
-        keyed: dict[int, Target] = {}
-        for target in left:
-            key = _id(target.reference)
-            if key is not None:
-                keyed[key] = target
-        begins = roots(hosts())
+        lives = list(hosts())
+        begins = roots(lives)
         heap = picture(room)
         visited += len(heap)
         found = ways(heap, {key: root.level for key, root in begins.items()}, keyed)
+        missing = keyed.keys() - found.keys()
+        unseen = _unseen(heap, missing) if missing else {}
+        held = ways(heap, dict.fromkeys(unseen, 0), missing) if missing else {}
         del heap
-        again: list[Target] = []
-        for group, also in _groups(keyed, found):
-            told = _first_told(group, keyed, found, begins)
-            if told is None:
-                again.extend(keyed[key] for key in group)
-            else:
-                _join(retained, told, also)
-        left = again
-    retained.sort(key=lambda found: (_FIRST[found.kind] == 3, -found.count, -found.age_seconds))
+        keyed = _tell(keyed, found, begins, retained)
+        keyed = {key: target for key, target in keyed.items() if key not in missing or key in held}  # not garbage
+        keyed = _tell(keyed, *_timed(keyed, lives), retained)
+        if attempt:  # only what is still there a picture later is not just something new
+            keyed = _tell(keyed, held, unseen, retained)
+        left = list(keyed.values())
+    retained.sort(key=lambda found: (FIRST[found.kind] == 3, -found.count, -found.age_seconds))
     return Explanation(retained, visited, time.monotonic() - begun)
 
 
@@ -147,71 +127,53 @@ def _id(reference: weakref.ref[Any]) -> int | None:
     return None if thing is None else id(thing)
 
 
-def _groups(keyed: dict[int, Target], found: dict[int, Way]) -> Iterable[tuple[list[int], Counter[str]]]:
-    """Yield the targets that hang on the same holder, and what hangs on them by kind."""
-    heads: dict[int, int] = {}
-    for key, way in found.items():
-        others = [each for each in way.ids[:-1] if each in keyed]
-        # The last but models if there is one, so that the holder is told as it holds a Document.
-        ranked = [each for each in others if _FIRST[keyed[each].kind] < 3]
-        if ranked:
-            heads[key] = ranked[0]
-        elif keyed[key].kind == "model":
-            if others:
-                heads[key] = others[0]
-        else:
-            heads.update(dict.fromkeys(others, key))
-    also: dict[int, Counter[str]] = defaultdict(Counter)
-    for key in found:
-        head = _head(heads, key)
-        if head != key:
-            also[head][keyed[key].kind] += 1
-    groups: dict[tuple[Any, ...], list[int]] = defaultdict(list)
-    fans = _fans(way for key, way in found.items() if _head(heads, key) == key)
-    for key, way in found.items():
-        if _head(heads, key) == key:
-            holder = max(way.ids[1:-1], key=lambda each: fans.get(each, 0), default=None)
-            target = keyed[key]
-            groups[target.app, target.kind, target.note, holder, way.ids[0]].append(key)
-    for group in groups.values():
-        group.sort(key=lambda key: (len(found[key].ids), keyed[key].destroyed))
-        yield group, sum((also[key] for key in group), Counter())
+def _tell(
+    keyed: dict[int, Target], found: dict[int, Way], begins: dict[int, Root], retained: list[Found]
+) -> dict[int, Target]:
+    """Tell what has a way that is still there; return the others."""
+    found = {key: way for key, way in found.items() if key in keyed}
+    told: set[int] = set()
+    for group in groups(keyed, found):
+        first = _first_told(group, keyed, found, begins)
+        if first is not None:
+            told.update(group.heads, group.others)
+            _join(retained, first, Counter(keyed[key].kind for key in group.others))
+    return {key: target for key, target in keyed.items() if key not in told}
 
 
-def _head(heads: dict[int, int], key: int) -> int:
-    for _ in range(len(heads)):
-        if key not in heads:
-            break
-        key = heads[key]
-    return key
+def _unseen(heap: Heap, missing: Iterable[int]) -> dict[int, Root]:
+    """Return what leads to the missing and has more references than there are edges."""
+    return {key: Root("unseen", "", functools.partial(find, key)) for key, held in above(heap, missing).items() if held}
 
 
-def _fans(found: Iterable[Way]) -> dict[int, int]:
-    """Count how many ways lead on from each object."""
-    nexts: dict[int, set[int]] = defaultdict(set)
-    for way in found:
-        for here, there in zip(way.ids[1:], way.ids[2:], strict=False):
-            nexts[here].add(there)
-    return {here: len(there) for here, there in nexts.items() if len(there) > 1}
+def _timed(keyed: dict[int, Target], lives: Iterable[Host]) -> tuple[dict[int, Way], dict[int, Root]]:
+    """Find what hangs on timers, which are other objects by now than those of the picture."""
+    found: dict[int, Root] = {}
+    for host in lives if keyed else ():
+        loop = host.reference()
+        for key, chain in due(loop, keyed).items():
+            found[key] = Root("host", host.words, functools.partial(_last, chain), of=host.of, before=tuple(chain[:-1]))
+    return {key: Way([key]) for key in found}, found
 
 
-def _first_told(
-    group: Sequence[int], keyed: dict[int, Target], found: dict[int, Way], begins: dict[int, Root]
-) -> Found | None:
+def _last(chain: list[Any]) -> Any:
+    return chain[-1]
+
+
+def _first_told(group: Group, keyed: dict[int, Target], found: dict[int, Way], begins: dict[int, Root]) -> Found | None:
     """Tell the first chain of a group that is still there."""
-    for key in group:
+    for key in group.heads:
         way, target = found[key], keyed[key]
-        root = None if way.unseen else begins.get(way.ids[0])
         try:
-            chain = _chain(way, root, target)
+            chain = _chain(way, begins[way.ids[0]], target)
         except LookupError:
             continue
-        oldest = min(keyed[each].destroyed for each in group)
-        return Found(target.app, target.kind, len(group), time.monotonic() - oldest, chain)
+        oldest = min(keyed[each].destroyed for each in group.heads)
+        return Found(target.app, target.kind, len(group.heads), time.monotonic() - oldest, chain)
     return None
 
 
-def _chain(way: Way, root: Root | None, target: Target) -> Chain:
+def _chain(way: Way, root: Root, target: Target) -> Chain:
     thing = target.reference()
     if thing is None:
         raise LookupError("it has been freed")

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable, Mapping
 from types import FrameType
 from typing import Any
 
-from .explain import Explanation, Target, explain
+from .explain import Explanation, explain
+from .groups import Target
 from .roots import Host
 
 log = logging.getLogger("bokeh_exporter")
@@ -26,6 +27,8 @@ EVERY = 3600.0
 _LOOK = 5.0
 #: Destroyed sessions that may stay without anything being wrong: Bokeh keeps the last, Panel one per process.
 _HARMLESS = 1
+#: Seconds that a request waits for a search that began by itself.
+_PATIENCE = 60.0
 _SIGNAL: int | None = getattr(signal, "SIGUSR2", None)
 
 #: What is logged of a search that nobody asked for, also as the attribute ``event`` of the log record.
@@ -87,7 +90,8 @@ class Explainer:
         return found.content(), found.text()
 
     def _run(self, targets: Callable[[], Iterable[Target]], collect: bool) -> Explanation:
-        if not self._busy.acquire(blocking=False):
+        # Who asks waits for one that nobody asked for; that one gives way.
+        if not self._busy.acquire(timeout=_PATIENCE if collect else 0.01):
             raise BusyError("a search is under way: ask again in some seconds")
         try:
             if collect:

@@ -9,14 +9,17 @@ any other thread can run, and shrinks as the pass goes. What stays is arrays of 
 from __future__ import annotations
 
 import ctypes
+import functools
 import gc
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import chain, islice, repeat, tee
+from itertools import tee
 from typing import TYPE_CHECKING, Any
+
+from .referents import Reader
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,8 +29,6 @@ if TYPE_CHECKING:
 SLICE = 2_000
 #: Seconds between two slices, so that the event loop need not wait for its turn until the interpreter takes it away.
 _REST = 0.0005
-#: A container with more elements is read in parts: its referents at once would be a stall.
-_LARGE = 50_000
 #: Bytes per object and per reference at the peak, and for the rest; see ``benchmarks/explain.py``.
 PER_OBJECT, PER_REFERENCE, AT_LEAST = 64, 6, 16 * 2**20
 #: References per object in a heap of Bokeh and Panel are about 4.
@@ -148,10 +149,12 @@ def picture(room: Callable[[], float | None] = lambda: None) -> Heap:
                     np.zeros(total, np.int32))  # fmt: skip
         del ids, order
         parts: list[NDArray[np.int32]] = []
-        found, reader = 0, _Reader(heap, objects)
+        found, reader = 0, Reader(objects, functools.partial(_numbers, heap))
         # From the end, so that what has been read can be let go.
         for begin in reversed(range(0, total, SLICE)):
-            ends = reader.read(begin)
+            ends, per, counts = reader.read(begin)
+            heap.first[begin + 1 : begin + 1 + len(per)] = per
+            heap.counts[begin : begin + len(per)] = np.minimum(counts, 2**30)
             parts.append(ends)
             found += len(ends)
             if found > most:
@@ -175,110 +178,6 @@ def _joined(parts: list[NDArray[np.int32]], total: int) -> NDArray[np.int32]:
         begin += len(part)
         parts[index] = part[:0].copy()  # its memory goes as the joined one's is taken up
     return joined
-
-
-_CONTAINERS: tuple[type, ...] = (dict, list, tuple, set, frozenset, deque)
-
-
-class _Reader:
-    """Reads objects in slices. Made after the list of objects, so that nothing in it refers to the mark."""
-
-    def __init__(self, heap: Heap, objects: list[Any]) -> None:
-        self._heap, self._objects = heap, objects
-        #: Ends the referents of one object in a stream of many.
-        self._mark = (object(),)
-        #: What types were found to be derived from, by ``id``.
-        self._bases: dict[int, Any] = {}
-
-    def read(self, begin: int) -> NDArray[np.int32]:
-        """Read the objects from ``begin`` to the end; return where their edges lead, and note their numbers."""
-        import numpy as np
-
-        heap, size = self._heap, len(self._objects) - begin
-        numbers = range(begin, begin + size)
-        large = self._large(numbers)
-        counts = np.fromiter(map(sys.getrefcount, map(self._objects.__getitem__, numbers)), np.int64, size) - _OWN
-        heap.counts[begin : begin + size] = np.minimum(counts, 2**30)
-        if not large:
-            leads, per = self._ends(self._whole(numbers))
-        else:
-            each = [self._ends(self._parts(number) if number in large else self._whole((number,)))
-                    for number in numbers]  # fmt: skip
-            leads, per = np.concatenate([one[0] for one in each]), np.concatenate([one[1] for one in each])
-        heap.first[begin + 1 : begin + size + 1] = per
-        return leads
-
-    def _whole(self, numbers: Iterable[int]) -> Iterator[NDArray[np.uint64]]:
-        import numpy as np
-
-        objects = map(self._objects.__getitem__, numbers)
-        yield np.fromiter(map(id, chain.from_iterable(map(gc.get_referents, objects, repeat(self._mark)))), np.uint64)
-
-    def _parts(self, number: int) -> Iterator[NDArray[np.uint64]]:
-        """Read a large container in parts. One that changes meanwhile is read as far as that goes."""
-        import numpy as np
-
-        container = self._objects[number]
-        base: Any = next(base for base in _CONTAINERS if issubclass(type(container), base))
-        for stream in (base.__iter__(container), *([iter(dict.values(container))] if base is dict else [])):
-            part = np.empty(1, np.uint64)
-            while len(part):
-                try:
-                    part = np.fromiter(map(id, islice(stream, _LARGE)), np.uint64)
-                except RuntimeError:
-                    break
-                yield part
-                time.sleep(_REST)
-        yield np.fromiter(map(id, self._mark), np.uint64)
-
-    def _ends(self, streams: Iterator[NDArray[np.uint64]]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """Return where the edges in streams of ids lead, and how many each object has, as the marks say."""
-        import numpy as np
-
-        leads, per, open_edges = [], [], 0
-        for stream in streams:
-            numbers = _numbers(self._heap, stream)
-            marks = stream == id(self._mark[0])
-            known = (numbers >= 0) & ~marks
-            leads.append(numbers[known].astype(np.int32))
-            if marks.any():
-                sizes = np.diff(np.cumsum(known)[marks], prepend=0)
-                sizes[0] += open_edges
-                per.append(sizes)
-            else:
-                open_edges += int(known.sum())
-        return np.concatenate(leads), np.concatenate(per)
-
-    def _large(self, numbers: range) -> set[int]:
-        """Return the numbers of containers that are too large to be read at once."""
-        import numpy as np
-
-        kinds = np.fromiter(map(id, map(type, map(self._objects.__getitem__, numbers))), np.int64, len(numbers))
-        large: set[int] = set()
-        for key in np.unique(kinds).tolist():
-            places = np.flatnonzero(kinds == key) + numbers.start
-            if key not in self._bases:
-                # Not isinstance, which asks the object's __class__.
-                kind = type(self._objects[int(places[0])])
-                self._bases[key] = next((base for base in _CONTAINERS if issubclass(kind, base)), None)
-            base = self._bases[key]
-            if base is None:
-                continue
-            try:  # not len, which may be the user's
-                sizes = np.fromiter(map(base.__len__, map(self._objects.__getitem__, places.tolist())), np.int64)
-            except TypeError:  # a type that is gone, and another in its place
-                continue
-            large.update(places[sizes > _LARGE].tolist())
-        return large
-
-
-def _own() -> int:
-    # What a list, the slices' pipeline and the call itself add to a reference count.
-    probe = [[]]  # type: ignore[var-annotated]
-    return next(map(sys.getrefcount, map(probe.__getitem__, range(1))))
-
-
-_OWN = _own()
 
 
 def _check(left: float | None, objects: int, references: int) -> None:

@@ -35,6 +35,8 @@ class Root:
     level: int = 0
     local: frames.Local | None = None
     of: str = ""
+    #: What leads to the object where the search began, where the search did not know it.
+    before: tuple[Any, ...] = ()
 
 
 class Host(NamedTuple):

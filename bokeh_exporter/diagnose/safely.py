@@ -87,12 +87,16 @@ def slots(thing: object) -> Iterator[tuple[str, Any]]:
                     continue
 
 
-def child(parent: object, key: int) -> Any:
+def child(parent: Any, key: int) -> Any:
     """Return what the parent refers to now and has this ``id``.
 
     Raises:
         LookupError: it does not refer to it any more.
     """
+    if is_a(parent, ModuleType):  # its referents are not to be asked for, see referents
+        if id(namespace(parent)) != key:
+            raise LookupError("the reference has gone")
+        return namespace(parent)
     # One run of C code, as in heap: the list of referents must not be seen.
     ours, theirs = tee(chain.from_iterable(map(gc.get_referents, repeat(parent, 1))))
     found = list(islice(compress(ours, map(key.__eq__, map(id, theirs))), 1))

@@ -1,8 +1,8 @@
 """The shortest way from a root to each target, on a picture of the heap.
 
 One search from all roots at once, level by level, gives the shortest way to everything that they
-reach. What they do not reach is held by something that the collector does not see: the reference
-count of it, or of what holds it, is higher than the picture explains. Those objects are the roots of a second search.
+reach. What they do not reach is held by something that the collector does not see, or that was made while the picture
+was taken: the reference count of it, or of what holds it, is higher than the picture explains.
 """
 
 from __future__ import annotations
@@ -27,43 +27,34 @@ _REST = 0.0005
 
 @dataclass(frozen=True)
 class Way:
-    """The ids from the root to the target. ``unseen``: the collector does not see who holds the first of them."""
+    """The ids from the root to the target."""
 
     ids: list[int]
-    unseen: bool = False
 
 
 def ways(heap: Heap, roots: Mapping[int, int], targets: Iterable[int]) -> dict[int, Way]:
-    """Find the way to each target.
+    """Find the way to each target that a root reaches.
 
     Args:
         heap: the picture.
         roots: by ``id``, after how many steps the search begins there: 0 for a module's namespace, 1 for a
             value that a frame holds.
         targets: by ``id``.
-
-    Returns:
-        The ways by the target's ``id``; without those that nothing holds.
     """
-    keys = list(targets)
-    wanted = {int(number): key for key, number in zip(keys, heap.numbers(keys), strict=True) if number >= 0}
+    wanted = _wanted(heap, targets)
     starts: dict[int, list[int]] = {}
     for number, level in zip(heap.numbers(roots), roots.values(), strict=True):
         if number >= 0:
             starts.setdefault(level, []).append(int(number))
     parents = _search(heap, starts, list(wanted))
     found = {key: _chain(parents, number) for number, key in wanted.items() if parents[number] != _UNSEEN}
-    missing = [number for number, key in wanted.items() if key not in found]
-    unseen: dict[int, list[int]] = {}
-    if missing:
-        held = _held_unseen(heap, parents, missing)
-        others = _search(heap, {0: held}, missing)
-        unseen = {wanted[number]: _chain(others, number) for number in missing if others[number] != _UNSEEN}
-    ids = _ids(heap, [number for each in (*found.values(), *unseen.values()) for number in each])
-    return {
-        **{key: Way([ids[number] for number in each]) for key, each in found.items()},
-        **{key: Way([ids[number] for number in each], unseen=True) for key, each in unseen.items()},
-    }
+    ids = _ids(heap, [number for each in found.values() for number in each])
+    return {key: Way([ids[number] for number in each]) for key, each in found.items()}
+
+
+def _wanted(heap: Heap, targets: Iterable[int]) -> dict[int, int]:
+    keys = list(targets)
+    return {int(number): key for key, number in zip(keys, heap.numbers(keys), strict=True) if number >= 0}
 
 
 def _ids(heap: Heap, numbers: list[int]) -> dict[int, int]:
@@ -125,26 +116,37 @@ def _runs(parts: NDArray[np.int64]) -> Iterable[tuple[int, int]]:
     return itertools.pairwise(borders)
 
 
-def _held_unseen(heap: Heap, parents: NDArray[np.int32], missing: list[int]) -> list[int]:
-    """Return what leads to the missing ones and has more references than the picture has edges to it."""
+def above(heap: Heap, targets: Iterable[int]) -> dict[int, bool]:
+    """Return all that leads to targets which no root reaches, by ``id``.
+
+    True for those that have more references than the picture has edges to them: somebody holds them whom the
+    collector does not see, or who was made after the picture was.
+    """
     import numpy as np
 
-    # What no root reaches is only referred to by what no root reaches, so other edges need not be kept.
-    begins, ends = [], []
+    upwards = np.zeros(len(heap), bool)
+    upwards[list(_wanted(heap, targets))] = True
+    size, edges = 0, np.zeros(len(heap), np.int64)
+    begun, ended = np.empty(0, np.int64), np.empty(0, np.int64)
+    while size != (size := int(upwards.sum())):
+        begun, ended = _leading_to(heap, upwards)
+        upwards[begun] = True
+    np.add.at(edges, ended, 1)
+    numbers = np.flatnonzero(upwards).tolist()
+    return {key: bool(heap.counts[number] > edges[number]) for number, key in
+            zip(numbers, heap.ids_of(numbers), strict=True)}  # fmt: skip
+
+
+def _leading_to(heap: Heap, objects: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    import numpy as np
+
+    begins, ends = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for begin in range(0, len(heap), _STEP):
         end = min(begin + _STEP, len(heap))
-        sizes = np.diff(heap.first[begin : end + 1])
-        starts = np.repeat(np.arange(begin, end), sizes)
         leads = heap.ends[heap.first[begin] : heap.first[end]]
-        both = parents[leads] == _UNSEEN
-        begins.append(starts[both])
-        ends.append(leads[both])
+        places = np.flatnonzero(objects[leads])
+        starts = np.searchsorted(heap.first[begin : end + 1], places + heap.first[begin], side="right") - 1 + begin
+        begins.append(starts)
+        ends.append(leads[places].astype(np.int64))
         time.sleep(_REST)
-    begun, ended = np.concatenate(begins), np.concatenate(ends)
-    unexplained = heap.counts - np.bincount(ended, minlength=len(heap))
-    above = np.zeros(len(heap), bool)
-    above[missing] = True
-    size = 0
-    while size != (size := int(above.sum())):
-        above[begun[above[ended]]] = True
-    return [int(number) for number in np.flatnonzero(above & (unexplained > 0))]
+    return np.concatenate(begins), np.concatenate(ends)
