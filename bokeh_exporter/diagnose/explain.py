@@ -11,13 +11,13 @@ import functools
 import time
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from .chains import Chain, follow, tell
 from .groups import FIRST, Group, Kind, Target, groups
-from .heap import Heap, find, picture
+from .heap import find, picture
 from .roots import Host, Root, roots
 from .search import Way, above, ways
 from .timers import due
@@ -109,12 +109,14 @@ def explain(
         visited += len(heap)
         found = ways(heap, {key: root.level for key, root in begins.items()}, keyed)
         missing = keyed.keys() - found.keys()
-        unseen = _unseen(heap, missing) if missing else {}
+        leading = above(heap, missing) if missing else {}
+        unseen = {key: Root("unseen", "", functools.partial(find, key)) for key, held in leading.items() if held}
         held = ways(heap, dict.fromkeys(unseen, 0), missing) if missing else {}
         del heap
         keyed = _tell(keyed, found, begins, retained)
         keyed = {key: target for key, target in keyed.items() if key not in missing or key in held}  # not garbage
-        keyed = _tell(keyed, *_timed(keyed, lives), retained)
+        hints = leading.keys() | {each for key in keyed for each in found.get(key, Way([])).ids}
+        keyed = _tell(keyed, *_timed(keyed, hints, lives), retained)
         if attempt:  # only what is still there a picture later is not just something new
             keyed = _tell(keyed, held, unseen, retained)
         left = list(keyed.values())
@@ -141,17 +143,14 @@ def _tell(
     return {key: target for key, target in keyed.items() if key not in told}
 
 
-def _unseen(heap: Heap, missing: Iterable[int]) -> dict[int, Root]:
-    """Return what leads to the missing and has more references than there are edges."""
-    return {key: Root("unseen", "", functools.partial(find, key)) for key, held in above(heap, missing).items() if held}
-
-
-def _timed(keyed: dict[int, Target], lives: Iterable[Host]) -> tuple[dict[int, Way], dict[int, Root]]:
+def _timed(
+    keyed: dict[int, Target], hints: Container[int], lives: Iterable[Host]
+) -> tuple[dict[int, Way], dict[int, Root]]:
     """Find what hangs on timers, which are other objects by now than those of the picture."""
     found: dict[int, Root] = {}
     for host in lives if keyed else ():
         loop = host.reference()
-        for key, chain in due(loop, keyed).items():
+        for key, chain in due(loop, keyed, hints).items():
             found[key] = Root("host", host.words, functools.partial(_last, chain), of=host.of, before=tuple(chain[:-1]))
     return {key: Way([key]) for key in found}, found
 

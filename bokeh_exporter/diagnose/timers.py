@@ -17,17 +17,20 @@ from typing import Any
 from . import safely
 
 #: Objects that are looked at for each loop, and how far from its timers.
-_OBJECTS, _DEPTH = 20_000, 10
+_OBJECTS, _DEPTH = 20_000, 20
 #: Timers and callbacks that are looked at.
 _DUE = 2_000
 
 
-def due(loop: Any, known: Container[int]) -> dict[int, list[Any]]:
-    """Return the chains from a loop to known objects, by their ``id``.
-
-    Also beyond the first on each way: its ``id`` may have been another's when the picture was taken.
+def due(loop: Any, targets: Container[int], hints: Container[int]) -> dict[int, list[Any]]:
+    """Return the chains from a loop to targets, by their ``id``.
 
     What is on a chain is held until it is dropped.
+
+    Args:
+        loop: an event loop.
+        targets: by ``id``.
+        hints: the ``id`` of what leads to them by the picture: followed first.
     """
     found: dict[int, list[Any]] = {}
     seen: set[int] = set()
@@ -39,9 +42,13 @@ def due(loop: Any, known: Container[int]) -> dict[int, list[Any]]:
             if key in seen:
                 continue
             seen.add(key)
-            if key in known:
+            if key in targets:
                 found[key] = [*chain, child]
-            if len(chain) < _DEPTH:
+            if len(chain) >= _DEPTH:
+                continue
+            if key in hints:
+                chains.appendleft([*chain, child])
+            else:
                 chains.append([*chain, child])
     return found
 
