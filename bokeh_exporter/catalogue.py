@@ -299,11 +299,13 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
     Metric(
         WEBSOCKET, "bokeh_websocket_received_bytes_total", "counter", (APP,),
-        "Payload bytes in", "bokeh.websocket.received", "By", "WSHandler.on_message",
+        "Payload bytes in", "bokeh.websocket.received", "By",
+        "ProtocolHandler.handle reads tornado's sum; what the ASGI host receives",
     ),
     Metric(
         WEBSOCKET, "bokeh_websocket_sent_bytes_total", "counter", (APP,),
-        "Payload bytes out, before compression", "bokeh.websocket.sent", "By", "WebSocketHandler.write_message",
+        "Payload bytes out, before compression", "bokeh.websocket.sent", "By",
+        "Message.send and Panel's own sending read tornado's sum; what the ASGI host sends",
     ),
     Metric(
         WEBSOCKET, "bokeh_websocket_send_buffer_bytes", "gauge", (APP,),

@@ -109,6 +109,12 @@ class Config(Thresholds):
         "a number of seconds from 0.05 to 86400",
         "Seconds between two samples of the server's state, taken on its event loop.",
     )
+    verdict_period: float = _option(
+        60.0,
+        _seconds,
+        "a number of seconds from 0.05 to 86400",
+        "Seconds between two judgements of what memory does; that nobody is served is told at once.",
+    )
     collect: Level = _option(
         "callback", _level, "one of " + ", ".join(LEVELS), "How deep to look; each level includes the one before."
     )
@@ -135,7 +141,7 @@ class Config(Thresholds):
     collect_garbage_limit: float = _option(
         300.0, _seconds, "a number of seconds from 0.05 to 86400", "Seconds between two such collections, at least."
     )
-    debug: bool = _option(False, _flag, "0 or 1", "1 enables the explain, trim and stack endpoints.")
+    debug: bool = _option(False, _flag, "0 or 1", "1 enables the explain, trim, collect and stack endpoints.")
     token: str | None = _option(
         None,
         _text,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 
 from .config import Config
+from .diagnose.capture import Capture
 from .diagnose.capture import study as capture_study
-from .diagnose.explainer import Explainer
+from .diagnose.explainer import EVERY, Explainer
 from .diagnose.groups import Target
+from .diagnose.judgement import Judgement
+from .diagnose.monitor import Monitor
 from .diagnose.roots import Host
 from .observe.cgroups import Cgroups
 from .observe.collecting import Collecting
@@ -19,6 +23,8 @@ from .observe.loops import Loops
 from .observe.sessions import record_of
 from .observe.zombies import kept_by, zombies
 
+log = logging.getLogger("bokeh_exporter")
+
 Study = Callable[[Mapping[str, list[str]]], tuple[Mapping[str, object], str]]
 
 
@@ -27,6 +33,8 @@ class Explaining:
 
     def __init__(self, config: Config, frame: Frame) -> None:
         self._config, self._frame = config, frame
+        self._capture: Capture | None = None
+        self._next_capture = 0.0
         self.explainer = Explainer(
             targets=self._targets, hosts=self._hosts, room=self._room, retained=self._retained,
             collect=lambda: frame.find(Collecting).collect_now(),
@@ -48,6 +56,37 @@ class Explaining:
         """Called a few times a second, in the watcher's thread."""
         if self._config.explain_retained:
             self.explainer.look()
+
+    def stop(self) -> None:
+        """Give the signal back, and end a capture."""
+        self.explainer.deafen()
+        if self._capture is not None:
+            self._capture.stop()
+
+    def after_fork(self) -> None:
+        """In a forked child: the threads did not come along."""
+        self.explainer.after_fork()
+        self._capture = None
+
+    def judged(self, judgement: Judgement, monitor: Monitor) -> None:
+        """Capture once an hour at the most while a verdict says that memory grows, if that is wanted."""
+        now = time.monotonic()
+        grows = {"session_growth", "process_growth"} & {judgement.name, *judgement.others}
+        if not self._config.capture or not grows or now < self._next_capture:
+            return
+        self._next_capture = now + EVERY
+        self._capture = capture = Capture(self._config.capture_seconds)
+
+        def run() -> None:
+            try:
+                captured = capture.run()
+            except BlockingIOError as error:
+                log.warning("%s", error)
+                return
+            log.warning("what grew: %s", captured.text())
+            monitor.settled = captured.of
+
+        self.explainer.start(run)
 
     # --- what the observers know -----------------------------------------------------------------
 

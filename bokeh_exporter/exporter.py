@@ -8,6 +8,7 @@ of the process, at once or in turn, and holds none of them.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import threading
 import time
@@ -17,12 +18,14 @@ from typing import TypeVar
 
 from ._version import __version__
 from .config import Config
+from .diagnose.monitor import Monitor
 from .draining import Drain
 from .explaining import Explaining
 from .expose.http import Endpoint, EndpointError
 from .expose.opening import open_endpoint
 from .expose.pages import Pages
 from .expose.prometheus import LevelCollector, build_registry_extras
+from .expose.status import Status
 from .observe.apps import instances
 from .observe.cgroups import Cgroups
 from .observe.collecting import Collecting
@@ -56,6 +59,7 @@ class Exporter:
         self._frame = Frame(config, self.state)
         self._endpoint: Endpoint | None = None
         self._watcher: Watcher | None = None
+        self._monitor: Monitor  # made with the watcher, whose thread looks at it
         self._drain = Drain(
             self.state, config, visitors=self._visitors,
             memory_share=lambda: self._find(Cgroups).share(), end=end,
@@ -63,7 +67,7 @@ class Exporter:
         self._explaining = Explaining(config, self._frame)
         self._serving = False
         self._closed = False
-        self._lock = threading.Lock()
+        self._lock, self._reading = threading.Lock(), threading.Lock()
 
     # --- for the user --------------------------------------------------------------------------
 
@@ -89,7 +93,7 @@ class Exporter:
                 return
             self._closed = True
         self._on_close()
-        self._explaining.explainer.deafen()
+        self._explaining.stop()
         self._frame.stop()
         self._frame.apps.clear()
         if self._watcher is not None:
@@ -157,10 +161,15 @@ class Exporter:
             self.state.swallow("endpoint", error)
 
     def _watch(self) -> Watcher:
-        return Watcher(
+        watcher = Watcher(
             self.state, self.config.stall_after, sites=self._loops.sites, pools=self._pools,
-            running=lambda thread: self._frame.running(thread), also=self._look,
+            running=lambda thread: self._frame.running(thread),
+            also=(self._drain.look, lambda: self._monitor.look(), self._explaining.look),
         )  # fmt: skip
+        stalled = functools.partial(watcher.problems, self.config.stall_after)
+        self._monitor = Monitor(self.state, self.config, self._read, stalled)
+        self._monitor.on_judged = lambda judgement: self._explaining.judged(judgement, self._monitor)
+        return watcher
 
     def _open(self, watcher: Watcher) -> None:
         build_registry_extras(self.state.registry)
@@ -171,36 +180,30 @@ class Exporter:
             self._frame.find(Collecting).answer if config.debug else None,
             self._begin_drain if config.drain else None,
             self._explaining.studies(),
+            Status(self.state, self._read, self._monitor.verdict, self._monitor.columns).answer,
         )  # fmt: skip
         self._endpoint = endpoint = open_endpoint(config, pages.routes(), lambda e: self.state.swallow("endpoint", e))
         missing = sorted(hook for hook, fits in self._frame.patches.enabled.items() if not fits)
-        log.info(
-            "bokeh_exporter %s serves %s/metrics, level %s, %s",
-            __version__,
-            endpoint.url,
-            config.collect,
-            "hooks missing: " + ", ".join(missing) if missing else "all hooks fit",
-        )
+        hooks = "hooks missing: " + ", ".join(missing) if missing else "all hooks fit"
+        log.info("bokeh_exporter %s serves %s/metrics, level %s, %s", __version__, endpoint.url, config.collect, hooks)
 
     # --- what the outputs read -----------------------------------------------------------------
 
     def _read(self) -> list[Level]:
-        levels = self._frame.collect()
+        with self._reading:  # the watcher judges while somebody scrapes
+            levels = self._frame.collect()
         for collector, seconds in list(self._frame.durations.items()):
             levels.append(Level("bokeh_exporter_collector_duration_seconds", seconds, (collector,)))
         for hook, fits in list(self._frame.patches.enabled.items()):
             levels.append(Level("bokeh_exporter_hook_enabled", float(fits), (hook,)))
         levels.append(Level("bokeh_exporter_overhead_seconds_total", self.state.overhead[0]))
         levels.append(Level("bokeh_server_draining", float(self._drain.on)))
+        levels.extend(self._monitor.levels())
         levels.extend(self.state.zeros(self._frame.apps.labels()))
         return levels
 
     def _pools(self) -> list[Pool]:
         return [pool for each in self._frame.observers if isinstance(each, Executors) for pool in each.pools()]
-
-    def _look(self) -> None:
-        self._drain.look()
-        self._explaining.look()
 
     def _stacks(self) -> str:
         return report([(loop, site.thread) for site in self._loops.sites() if (loop := site.loop()) is not None])
@@ -235,13 +238,13 @@ class Exporter:
 
     def after_fork(self, tornado_task: bool) -> None:
         """In a child: close what was inherited, and be transparent unless it is a server process."""
-        self._lock = threading.Lock()  # a thread that did not come along may have held it
+        self._lock, self._reading = threading.Lock(), threading.Lock()  # a thread that is gone may have held one
         self.state.after_fork()
         self._watcher = None
         if self._endpoint is not None:
             self._endpoint.abandon()
             self._endpoint = None
-        self._explaining.explainer.after_fork()
+        self._explaining.after_fork()
         self._frame.after_fork(tornado_task)
         if not tornado_task:
             self._frame.patches.on = False

@@ -70,8 +70,8 @@ class Thresholds:
         "A clean app's first hundred events added 1 to 4 MB, then nothing; streaming without rollover 3 MB a second.",
     )  # fmt: skip
     process_blocks: int = _threshold(
-        1000, 1, 10_000_000, "Python blocks that a visit may leave behind.",
-        "Clean apps leave under 200 a visit while caches fill; a generated class or a kept record graph thousands.",
+        500, 1, 10_000_000, "Python blocks that a visit may leave behind.",
+        "Ten small classes that are made at each visit and kept were 1,180; clean apps leave under 200 at first.",
     )  # fmt: skip
     process_bytes: int = _threshold(
         100_000, 1, 10**12, "Bytes that a visit may leave behind.",

@@ -37,7 +37,8 @@ NOT_IN_SERVERS = {"click", "opentelemetry", "bokeh_exporter.cli", "bokeh_exporte
 LINES = 250
 #: File -> why it may be longer.
 LONGER: dict[str, str] = {
-    "catalogue.py": "data: each metric is a row of it, and a second file would be a second place to look"
+    "catalogue.py": "data: each metric is a row of it, and a second file would be a second place to look",
+    "config.py": "data: each option is a field of it, and documents, flags and variables come from it",
 }
 
 

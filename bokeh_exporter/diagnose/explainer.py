@@ -114,7 +114,7 @@ class Explainer:
         }  # fmt: skip
         if due:
             self._told.update(dict.fromkeys(due, now))
-            self._start(lambda: self._tell(due))
+            self.start(lambda: self._tell(due))
 
     def _tell(self, due: set[str]) -> None:
         # Without a collection: what is retained has survived one.
@@ -131,7 +131,9 @@ class Explainer:
             log.warning("who holds destroyed sessions of %s: %s%s", app, held[0].text(), others, extra={"event": event})
             self.on_event(event)
 
-    def _start(self, work: Callable[[], None]) -> None:
+    def start(self, work: Callable[[], None]) -> None:
+        """Do it in a thread of its own; what goes wrong is told and goes no further."""
+
         def guarded() -> None:
             try:
                 work()
@@ -166,7 +168,7 @@ class Explainer:
             self._before = None
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
-        self._start(lambda: log.warning("who holds destroyed sessions:\n%s", self.run().text()))
+        self.start(lambda: log.warning("who holds destroyed sessions:\n%s", self.run().text()))
 
     def after_fork(self) -> None:
         """In a forked child: the thread that searched did not come along."""

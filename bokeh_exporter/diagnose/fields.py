@@ -90,7 +90,7 @@ class Process(NamedTuple):
     lifetime: float | None = None
     check: float | None = None
     swept: float | None = None
-    models: float | None = None
+    models_alive: float | None = None
     known_models: float | None = None
     orphaned: float | None = None
     modules: float | None = None
@@ -136,7 +136,7 @@ SOURCES: Mapping[str, tuple[str, tuple[str | None, ...]]] = {
     "lifetime": ("bokeh_server_unused_session_lifetime_seconds", ()),
     "check": ("bokeh_server_session_check_interval_seconds", ()),
     "swept": ("bokeh_session_cleanup_last_completed_timestamp_seconds", ()),
-    "models": ("bokeh_models", ()),
+    "models_alive": ("bokeh_models", ()),
     "known_models": ("bokeh_known_models", ()),
     "orphaned": ("bokeh_models_orphaned", (None,)),
     "modules": ("bokeh_app_modules", ()),

@@ -26,7 +26,7 @@ from .judgement import (
     Kind,
 )
 from .lingering import lingering
-from .process import fragmentation, kind_of, process_growth
+from .process import explains, fragmentation, kind_of, process_growth
 from .retained import retained
 from .series import live
 from .session import OF_DOCUMENTS, session_growth
@@ -81,7 +81,9 @@ def judge(
         evidence += lingering(points, thresholds)
         evidence += retained(points, thresholds, grace)
         evidence += _growth(points, thresholds, {one.verdict for one in evidence})
-        evidence += fragmentation(points, thresholds)
+        kept = fragmentation(points, thresholds)
+        slack = sum(one.bytes or 0 for one in kept)
+        evidence = [*(one for one in evidence if explains(one, slack)), *kept]
     return _judgement(evidence, settled, points)
 
 

@@ -36,6 +36,7 @@ class Pages:
         collect: runs a full garbage collection and says what it did; None while debugging is off.
         drain: begins to drain and says so; None while that is not to be had over HTTP.
         studies: what takes its time, by path below ``/debug``; empty while debugging is off.
+        status: answers ``/api/v1/status``.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Pages:
         collect: Callable[[], Mapping[str, float]] | None = None,
         drain: Callable[[], str] | None = None,
         studies: Mapping[str, Study] | None = None,
+        status: Route | None = None,
     ) -> None:
         self._state = state
         self._problems = problems
@@ -55,6 +57,7 @@ class Pages:
         self._collect = collect
         self._drain = drain
         self._studies = studies or {}
+        self._status = status
 
     def routes(self) -> Mapping[tuple[str, str], Route]:
         """Return the routes by method and path."""
@@ -64,6 +67,8 @@ class Pages:
             ("GET", "/healthz"): self.healthz,
             ("GET", "/readyz"): self.readyz,
         }
+        if self._status is not None:
+            routes["GET", "/api/v1/status"] = self._status
         stacks = self._stacks
         if stacks is not None:
             routes["POST", "/debug/stacks"] = sparing(lambda request: _plain(200, stacks().rstrip()))

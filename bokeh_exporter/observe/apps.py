@@ -38,8 +38,8 @@ class App:
             bound = self._bound[key] = self._state.child(name, self.label, *labels)
         return bound
 
-    def bundle(self, label: str, make: Callable[[App, str], Callable[[float], None]]) -> Callable[[float], None]:
-        """Return what ``make`` made for a label of this app, made once."""
+    def bundle(self, label: Any, make: Callable[[App, Any], Callable[[float], None]]) -> Callable[[float], None]:
+        """Return what ``make`` made for a label (or what it stands for, as a class) of this app, made once."""
         bound = self._bound.get(label)
         if bound is None:
             bound = self._bound[label] = make(self, label)

@@ -17,13 +17,17 @@ from time import perf_counter
 from typing import Any, ClassVar
 
 from .. import config as options
+from ..catalogue import MESSAGES, OTHER
 from ..state.interactions import current
+from ..state.queue import Tally
+from .apps import App
 from .frame import Frame, Observer
 from .patches import Leave
+from .websockets import received_bytes
 
 
 class Interactions(Observer):
-    """Begins interactions, and books messages on them."""
+    """Begins interactions; counts protocol messages and what they weigh."""
 
     name: ClassVar[str] = "interactions"
     level: ClassVar[options.Level] = "update"
@@ -64,15 +68,29 @@ class Interactions(Observer):
         return leave
 
     def _handling(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        patches, queue, overhead = self.patches, self.state.queue, self.state.overhead
+        of, begin, swallow = self.apps.of, self.state.interactions.begin, self.hook.swallow
+
         @functools.wraps(original)
         async def handle(handler: Any, message: Any, connection: Any) -> Any:
-            if not self.patches.on or message.msgtype != "PATCH-DOC":
+            if not patches.on:
                 return await original(handler, message, connection)
-            app = self.apps.of(connection.application_context)
-            record = self.state.interactions.begin(app.label, _kind(message))
-            record.messages = 1
-            token = current.set(record.number)
             start = perf_counter()
+            token = None
+            try:
+                app = of(connection.application_context)
+                number = 0
+                if message.msgtype == "PATCH-DOC":
+                    record = begin(app.label, _kind(message))
+                    record.messages = 1
+                    number = record.number
+                    token = current.set(number)
+                queue.append((app.bundle(type(message), _received), received_bytes(connection._socket), number))
+            except Exception as ours:
+                swallow(ours)
+            overhead[0] += perf_counter() - start
+            if token is None:
+                return await original(handler, message, connection)
             try:
                 return await original(handler, message, connection)
             finally:
@@ -88,6 +106,13 @@ class Interactions(Observer):
             return original(contextvars.copy_context().run, function, *args, **kwargs)
 
         return submit
+
+
+def _received(app: App, kind: Any) -> Tally:
+    """Return what takes the payload bytes of a message of a class, one each."""
+    label = kind.msgtype if kind.msgtype in MESSAGES else OTHER
+    messages = app.child("bokeh_websocket_received_messages_total", label)
+    return Tally(messages, app.child("bokeh_websocket_received_bytes_total"))
 
 
 def _kind(message: Any) -> str:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import weakref
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from time import perf_counter
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from .. import config as options
 from ..catalogue import CALLBACK_KINDS
 from ..state import Level
+from ..state.interactions import current
 from .apps import App, context_of
 from .callbacks import KINDS
 from .frame import Observer
@@ -55,17 +56,29 @@ class Locks(Observer):
     def _acquiring(
         self, acquire: Callable[..., Awaitable[Any]], lock: Any, observe: Callable[[float], None]
     ) -> Callable[..., Awaitable[Any]]:
-
         reference = weakref.ref(lock)  # the lock must not hold itself in a cycle that only gc ends
-        record = self.state.record
+        queue = self.state.queue
 
-        async def acquired(*args: Any, **kwargs: Any) -> Any:
+        async def waited(awaitable: Awaitable[Any]) -> Any:
             start = perf_counter()
             try:
-                return await acquire(reference(), *args, **kwargs)
+                return await awaitable
             finally:
-                record(observe, perf_counter() - start)
+                queue.append((observe, perf_counter() - start, current.get()))
 
+        def acquired(*args: Any, **kwargs: Any) -> Awaitable[Any]:
+            lock: Any = reference()
+            # asyncio's has waiters for a moment after it was let go; who comes then waits behind them.
+            if locked is not None and (locked(lock) or lock._waiters):
+                return waited(acquire(lock, *args, **kwargs))
+            awaitable: Any = acquire(lock, *args, **kwargs)
+            if locked is None and not awaitable.done():
+                return waited(awaitable)
+            queue.append((observe, 0.0, current.get()))
+            return cast("Awaitable[Any]", awaitable)
+
+        # tornado's gives a future, which tells by itself; asyncio's a coroutine, which has not begun.
+        locked = getattr(type(lock), "locked", None)
         return acquired
 
     def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:

@@ -7,11 +7,14 @@ the same, which only such a counter shows. The class label is the bare class nam
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from time import perf_counter
 from typing import Any, ClassVar
 
 from .. import config as options
-from ..state.interactions import current
-from .apps import KEY
+from ..state.interactions import ORIGIN, current
+from .apps import KEY, App
 from .census import Census
 from .frame import Frame, Observer
 
@@ -24,8 +27,8 @@ class Models(Observer):
 
     def __init__(self, frame: Frame) -> None:
         super().__init__(frame)
-        #: (app, class, phase) -> bound ``inc``. Classes are few: the state caps what becomes a label.
-        self._created: dict[tuple[str, str, str], Any] = {}
+        #: Name of the class and origin -> bound ``inc``. They are few: the state caps what becomes a label.
+        self._created: dict[tuple[str, int], Any] = {}
         self._removals = self.state.removals
 
     def start(self) -> None:
@@ -35,36 +38,55 @@ class Models(Observer):
 
         self._patched = DocumentPatchedEvent
         self.frame.find(Census).counts = self._constructing  # one wrapper of the constructor serves both
-        self.hook.before(DocumentCallbackManager, "trigger_on_change", self._changing, "self", "event")
+        self.hook.replace(DocumentCallbackManager, "trigger_on_change", self._changing, "self", "event")
 
-    def _constructing(self, model: Any) -> None:
-        interactions = self.state.interactions
+    def _constructing(self, instance: Any) -> None:
+        model = type(instance).__name__
         number = current.get()
-        app, phase = interactions.origin(number)
-        key = (app, type(model).__name__, phase)
+        key = (model, number & ORIGIN if number else -1)
         if self._removals != self.state.removals or len(self._created) > 2000:
             self._created.clear()
             self._removals = self.state.removals
         created = self._created.get(key)
         if created is None:
-            created = self._created[key] = (
-                self.apps.labelled(app).child("bokeh_models_created_total", type(model).__name__, phase).inc
-            )
-        self.state.record(created, 1)
-        record = interactions.get(number)
-        if record is not None:
-            record.models += 1
-
-    def _changing(self, manager: Any, event: Any) -> None:
-        document = manager._document()
-        if document is None or KEY in event.__dict__:
-            return
-        event.__dict__[KEY] = True  # one that is held comes again when it is let go, or Panel writes it itself
-        app = self.apps.of_document(document)
-        if app is None:
-            return
-        self.state.record(app.child("bokeh_document_events_total", type(event).__name__).inc, 1)
-        if isinstance(event, self._patched):
-            record = self.state.interactions.get(current.get())
+            app, phase = self.state.interactions.origin(number)
+            child = self.apps.labelled(app).child("bokeh_models_created_total", model, phase)
+            created = self._created[key] = child.inc
+        self.state.queue.append((created, 1, number))
+        if number:
+            record = self.state.interactions.get(number)
             if record is not None:
-                record.patches += 1
+                record.models += 1
+
+    def _changing(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        patches, queue, overhead, swallow = self.patches, self.state.queue, self.state.overhead, self.hook.swallow
+        of_document, get, patched = self.apps.of_document, self.state.interactions.get, self._patched
+
+        @functools.wraps(original)
+        def trigger_on_change(manager: Any, event: Any) -> Any:
+            if patches.on:
+                start = perf_counter()
+                try:
+                    fields = event.__dict__
+                    # One that is held comes again when it is let go, or Panel writes it itself.
+                    if KEY not in fields and (document := manager._document()) is not None:
+                        fields[KEY] = True
+                        app = of_document(document)
+                        if app is not None:
+                            number = current.get()
+                            queue.append((app.bundle(type(event).__name__, _event), 1, number))
+                            if number and isinstance(event, patched):
+                                record = get(number)
+                                if record is not None:
+                                    record.patches += 1
+                except Exception as ours:
+                    swallow(ours)
+                overhead[0] += perf_counter() - start
+            return original(manager, event)
+
+        return trigger_on_change
+
+
+def _event(app: App, kind: str) -> Callable[[float], None]:
+    increment: Callable[[float], None] = app.child("bokeh_document_events_total", kind).inc
+    return increment

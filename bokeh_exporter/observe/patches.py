@@ -94,20 +94,24 @@ class Hooks:
         optional: bool = False,
         hook: str | None = None,
     ) -> None:
-        """Call ``observe`` with the arguments, then the original. The cheapest: for what runs per message."""
-        patches, component = self._patches, self._component
-        state, overhead = patches.state, patches.state.overhead
+        """Call ``observe`` with the arguments, then the original."""
+        patches = self._patches
 
         def make(original: Callable[..., Any]) -> Callable[..., Any]:
+            if inspect.iscoroutinefunction(original):
+
+                @functools.wraps(original)
+                async def async_wrapper(*args: Any, **kwargs: Any) -> Any:
+                    if patches.on:
+                        self._guarded(observe, *args, **kwargs)
+                    return await original(*args, **kwargs)
+
+                return async_wrapper
+
             @functools.wraps(original)
             def wrapper(*args: Any, **kwargs: Any) -> Any:
                 if patches.on:
-                    start = perf_counter()
-                    try:
-                        observe(*args, **kwargs)
-                    except Exception as ours:
-                        state.swallow(component, ours)
-                    overhead[0] += perf_counter() - start
+                    self._guarded(observe, *args, **kwargs)
                 return original(*args, **kwargs)
 
             return wrapper
@@ -181,7 +185,11 @@ class Hooks:
         optional: bool = False,
         hook: str | None = None,
     ) -> None:
-        """Put ``make(original)`` in the place of the original, for what the others cannot do."""
+        """Put ``make(original)`` in the place of the original, for what the others cannot do.
+
+        That is also what runs per message: a wrapper with the original's own parameters, which appends to
+        the state's queue, takes a third of the time of one that fits all.
+        """
         self._patches.install(owner, name, make, parameters, optional, hook)
 
     def swallow(self, error: BaseException) -> None:

@@ -9,8 +9,9 @@ that raises. What we know of a session is a record of plain numbers in the sessi
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 from ..state import Level
@@ -62,7 +63,7 @@ class Sessions(Observer):
         hook.after(ServerSession, "__init__", self._opened, "self", "session_id", "document")
         hook.after(ServerSession, "subscribe", self._subscribed, "self", "connection")
         hook.around(ServerSession, "destroy", self._destroying, "self")
-        hook.before(ServerSession, "block_expiration", self._blocking, "self")
+        hook.replace(ServerSession, "block_expiration", self._blocking, "self")
         hook.around(ApplicationContext, "_discard_session", self._discarding, "self", "session", "should_discard")
         hook.around(ApplicationContext, "_shutdown_sessions", self._shutting_down, "self", optional=True)
         for context, app in self.apps.alive():
@@ -94,12 +95,22 @@ class Sessions(Observer):
         if record is not None:
             record.connected = True
 
-    def _blocking(self, session: Any) -> None:
-        # Only the step from free to blocked starts the clock; who blocks a blocked session does not restart it.
-        if session._expiration_blocked_count == 0:
-            record: Record | None = session.__dict__.get(KEY)
-            if record is not None:
-                record.blocked_since = time.monotonic()
+    def _blocking(self, original: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        patches, swallow, clock = self.patches, self.hook.swallow, time.monotonic
+
+        @functools.wraps(original)
+        def block_expiration(session: Any) -> Any:
+            # Only the step from free to blocked starts the clock; who blocks a blocked session does not restart it.
+            if patches.on and not session._expiration_blocked_count:
+                try:
+                    record = session.__dict__.get(KEY)
+                    if record is not None:
+                        record.blocked_since = clock()
+                except Exception as ours:
+                    swallow(ours)
+            return original(session)
+
+        return block_expiration
 
     def _discarding(self, context: object, session: Any, should_discard: object) -> Leave | None:
         record = record_of(session)

@@ -1,18 +1,22 @@
-"""WebSockets of the tornado host, and the protocol messages of every host.
+"""WebSockets of the tornado host: connections, close codes, refusals and payload bytes.
 
-Messages are seen at ``ProtocolHandler.handle``, which all hosts use. Bytes are seen where tornado
-takes and gives fragments: ``WSHandler.on_message`` and ``WebSocketHandler.write_message``, the base
-class, because Panel writes past Bokeh's own override. Close codes and refusals are the handler's.
+A message is three fragments or more, so bytes are not counted one by one: tornado adds up itself what
+passes over a connection, and we read its sums once a message, when one has been received, and when one
+has been sent by Bokeh (``Message.send``) or by Panel, which writes past it. A sum that is read late is
+late, never wrong.
 """
 
 from __future__ import annotations
 
+import functools
+import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from time import perf_counter
 from typing import Any, ClassVar
 
 from .. import config as options
-from ..catalogue import CLOSE_CODES, MESSAGES, OTHER
+from ..catalogue import CLOSE_CODES, OTHER
 from ..state import Level
 from ..state.interactions import current
 from .apps import KEY, App
@@ -79,40 +83,108 @@ class WebSockets(Observer):
 
 
 class Messages(Observer):
-    """Protocol messages and payload bytes."""
+    """Payload bytes on the tornado host. Those received are read as each message is, by ``Interactions``."""
 
     name: ClassVar[str] = "messages"
     level: ClassVar[options.Level] = "update"
 
     def start(self) -> None:
-        """Hook into the protocol handler, and into what moves fragments."""
-        from bokeh.server.protocol_handler import ProtocolHandler
+        """Hook into what sends messages; what open connections have moved so far is not ours to count."""
+        from bokeh.protocol.message import Message
         from bokeh.server.views.ws import WSHandler
-        from tornado.websocket import WebSocketHandler
+        from tornado.websocket import WebSocketProtocol13
 
+        sums = {"_message_bytes_in", "_message_bytes_out"} <= set(WebSocketProtocol13.__init__.__code__.co_names)
+        self.patches.enabled["WebSocketProtocol13._message_bytes"] = sums
         self._handler_class = WSHandler
-        hook = self.hook
-        hook.before(ProtocolHandler, "handle", self._received, "self", "message", "connection")
-        hook.before(WSHandler, "on_message", self._reading)
-        hook.before(WebSocketHandler, "write_message", self._writing, "self", "message", "binary")
+        for context, _ in self.apps.alive():
+            for session in list(context._sessions.values()):
+                for connection in list(session._subscribed_connections):
+                    received_bytes(connection._socket)
+                    sent_bytes(connection._socket)
+        if sums:
+            self.hook.replace(Message, "send", self._sending, "self", "conn")
 
-    def _received(self, handler: object, message: Any, connection: Any) -> None:
-        kind = message.msgtype if message.msgtype in MESSAGES else OTHER
-        app = self.apps.of(connection.application_context)
-        self.state.record(app.child("bokeh_websocket_received_messages_total", kind).inc, 1)
+    def refresh(self) -> None:
+        """Hook into Panel's own way of sending once it is imported."""
+        panel = sys.modules.get("panel.io.document")
+        enabled = self.patches.enabled
+        if panel is not None and "panel.dispatch_tornado" not in enabled:
+            self.hook.replace(panel, "dispatch_tornado", self._dispatching, "conn", hook="panel.dispatch_tornado")
 
-    def _reading(self, handler: Any, fragment: str | bytes) -> None:
-        app = self.apps.of(handler.application_context)
-        self.state.record(app.child("bokeh_websocket_received_bytes_total").inc, payload_size(fragment))
+    def stop(self) -> None:
+        """Take our marks off the connections that are open."""
+        for context, _ in self.apps.alive():
+            for session in list(context._sessions.values()):
+                for connection in list(session._subscribed_connections):
+                    marks = getattr(getattr(connection._socket, "ws_connection", None), "__dict__", {})
+                    marks.pop(_RECEIVED, None)
+                    marks.pop(_SENT, None)
 
-    def _writing(self, handler: Any, message: Any, binary: bool = False) -> None:
-        if isinstance(handler, self._handler_class) and handler.ws_connection is not None:
-            size = payload_size(message)
-            app = self.apps.of(handler.application_context)
-            self.state.record(app.child("bokeh_websocket_sent_bytes_total").inc, size)
-            record = self.state.interactions.get(current.get())
+    def _sending(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        patches, handler_class = self.patches, self._handler_class
+
+        @functools.wraps(original)
+        async def send(message: Any, conn: Any) -> Any:
+            result = await original(message, conn)
+            if patches.on and isinstance(conn, handler_class):
+                self._guarded(conn)
+            return result
+
+        return send
+
+    def _dispatching(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(original)
+        def dispatch_tornado(conn: Any, *args: Any, **kwargs: Any) -> Any:
+            result = original(conn, *args, **kwargs)
+            if self.patches.on:
+                self._guarded(conn._socket)
+            return result
+
+        return dispatch_tornado
+
+    def _guarded(self, handler: Any) -> None:
+        start = perf_counter()
+        try:
+            self._sent(handler)
+        except Exception as ours:
+            self.hook.swallow(ours)
+        self.state.overhead[0] += perf_counter() - start
+
+    def _sent(self, handler: Any) -> None:
+        app, size, number = self.apps.of(handler.application_context), sent_bytes(handler), current.get()
+        self.state.queue.append((app.child("bokeh_websocket_sent_bytes_total").inc, size, number))
+        if number:
+            record = self.state.interactions.get(number)
             if record is not None:
                 record.bytes_sent += size
+
+
+_RECEIVED, _SENT = f"{KEY}_received", f"{KEY}_sent"
+
+
+def received_bytes(handler: Any) -> int:
+    """Return the payload bytes that a handler's connection took since the last call; 0 on other hosts."""
+    connection = getattr(handler, "ws_connection", None)
+    total: int = getattr(connection, "_message_bytes_in", 0)
+    if not total:
+        return 0
+    fields = connection.__dict__
+    new: int = total - fields.get(_RECEIVED, 0)
+    fields[_RECEIVED] = total
+    return new
+
+
+def sent_bytes(handler: Any) -> int:
+    """Return the payload bytes that a handler's connection gave since the last call; 0 once it is closed."""
+    connection = getattr(handler, "ws_connection", None)
+    total: int = getattr(connection, "_message_bytes_out", 0)
+    if not total:
+        return 0
+    fields = connection.__dict__
+    new: int = total - fields.get(_SENT, 0)
+    fields[_SENT] = total
+    return new
 
 
 def payload_size(fragment: str | bytes) -> int:

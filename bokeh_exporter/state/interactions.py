@@ -10,10 +10,9 @@ thousand, and gone after that.
 from __future__ import annotations
 
 import itertools
-import time
-from collections import deque
 from collections.abc import Iterator
 from contextvars import ContextVar
+from time import time
 from typing import Literal
 
 Phase = Literal["init", "update"]
@@ -23,6 +22,9 @@ current: ContextVar[int] = ContextVar("bokeh_exporter_interaction", default=0)
 
 #: Bits of the app's index, below the bit of the phase. Apps that come and go use indices up.
 _APP_BITS = 16
+_APP_MASK = (1 << _APP_BITS) - 1
+#: The bits of a number that app and phase are in; 0 where it is that of no interaction.
+ORIGIN = (1 << _APP_BITS + 1) - 1
 _KEPT = 1000
 
 
@@ -40,7 +42,7 @@ class Interaction:
         #: build, event, property, periodic, timeout, next_tick or onload.
         self.kind = kind
         #: Unix time of its begin.
-        self.time = time.time()
+        self.time = time()
         #: From its begin to the end of what was begun with it; tasks may go on after that.
         self.seconds = 0.0
         self.messages = self.callbacks = self.errors = self.models = self.patches = self.bytes_sent = 0
@@ -51,8 +53,8 @@ class Interactions:
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
-        self._records: dict[int, Interaction] = {}
-        self._order: deque[int] = deque()
+        #: A ring: each has its place by its number, and takes the one of its forerunner a thousand before.
+        self._records: list[Interaction | None] = [None] * _KEPT
         self._apps: list[str] = ["other"]
         self._indices: dict[str, int] = {"other": 0}
 
@@ -62,22 +64,22 @@ class Interactions:
         if index is None:
             self._apps.append(app)
             index = self._indices[app] = len(self._apps) - 1 if len(self._apps) <= 1 << _APP_BITS else 0
-        number = ((next(self._numbers) << _APP_BITS | index) << 1) | (phase == "update")
-        record = self._records[number] = Interaction(number, app, kind)
-        self._order.append(number)
-        if len(self._order) > _KEPT:
-            self._records.pop(self._order.popleft(), None)
+        count = next(self._numbers)
+        number = (count << _APP_BITS | index) << 1 | (phase == "update")
+        record = self._records[count % _KEPT] = Interaction(number, app, kind)
         return record
 
     def get(self, number: int) -> Interaction | None:
         """Return the record of a number, if it is among the last ones."""
-        return self._records.get(number)
+        record = self._records[(number >> _APP_BITS + 1) % _KEPT]
+        return record if record is not None and record.number == number else None
 
     def origin(self, number: int) -> tuple[str, Phase]:
         """Return the app and phase of a number, however old; ``other`` for none."""
         if not number:
             return "other", "update"
-        return self._apps[number >> 1 & (1 << _APP_BITS) - 1], "update" if number & 1 else "init"
+        return self._apps[number >> 1 & _APP_MASK], "update" if number & 1 else "init"
 
     def __iter__(self) -> Iterator[Interaction]:
-        return iter([record for number in list(self._order) if (record := self._records.get(number)) is not None])
+        """Iterate over the records that are left, the oldest first."""
+        return iter(sorted([record for record in self._records if record is not None], key=lambda one: one.number))

@@ -21,6 +21,7 @@ from ..catalogue import APP, BY_NAME, CATALOGUE, ROUTE, Metric
 from .interactions import Interactions, current
 from .labels import Limiter
 from .levels import Level, Levels
+from .queue import Entry, TalliedHistogram, apply
 
 log = logging.getLogger("bokeh_exporter")
 
@@ -46,7 +47,9 @@ class State:
         self.limiter = Limiter()
         self.interactions = Interactions()
         #: Observations of the hot path, see :meth:`record`. Bounded: what is never drained must not grow.
-        self._queue: deque[tuple[Callable[[float], None], float, int]] = deque(maxlen=QUEUE)
+        self.queue: deque[Entry] = deque(maxlen=QUEUE)
+        #: Called with each drained batch after it was applied, in the thread that drains: further outputs.
+        self.consumers: list[Callable[[list[Entry]], None]] = []
         self._draining = threading.Lock()
         #: Called by :meth:`drain`: what hot paths, garbage collector and weak references left elsewhere is applied.
         self.on_drain: list[Callable[[], None]] = []
@@ -68,7 +71,9 @@ class State:
     def _build(self, metric: Metric) -> Counter | Histogram:
         if metric.kind == "counter":
             return Counter(metric.name, metric.help, metric.label_names, registry=self.registry)
-        return Histogram(metric.name, metric.help, metric.label_names, buckets=metric.buckets, registry=self.registry)
+        return TalliedHistogram(
+            metric.name, metric.help, metric.label_names, buckets=metric.buckets, registry=self.registry
+        )
 
     def child(self, name: str, *labels: str) -> Any:
         """Return the counter or histogram child of a row, its label values bounded.
@@ -97,19 +102,27 @@ class State:
         """Observe from a hot path: hand ``child.inc`` or ``child.observe`` over with its value.
 
         Costs a tenth of calling it: it is queued, with the interaction it belongs to, and called off the
-        hot path by :meth:`drain`. Takes no lock.
+        hot path by :meth:`drain`. Takes no lock. Who has the number at hand appends to :attr:`queue` itself.
         """
-        self._queue.append((update, value, current.get()))
+        self.queue.append((update, value, current.get()))
 
     def drain(self) -> None:
-        """Apply what was recorded. Called before each scrape and a few times a second."""
+        """Apply what was recorded, then hand it on. Called before each scrape and a few times a second."""
         with self._draining:
-            queue = self._queue
-            for _ in range(len(queue)):
-                update, value, _interaction = queue.popleft()
-                update(value)
-        for apply in list(self.on_drain):
-            apply()
+            queue = self.queue
+            batch = [queue.popleft() for _ in range(len(queue))]
+            if batch:
+                self._apply(batch)
+        for left in list(self.on_drain):
+            left()
+
+    def _apply(self, batch: list[Entry]) -> None:
+        apply(batch, lambda error: self.swallow("drain", error))
+        for consume in self.consumers:
+            try:
+                consume(batch)
+            except Exception as error:
+                self.swallow("drain", error)
 
     def samples(self, name: str) -> Iterable[Any]:
         """Yield what was counted for one row, as prometheus_client gives it: ``name``, ``labels`` and ``value``."""

@@ -14,6 +14,6 @@ def fail(*args: Any, **kwargs: Any) -> Any:
 
 Documents.sample = fail  # type: ignore[method-assign]
 Memory.collect = fail  # type: ignore[method-assign]
-Messages._received = fail  # type: ignore[method-assign]
+Messages._sent = fail  # type: ignore[method-assign]
 WebSockets._closing = fail  # type: ignore[method-assign]
 bokeh_exporter.install()

@@ -1,0 +1,80 @@
+"""What the hot path hands over, and how it becomes numbers: in batches, off the hot path.
+
+An entry is ``(update, value, interaction)``: what to call with the value (a child's ``inc`` or
+``observe``, or a :class:`Tally`), the value, and the number of the interaction it belongs to, 0 for
+none. A batch holds many entries of few children, so each child is touched once for all of its entries.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+
+from prometheus_client import Counter, Histogram
+
+#: What to call, with what, and the number of the interaction that it belongs to.
+Entry = tuple[Callable[[float], None], float, int]
+
+
+class Tally:
+    """One entry for two counters: how many there were, and what they add up to."""
+
+    __slots__ = ("count", "total")
+
+    def __init__(self, count: Counter, total: Counter) -> None:
+        self.count = count
+        self.total = total
+
+    def __call__(self, value: float) -> None:
+        """Count one."""
+        self.add([value])
+
+    def add(self, values: Sequence[float]) -> None:
+        """Count many."""
+        self.count.inc(len(values))
+        self.total.inc(sum(values))
+
+
+class TalliedHistogram(Histogram):
+    """A histogram that takes many observations with one lock for each bucket that they fall into."""
+
+    def observe_all(self, values: Iterable[float]) -> None:
+        """Observe each of the values."""
+        counts: dict[int, int] = {}
+        total = 0.0
+        for value in values:
+            total += value
+            bucket = bisect_left(self._upper_bounds, value)
+            counts[bucket] = counts.get(bucket, 0) + 1
+        self._sum.inc(total)
+        for bucket, count in counts.items():
+            self._buckets[bucket].inc(count)
+
+
+def apply(batch: Iterable[Entry], failed: Callable[[Exception], None]) -> None:
+    """Apply a batch. What fails is told and costs no other entry its number."""
+    grouped: dict[Callable[[float], None], list[float]] = {}
+    for update, value, _interaction in batch:
+        values = grouped.get(update)
+        if values is None:
+            grouped[update] = [value]
+        else:
+            values.append(value)
+    for update, values in grouped.items():
+        try:
+            _apply(update, values)
+        except Exception as error:
+            failed(error)
+
+
+def _apply(update: Callable[[float], None], values: list[float]) -> None:
+    owner = getattr(update, "__self__", None)
+    if isinstance(update, Tally):
+        update.add(values)
+    elif isinstance(owner, TalliedHistogram):
+        owner.observe_all(values)
+    elif isinstance(owner, Counter):
+        update(sum(values))
+    else:
+        for value in values:
+            update(value)
