@@ -8,7 +8,6 @@ of the process, at once or in turn, and holds none of them.
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
 import threading
 import time
@@ -65,8 +64,7 @@ class Exporter:
             memory_share=lambda: self._find(Cgroups).share(), end=end,
         )  # fmt: skip
         self._explaining = Explaining(config, self._frame)
-        self._serving = False
-        self._closed = False
+        self._serving = self._closed = False
         self._lock, self._reading = threading.Lock(), threading.Lock()
 
     # --- for the user --------------------------------------------------------------------------
@@ -166,8 +164,7 @@ class Exporter:
             running=lambda thread: self._frame.running(thread),
             also=(self._drain.look, lambda: self._monitor.look(), self._explaining.look),
         )  # fmt: skip
-        stalled = functools.partial(watcher.problems, self.config.stall_after)
-        self._monitor = Monitor(self.state, self.config, self._read, stalled)
+        self._monitor = Monitor(self.state, self.config, self._read, lambda: watcher.problems(self.config.stall_after))
         self._monitor.on_judged = lambda judgement: self._explaining.judged(judgement, self._monitor)
         return watcher
 
