@@ -24,6 +24,9 @@ test: ## style, types, generated documents, and the suite on each line of Python
 lint: ## style, types and generated documents only
 	@$(PYTHON) .ci/lines.py lint
 
+explain-all: ## every leaking app through explain, also those that are left out of the tests
+	@EXPLAIN_ALL=1 $(PYTHON) .ci/lines.py test tests/test_explain.py tests/diagnose/test_explain.py
+
 bench: ## what the exporter costs: the same app with it and without it, alternating
 	@$(PYTHON) .ci/lines.py prepare dev
 	@.venv/bin/python -m benchmarks.run $(ARGS)
