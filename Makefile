@@ -9,7 +9,7 @@ EXPORTER_PORT ?= 10506
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench deploy deploy-check docs clean
+.PHONY: help run test lint explain-all bench deploy deploy-check docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10

@@ -1,4 +1,4 @@
-"""Find who holds one object among 3 million: how long it takes, how long the loop stands still, what it takes of memory.
+"""Find who holds one object among 3 million: how long it takes, how long the loop stands still, what memory it takes.
 
 python -m benchmarks.explain [OBJECTS]
 
