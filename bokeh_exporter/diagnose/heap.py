@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 SLICE = 2_000
 #: Seconds between two slices, so that the event loop need not wait for its turn until the interpreter takes it away.
 _REST = 0.0005
+#: Numbers that are moved about in one go: a millisecond or two, with the interpreter lock held.
+_GATHER = 100_000
 #: Bytes per object and per reference at the peak, and for the rest; see ``benchmarks/explain.py``.
 PER_OBJECT, PER_REFERENCE, AT_LEAST = 64, 6, 16 * 2**20
 #: References per object in a heap of Bokeh and Panel are about 4.
@@ -70,7 +72,9 @@ class Heap:
         import numpy as np
 
         by_number = np.empty(len(self), np.uint64)
-        by_number[self.order] = self.ids
+        for begin in range(0, len(self), _GATHER):
+            by_number[self.order[begin : begin + _GATHER]] = self.ids[begin : begin + _GATHER]
+            time.sleep(_REST)
         return [int(by_number[number]) for number in numbers]
 
 
@@ -145,7 +149,7 @@ def picture(room: Callable[[], float | None] = lambda: None) -> Heap:
             ids[begin:end] = _ids(objects, begin, end)
             time.sleep(_REST)
         order = np.argsort(ids)
-        heap = Heap(ids[order], order.astype(np.int32), np.zeros(total + 1, np.int64), np.empty(0, np.int32),
+        heap = Heap(_gathered(ids, order), order.astype(np.int32), np.zeros(total + 1, np.int64), np.empty(0, np.int32),
                     np.zeros(total, np.int32))  # fmt: skip
         del ids, order
         parts: list[NDArray[np.int32]] = []
@@ -167,6 +171,16 @@ def picture(room: Callable[[], float | None] = lambda: None) -> Heap:
     heap.ends = _joined(parts, found)
     np.cumsum(heap.first, out=heap.first)
     return heap
+
+
+def _gathered(ids: NDArray[np.uint64], order: NDArray[np.int64]) -> NDArray[np.uint64]:
+    import numpy as np
+
+    gathered = np.empty(len(ids), np.uint64)
+    for begin in range(0, len(ids), _GATHER):
+        gathered[begin : begin + _GATHER] = ids[order[begin : begin + _GATHER]]
+        time.sleep(_REST)
+    return gathered
 
 
 def _joined(parts: list[NDArray[np.int32]], total: int) -> NDArray[np.int32]:

@@ -7,7 +7,7 @@ from bokeh.io import curdoc
 from bokeh.models import Slider
 
 
-def keep(document):
+def keep(document: object) -> None:
     threading.Event().wait()
 
 

@@ -131,7 +131,7 @@ def raised(kept: Any) -> Any:
 
 
 def slotted(kept: Any) -> Any:
-    made = Slotted()
+    made: Any = Slotted()
     made.kept = kept
     return made
 
