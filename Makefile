@@ -9,7 +9,7 @@ EXPORTER_PORT ?= 10506
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench deploy deploy-check docs clean
+.PHONY: help run test lint soak-all explain-all bench deploy deploy-check docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -26,6 +26,9 @@ lint: ## style, types and generated documents only
 
 soak-all: ## soak every leak case of tests/leaks on each line of versions, and print what was expected and what came
 	@$(PYTHON) .ci/lines.py soak $(ARGS)
+
+explain-all: ## every leaking app through explain, also those that are left out of the tests
+	@EXPLAIN_ALL=1 $(PYTHON) .ci/lines.py test tests/test_explain.py tests/diagnose/test_explain.py
 
 bench: ## what the exporter costs: the same app with it and without it, alternating
 	@$(PYTHON) .ci/lines.py prepare dev
