@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from .panels import DATASOURCE, Json, Panel, Query, Row
-from .promql import SCOPE, by, chosen
+from .promql import SCOPE, by, chosen, increase
 
 COLUMNS = 24
 TAG = "bokeh-exporter"
@@ -70,15 +70,16 @@ def _annotation(name: str, color: str, expr: str, title: str) -> Json:
 def annotations(labels: str) -> list[Json]:
     """Return the marks: restarts, reloads, changes of the verdict."""
     # A counter that every sample moves: where it falls, the process is a new one. OTLP has no process_start_time.
-    restarts = by("sum", labels, f"resets({chosen('bokeh_exporter_overhead_seconds_total')}[$__interval])") + " > 0"
-    reloads = by("sum", labels, f"increase({chosen('bokeh_server_app_reloads_total')}[$__interval])") + " > 0"
-    changes = by("sum", labels, f"changes({chosen('bokeh_memory_verdict', verdict='healthy')}[$__interval])") + " > 0"
+    resets = f"resets({chosen('bokeh_exporter_overhead_seconds_total')}[$__rate_interval])"
+    reloads = increase(chosen("bokeh_server_app_reloads_total"))
+    verdict = chosen("bokeh_memory_verdict")
+    changed = f"({verdict} == 1) and (changes({verdict}[$__rate_interval]) > 0)"
     return [
         {"builtIn": 1, "name": "Annotations & Alerts", "type": "dashboard", "enable": True, "hide": True,
          "datasource": {"type": "grafana", "uid": "-- Grafana --"}, "iconColor": "rgba(0, 211, 255, 1)"},
-        _annotation("Restarts", "red", restarts, "restarted"),
-        _annotation("Reloads", "blue", reloads, "app reloaded"),
-        _annotation("Verdict changes", "orange", changes, "healthy, or no longer"),
+        _annotation("Restarts", "red", by("sum", labels, resets) + " > 0", "restarted"),
+        _annotation("Reloads", "blue", by("sum", labels, reloads) + " > 0", "app reloaded"),
+        _annotation("Verdict changes", "orange", by("sum", f"{labels}, verdict", changed), "{{verdict}}"),
     ]  # fmt: skip
 
 
