@@ -14,7 +14,8 @@ from .recording import HOUR, LONG, recorded
 from .thresholds import at
 
 SAME = f"on ({', '.join(INSTANCE)})"
-RUNBOOKS = "https://github.com/bokeh-exporter/bokeh-exporter/blob/main/docs/runbooks"
+#: Placeholders of a site: `bokeh-exporter rules DIR --runbooks URL --grafana URL` writes yours.
+RUNBOOKS = "https://runbooks.example.com/bokeh-exporter"
 GRAFANA = "http://localhost:3000"
 
 
