@@ -182,7 +182,7 @@ GROUPS: dict[str, list[Alert]] = {
         Alert(
             "BokehCleanupStalled", "critical", "5m",
             f"{by('max', INSTANCE, f'timestamp({_SWEEP}) - {_SWEEP}')}\n>\n"
-            f"{at('cleanup_factor')} * {_CHECK} + {at('cleanup_extra')}",
+            f"{at('cleanup_factor')} * {_CHECK} + {at('cleanup_extra')}\n{unless('BokehEventLoopStalled')}",
             "{{ $labels.instance }} no longer discards sessions",
             "The sweep for unused sessions last finished {{ $value | humanizeDuration }} ago. It does not overlap itself, "
             "so a session-destroyed hook that hangs stops it for good, and every session stays.",

@@ -84,6 +84,8 @@ def unit_of(expr: str) -> str:
     """Return Grafana's unit of a query by the catalogue: of a rate, a level or a share of time."""
     metrics = metrics_in(expr)
     unit = UNITS.get(metrics[0].unit, "short") if metrics else "short"
+    if "_count{" in expr:
+        return "/s"
     if "histogram_quantile" in expr or "rate(" not in expr:
         return unit
     return {"bytes": "Bps", "s": "percentunit"}.get(unit, "/s")
@@ -205,25 +207,6 @@ def stat(
         fieldConfig={"defaults": defaults, "overrides": []},
         options={"reduceOptions": _REDUCE, "colorMode": "value", "graphMode": "none", "textMode": text,
                  "justifyMode": "auto", "orientation": "auto"},
-    )  # fmt: skip
-    return Panel(body, width, height, [query], empty)
-
-
-def bars(
-    title: str, advice: str, query: Query, *, unit: str = "", width: int = 8, height: int = 8,
-    steps: Sequence[tuple[float | None, str]] = ((None, BLUE),), empty: bool = False,
-    maximum: float | None = None,
-) -> Panel:  # fmt: skip
-    """Return horizontal bars of the values now, the longest first."""
-    defaults: Json = {"unit": unit or unit_of(query.expr), "min": 0, "thresholds": thresholds(steps),
-                      "color": {"mode": "thresholds"}}  # fmt: skip
-    if maximum is not None:
-        defaults["max"] = maximum
-    body = _panel(
-        "bargauge", title, advice, [query],
-        fieldConfig={"defaults": defaults, "overrides": []},
-        options={"reduceOptions": _REDUCE, "orientation": "horizontal", "displayMode": "basic", "valueMode": "color",
-                 "showUnfilled": True, "namePlacement": "left", "sizing": "auto", "minVizHeight": 16, "maxVizHeight": 28},
     )  # fmt: skip
     return Panel(body, width, height, [query], empty)
 

@@ -102,7 +102,7 @@ def quantile(q: float, vector: str, labels: str = "", window: str = "$__rate_int
     return f"histogram_quantile({q:g}, {by('sum', f'le, {labels}' if labels else 'le', rate(vector, window))})"
 
 
-def per_pod(vector: str) -> str:
+def per_pod(vector: str, labels: Iterable[str] = POD) -> str:
     """Return one number for all processes that share a cgroup; a sum would count it once per process."""
     hosts = f'label_replace({vector}, "host", "$1", "instance", "(.*?)(?::[0-9]+)?")'
-    return by("max", POD, hosts)
+    return by("max", labels, hosts)

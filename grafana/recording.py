@@ -117,7 +117,8 @@ def _process() -> list[Recorded]:
         Recorded("instance:bokeh_memory_malloc_unused_bytes:sum", INSTANCE, unused,
                  "Resident memory of the allocator that holds nothing"),
         Recorded("instance:bokeh_event_loop_lag_seconds:p99_rate5m", INSTANCE,
-                 quantile(0.99, series("bokeh_event_loop_lag_seconds_bucket"), ", ".join(INSTANCE), "5m"),
+                 # No tick in five minutes makes it NaN, which no comparison lets through.
+                 quantile(0.99, series("bokeh_event_loop_lag_seconds_bucket"), ", ".join(INSTANCE), "5m") + " >= 0",
                  "Event loop lag, 99th percentile"),
         # The age at the time of the scrape: at the time of the query it would have the scrape interval in it.
         Recorded("instance:bokeh_event_loop_tick_age_seconds:max", INSTANCE,

@@ -22,7 +22,7 @@ THRESHOLDS: dict[str, Threshold] = {
     "linger_factor": Threshold(
         3, "times lifetime + check interval", "A healthy session is gone after one lifetime and one look of the sweep"
     ),
-    "linger_floor": Threshold(60, "s", "With lifetimes of a few seconds one slow sweep is no news"),
+    "linger_floor": Threshold(5, "s", "With lifetimes under a second one slow sweep is no news"),
     "cleanup_factor": Threshold(10, "check intervals", "The sweep does not overlap itself; one slow destroy is no stall"),
     "cleanup_extra": Threshold(60, "s", "Short check intervals are late by a scrape and a slow destroy"),
     "destroyed": Threshold(10, "sessions", "A healthy server keeps one destroyed session; a trend needs ten"),

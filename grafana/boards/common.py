@@ -5,8 +5,8 @@ from __future__ import annotations
 from ..panels import VERDICT_COLORS, Json, Panel, Query, lines, mapping, timeline
 from ..promql import by, chosen
 
-#: The order of bokeh_memory_verdict's values on the verdict's own axis: worse is higher.
-VERDICTS = tuple(VERDICT_COLORS)
+#: Verdicts from harmless to grave, so that the highest number of several servers is the one to look at.
+VERDICTS = ("healthy", *reversed([name for name in VERDICT_COLORS if name != "healthy"]))
 #: Verdicts as numbers, for panels that show one verdict as a text.
 VERDICT_TEXTS: Json = mapping(**{f"_{i}": (name, VERDICT_COLORS[name]) for i, name in enumerate(VERDICTS)})
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from ..board import Board
-from ..panels import GREEN, ORANGE, Column, Query, Row, bars, lines, stat, table
+from ..panels import GREEN, ORANGE, Column, Query, Row, lines, stat, table
 from ..promql import by, chosen, increase, quantile, rate
 
 MODELS, COMPONENTS = "bokeh_models_created_total", "panel_components_created_total"
 ELEMENTS, PLOTS = "holoviews_elements_created_total", "holoviews_plot_updates_total"
 REPLACED = "panel_replacements_total"
 PHASE_COLORS = {"init": "blue", "update": "orange"}
-DEEPER = "Needs `BOKEH_EXPORTER_COLLECT=element`."
 
 
 def per_update(built: str) -> str:
@@ -32,7 +31,7 @@ NOW = Row("Now", [
     stat("Panel components alive", "If it rises with a flat number of sessions: something keeps them; open Leak hunt.",
          Query(by("sum", "", chosen("panel_components"))), width=4, none="no Panel", empty=True),
     stat("Rebuilt models", "If it is much larger than what was built for new sessions: events rebuild the page.",
-         Query(by("sum", "", range_of(MODELS, phase="update"))), width=4, unit="short", decimals=0),
+         Query(by("sum", "", range_of(MODELS, phase="update"))), width=4, unit="short", decimals=1),
     stat("Bound outputs rebuilt",
          "If it is near 100 %: `pn.bind` returns new layouts; return the same object and update it.",
          Query(f"{by('sum', '', range_of(REPLACED, mode='rebuilt'))} / {by('sum', '', range_of(REPLACED))}"), width=4,
@@ -76,23 +75,24 @@ BOKEH = Row("Bokeh", [
           Query(quantile(0.95, chosen("bokeh_callback_duration_seconds_bucket"), "app"), "{{app}}")),
 ])  # fmt: skip
 
-PANEL = Row("Panel", [
+PANEL = Row("Panel (from BOKEH_EXPORTER_COLLECT=element on)", [
     lines("Components by phase", "If *update* is high: panes and widgets are made in callbacks.",
           Query(by("sum", "app, phase", rate(chosen(COMPONENTS))), "{{app}} {{phase}}"), empty=True),
-    bars("Components made in callbacks", "If one class leads: make it once, set its `object` or `value`.",
-         Query(f"topk(10, {by('sum', 'app, component', range_of(COMPONENTS, phase='update'))} > 0)",
-               "{{app}} {{component}}"), unit="short", empty=True),
+    table("Components by app and class", "If one is made in *update* again and again: make it once, set its `object` or `value`.",
+          {"app": "App", "component": "Class"},
+          [Column(f"topk(25, {by('sum', 'app, component', range_of(COMPONENTS, phase='update'))} > 0)", "In update", decimals=0),
+           Column(by("sum", "app, component", range_of(COMPONENTS, phase="init")), "In init", decimals=0)],
+          width=8, height=8, sort="In update", empty=True),
     lines("Bound outputs: in place or rebuilt", "If *rebuilt* leads: the function returns another layout each time.",
           Query(by("sum", "app, component, mode", rate(chosen(REPLACED))), "{{app}} {{component}} {{mode}}"), empty=True),
 ])  # fmt: skip
 
-HOLOVIEWS = Row(f"HoloViews ({DEEPER[:-1]})", [
+HOLOVIEWS = Row("HoloViews (from BOKEH_EXPORTER_COLLECT=element on)", [
     lines("Elements by phase", "If *update* is high: each event makes new elements; expected of a DynamicMap, not of more.",
           Query(by("sum", "app, element, phase", rate(chosen(ELEMENTS))), "{{app}} {{element}} {{phase}}"), empty=True),
     lines("Plots: drawn anew or refreshed", "If *render* is above *update*: plots are thrown away; return them from a DynamicMap.",
           Query(by("sum", "app, element, mode", rate(chosen(PLOTS))), "{{app}} {{element}} {{mode}}"), empty=True),
     lines("Page ready", "If it rises: larger documents, or slower lines, until Panel's page is drawn.",
-          Query(quantile(0.5, chosen("panel_render_duration_seconds_bucket"), "app"), "p50 {{app}}"),
           Query(quantile(0.95, chosen("panel_render_duration_seconds_bucket"), "app"), "p95 {{app}}"), empty=True),
 ])  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..board import Board
-from ..panels import GREEN, ORANGE, RED, VERDICT_COLORS, YELLOW, Column, Query, Row, bars, lines, mapping, stat, table
+from ..panels import GREEN, GREY, ORANGE, RED, VERDICT_COLORS, YELLOW, Column, Query, Row, lines, mapping, stat, table
 from ..promql import by
 from ..recording import RECORDED
 from ..thresholds import THRESHOLDS
@@ -36,7 +36,9 @@ SHARE_STEPS = ((None, GREEN), (_share("memory_share_warning"), YELLOW), (_share(
 SOON = ((None, RED), (2 * 3600, ORANGE), (24 * 3600, GREEN))
 RATIO = "pod:bokeh_cgroup_memory_working_set:ratio"
 TIME_LEFT = "pod:bokeh_cgroup_memory_time_to_limit_seconds:deriv1h"
-POD = "{{pod}} {{host}}"
+POD_LABELS = "namespace, pod, host"
+USED = "pod:bokeh_cgroup_memory_working_set_bytes:max"
+LIMIT = "pod:bokeh_cgroup_memory_limit_bytes:max"
 SERVER_LINK = "/d/bokeh-server?${datasource:queryparam}&var-instance=${__value.text}&${__url_time_range}"
 
 NOW = Row("Now", [
@@ -48,16 +50,18 @@ NOW = Row("Now", [
     stat("Alerts firing", "If it rises: the list of alerts is at the bottom; each has a runbook.",
          Query('count(ALERTS{alertname=~"Bokeh.*",alertstate="firing",job=~"$job",namespace=~"$namespace"}) or vector(0)'),
          steps=((None, GREEN), (1, RED))),
-    stat("Sessions with a browser", "If it falls to 0 in working hours: nobody can connect; see refused WebSockets on Server.",
+    stat("Connected", "If it falls to 0 in working hours: nobody can connect; see refused WebSockets on Server.",
          Query(by("sum", "", select("job:bokeh_sessions:sum", 'state="connected"')))),
-    stat("Sessions without one", "If it rises and stays while the one to the left falls: sessions linger; open Leak hunt.",
+    stat("No browser", "If it rises and stays while the one to the left falls: sessions linger; open Leak hunt.",
          Query(by("sum", "", select("job:bokeh_sessions:sum", 'state=~"unused|blocked"')))),
     stat("Resident memory", "If it rises while the sessions do not: the table below says where.",
          Query(by("sum", "", select("instance:bokeh_memory_rss_bytes:sum"))), unit="bytes", decimals=1),
     stat("Fullest container", "If it passes 70 %: the kernel kills at 100 %. Find it among the containers below.",
-         Query(by("max", "", select(RATIO))), unit="percentunit", decimals=0, steps=SHARE_STEPS, none="no limit", empty=True),
+         Query(by("max", "", select(RATIO)) + " or vector(-1)"), unit="percentunit", decimals=0, steps=SHARE_STEPS,
+         mappings=[mapping(**{"-1": ("no limit", GREY)})]),
     stat("First one full", "If it falls below a day: plan a restart, and open Leak hunt for the reason.",
-         Query(by("min", "", select(TIME_LEFT))), unit="s", decimals=1, steps=SOON, none="none in sight", empty=True),
+         Query(by("min", "", select(TIME_LEFT)) + " or vector(-1)"), unit="s", decimals=1, steps=SOON,
+         mappings=[mapping(**{"-1": ("none", GREEN)})]),
 ])  # fmt: skip
 
 WORST = Row("Who is worst", [
@@ -78,7 +82,7 @@ WORST = Row("Who is worst", [
               Column(by("max", "job, namespace, instance", select("instance:bokeh_memory_rss_anon_bytes:growth1h")),
                      "Growth per hour", "bytes", 1, steps=((None, GREEN), (THRESHOLDS["growth_bytes"].value, ORANGE))),
               Column(by("max", "job, namespace, instance", select("instance:bokeh_event_loop_lag_seconds:p99_rate5m")),
-                     "Loop lag p99", "s", 3, steps=((None, GREEN), (THRESHOLDS["lag_p99"].value, RED))),
+                     "Loop lag p99", "s", 1, steps=((None, GREEN), (THRESHOLDS["lag_p99"].value, RED))),
           ],
           width=16, height=9, links={"instance": SERVER_LINK}, sort="Memory"),
     lines("Servers by verdict",
@@ -88,14 +92,17 @@ WORST = Row("Who is worst", [
 ])  # fmt: skip
 
 MEMORY = Row("Memory", [
-    bars("Containers by share of their limit",
-         "If a bar is past 70 %: it may be killed within hours. All processes of a pod share one bar.",
-         Query(worst(RATIO, labels="namespace, pod, host"), POD), unit="percentunit", steps=SHARE_STEPS, maximum=1,
-         empty=True),
-    bars("Time until the limit is reached",
-         "If a bar is short: that container goes first, if it grows on as in the last hour. What does not grow is not here.",
-         Query(f"bottomk({TOP}, {by('min', 'namespace, pod, host', select(TIME_LEFT))})", POD), unit="s", steps=SOON,
-         empty=True),
+    table("Containers",
+          "If the share passes 70 %: it may be killed within hours; the shortest time goes first. All processes of a pod "
+          "share one row. Without a limit there is no share; what does not grow has no time.",
+          {"namespace": "Namespace", "pod": "Pod", "host": "Host"},
+          [
+              Column(f"topk(50, {by('max', POD_LABELS, select(USED))})", "Used", "bytes", 0),
+              Column(by("max", POD_LABELS, select(LIMIT)), "Limit", "bytes", 0),
+              Column(by("max", POD_LABELS, select(RATIO)), "Share", "percentunit", 0, steps=SHARE_STEPS),
+              Column(by("min", POD_LABELS, select(TIME_LEFT)), "Full in", "s", 1, steps=SOON),
+          ],
+          width=16, height=8, sort="Used"),
     lines("Largest processes", "If one leaves the others behind: it has the leak, or the visitors. Compare its sessions.",
           Query(worst("instance:bokeh_memory_rss_bytes:sum"), "{{instance}}"), unit="bytes"),
 ])  # fmt: skip
@@ -118,14 +125,17 @@ TRAFFIC = Row("Sessions", [
           Query(worst("instance:bokeh_sessions_all:sum"), "{{instance}}")),
 ])  # fmt: skip
 
+ALERT_LABELS = "alertname, severity, job, instance, app, pod"
+OURS = '{alertname=~"Bokeh.*",job=~"$job",namespace=~"$namespace"'
+ACTIVE = (f"{by('max', f'alertstate, {ALERT_LABELS}', f'ALERTS{OURS}}}')}\n* on ({ALERT_LABELS}) group_left ()\n"
+          f"(time() - {by('max', ALERT_LABELS, f'ALERTS_FOR_STATE{OURS}}}')})")  # fmt: skip
+
 ALERTS = Row("Alerts", [
     table("Alerts",
           "If one fires: its runbook is docs/runbooks/NAME.md; the alert itself carries the links.",
           {"alertname": "Alert", "severity": "Severity", "alertstate": "State", "job": "Job", "instance": "Instance",
            "app": "App", "pod": "Pod"},
-          [Column('max by (alertname, severity, alertstate, job, instance, app, pod) '
-                  '(ALERTS{alertname=~"Bokeh.*",job=~"$job",namespace=~"$namespace"})', "Since the last check", width=160,
-                  mappings=[mapping(_1=("holds", RED))])],
+          [Column(ACTIVE, "Active for", "s", 0)],
           height=7, empty=True),
 ])  # fmt: skip
 

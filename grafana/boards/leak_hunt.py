@@ -11,7 +11,7 @@ from .common import VERDICT_TEXTS, sessions_by_state, verdict_number, verdict_ti
 SWEEP = chosen("bokeh_session_cleanup_last_completed_timestamp_seconds")
 ALLOWED = (f"{THRESHOLDS['linger_factor']} * ({by('max', '', chosen('bokeh_server_unused_session_lifetime_seconds'))}"
            f" + {by('max', '', chosen('bokeh_server_session_check_interval_seconds'))})")  # fmt: skip
-USED = by("sum", "instance", chosen("bokeh_memory_malloc_bytes", state="=~in_use|mmapped"))
+GIVEN_OUT = chosen("bokeh_memory_malloc_bytes", state="=~in_use|mmapped")
 UNUSED = (f"{by('sum', 'instance', chosen('bokeh_memory_malloc_resident_bytes'))} - "
           f"{by('sum', 'instance', chosen('bokeh_memory_malloc_bytes', state='in_use'))}")  # fmt: skip
 EXPLAIN = "`bokeh-exporter explain URL` names what refers to it."
@@ -58,11 +58,13 @@ RETAINED = Row("retained_sessions: do destroyed sessions stay?", [
     lines("Destroyed sessions still in memory",
           f"If *retained* climbs with the visits: a leak. {EXPLAIN} *pending* waits for the collector, and one retained "
           "session per app is normal.",
-          Query(by("sum", "app, state", chosen("bokeh_sessions_uncollected")), "{{app}} {{state}}")),
+          Query(by("sum", "app", chosen("bokeh_sessions_uncollected", state="retained")) + " > 0", "retained {{app}}"),
+          Query(by("sum", "", chosen("bokeh_sessions_uncollected", state="pending")), "pending, all apps")),
     lines("Their models still in memory",
           f"If *retained* climbs although no session is retained: models alone are held, by a figure in a list or a "
           f"watcher on a global object. {EXPLAIN}",
-          Query(by("sum", "app, state", chosen("bokeh_models_uncollected")), "{{app}} {{state}}")),
+          Query(by("sum", "app", chosen("bokeh_models_uncollected", state="retained")) + " > 0", "retained {{app}}"),
+          Query(by("sum", "", chosen("bokeh_models_uncollected", state="pending")), "pending, all apps")),
     lines("Retained against destroyed",
           "If both climb side by side: each visit leaves something. If *retained* stays flat: no leak, whatever memory does.",
           Query(by("sum", "", increase(chosen("bokeh_sessions_destroyed_total"), "$__range")), "destroyed in this range"),
@@ -105,14 +107,14 @@ SESSION = Row("session_growth: does a live session grow?", [
 PROCESS = Row("process_growth and fragmentation: what kind of memory is it?", [
     lines("Resident memory and its floor", "If the floor climbs without more sessions: a leak. Peaks alone are none.",
           Query(by("sum", "instance", chosen("bokeh_memory_rss_bytes")), "{{instance}}"),
-          Query(floor(by("sum", "instance", chosen("bokeh_memory_rss_bytes"))), "floor {{instance}}")),
+          Query(floor(by("sum", "", chosen("bokeh_memory_rss_bytes"))), "floor of all")),
     lines("Python's blocks and their floor", "If the floor climbs: Python objects. If it is flat while malloc climbs: arrays, "
           "data frames or native code.",
           Query(by("sum", "instance", chosen("bokeh_python_allocated_blocks")), "{{instance}}"),
-          Query(floor(by("sum", "instance", chosen("bokeh_python_allocated_blocks"))), "floor {{instance}}"), unit="short"),
+          Query(floor(by("sum", "", chosen("bokeh_python_allocated_blocks"))), "floor of all"), unit="short"),
     lines("What malloc has given out", "If it climbs while Python's blocks are flat: buffers or native code. "
           "`bokeh-exporter explain --seconds 60` tells which.",
-          Query(USED, "{{instance}}"), Query(floor(USED), "floor {{instance}}"), unit="bytes"),
+          Query(by("sum", "instance", GIVEN_OUT), "{{instance}}"), Query(floor(by("sum", "", GIVEN_OUT)), "floor of all"), unit="bytes"),
     lines("Freed but kept by malloc", "If it is more than half of malloc's resident memory, and over 256 MiB: fragmentation. "
           "`MALLOC_ARENA_MAX=2`, jemalloc, or the exporter's trim.",
           Query(by("sum", "instance", chosen("bokeh_memory_malloc_resident_bytes")), "resident {{instance}}"),

@@ -48,7 +48,7 @@ SESSIONS = Row("Sessions: rate, errors, duration", [
           Query(by("sum", "reason", rate(chosen("bokeh_sessions_destroyed_total"))), "destroyed: {{reason}}"),
           Query(by("sum", "", rate(chosen("bokeh_sessions_never_connected_total"))), "of them never connected")),
     lines("Failed creations", "If it rises: users see an error page, or an empty one under Panel. The log has the traceback.",
-          Query(by("sum", "app, step", rate(chosen("bokeh_session_create_errors_total"))), "{{app}} {{step}}")),
+          Query(by("sum", "step", rate(chosen("bokeh_session_create_errors_total"))), "{{step}}")),
     lines("Time to build a session", "If it rises: users wait for the page; what does the app load for each visitor?",
           *quantiles("bokeh_session_create_duration_seconds")),
     lines("Lifetime and linger", "If linger is far above the configured lifetime: the sweep is late or sessions are blocked.",
@@ -81,8 +81,8 @@ CALLBACKS = Row("Callbacks and requests: rate, errors, duration", [
     lines("HTTP duration, p95", "If an app's route rises: building its sessions is slow.",
           Query(quantile(0.95, chosen("http_server_request_duration_seconds_bucket"), "http_route"), "{{http_route}}")),
     lines("Messages", "If it rises without more sessions: a periodic callback or a dragged slider sends too much.",
-          Query(by("sum", "app", rate(chosen("bokeh_websocket_received_messages_total"))), "received {{app}}"),
-          Query(by("sum", "app", rate(chosen("bokeh_document_events_total"))), "document events {{app}}")),
+          Query(by("sum", "message", rate(chosen("bokeh_websocket_received_messages_total"))), "{{message}}"),
+          Query(by("sum", "", rate(chosen("bokeh_document_events_total"))), "document events")),
 ])  # fmt: skip
 
 WEBSOCKETS = Row("WebSockets", [
@@ -104,7 +104,7 @@ WEBSOCKETS = Row("WebSockets", [
     lines("App reloads", "If it rises: autoreload is on; memory goes up with each one, whatever the app does.",
           Query(by("sum", "instance", increase(chosen("bokeh_server_app_reloads_total"))), "{{instance}}"), width=6,
           unit="short"),
-])  # fmt: skip
+], collapsed=True)  # fmt: skip
 
 LOOP = Row("Event loop and threads: use", [
     lines("Event loop lag", "If it rises: everybody waits. The busiest callbacks are above.",
@@ -123,14 +123,16 @@ LOOP = Row("Event loop and threads: use", [
           *quantiles("bokeh_executor_wait_seconds"), empty=True),
 ])  # fmt: skip
 
-WORKING_SET = per_pod(f"{chosen('bokeh_cgroup_memory_usage_bytes')} - {chosen('bokeh_cgroup_memory_inactive_file_bytes')}")
+HOST = ("namespace", "pod", "host")
+USAGE, CACHE = chosen("bokeh_cgroup_memory_usage_bytes"), chosen("bokeh_cgroup_memory_inactive_file_bytes")
+WORKING_SET = per_pod(f"{USAGE} - {CACHE}", HOST)
 
 MEMORY = Row("Memory and container: use", [
     lines("Resident memory", "If *anon* rises without more sessions: open Leak hunt. *file* comes and goes.",
           Query(by("sum", "kind", chosen("bokeh_memory_rss_bytes")), "{{kind}}"), stacked=True),
     lines("Container", "If it nears the limit: the kernel kills. Only what is not page cache counts.",
           Query(WORKING_SET, "used {{pod}} {{host}}"),
-          Query(per_pod(chosen("bokeh_cgroup_memory_limit_bytes")), "limit {{pod}} {{host}}"), unit="bytes", empty=True),
+          Query(per_pod(chosen("bokeh_cgroup_memory_limit_bytes"), HOST), "limit {{pod}} {{host}}"), unit="bytes", empty=True),
     lines("Waiting for memory", "If it is not 0: the kernel takes pages back while the app wants to run; the limit is near.",
           Query(by("max", "level", rate(chosen("bokeh_cgroup_memory_stall_seconds_total"))), "{{level}}"), empty=True),
     lines("Container events", "If *oom_kill* rises: a process was killed. *high*, *max*: it ran into its limits.",
@@ -167,7 +169,7 @@ EXPORTER = Row("The exporter itself", [
     lines("Values folded into other", "If it rises: more apps, classes or callbacks than the caps; `other` holds the rest.",
           Query(by("sum", "metric", increase(chosen("bokeh_exporter_overflow_total"))), "{{metric}}"), width=6,
           unit="short", empty=True),
-])  # fmt: skip
+], collapsed=True)  # fmt: skip
 
 BOARD = Board(
     "bokeh-server", "Bokeh: Server",

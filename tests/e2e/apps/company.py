@@ -1,0 +1,7 @@
+"""The company package that the leaking apps import: it outlives their sessions and keeps what it is given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+KEPT: list[Any] = []
