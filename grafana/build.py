@@ -1,4 +1,4 @@
-"""Write grafana/dashboards and grafana/rules from the catalogue, the boards and the thresholds.
+"""Write grafana/dashboards, grafana/rules and the list of runbooks from the catalogue, boards and thresholds.
 
 Usage: python grafana/build.py [--check]
 
@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from grafana import rulefiles  # noqa: E402  (only now it can be found)
+from grafana import pages, rulefiles  # noqa: E402  (only now it can be found)
 from grafana.boards import BOARDS  # noqa: E402
 
 COMMAND = "python grafana/build.py"
@@ -25,9 +25,12 @@ HERE = Path(__file__).resolve().parent
 
 def generated() -> dict[Path, str]:
     """Return what each file must hold."""
-    files = {HERE / "dashboards" / f"{board.uid}.json": json.dumps(board.json(NOTICE), indent=1) + "\n" for board in BOARDS}
+    files = {
+        HERE / "dashboards" / f"{board.uid}.json": json.dumps(board.json(NOTICE), indent=1) + "\n" for board in BOARDS
+    }
     files[HERE / "rules" / "bokeh-recording.yaml"] = rulefiles.recording_file(NOTICE)
     files[HERE / "rules" / "bokeh-alerts.yaml"] = rulefiles.alerts_file(NOTICE)
+    files[ROOT / "docs" / "runbooks" / "README.md"] = pages.runbook_index(NOTICE)
     return files
 
 

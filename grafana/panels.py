@@ -132,7 +132,14 @@ def _panel(kind: str, title: str, advice: str, queries: Sequence[Query], **more:
     if kind == "table":
         instant["format"] = "table"
     targets = [query.target(ref, **instant) for ref, query in zip(string.ascii_uppercase, queries, strict=False)]
-    return {"type": kind, "title": title, "description": description, "datasource": DATASOURCE, "targets": targets, **more}
+    return {
+        "type": kind,
+        "title": title,
+        "description": description,
+        "datasource": DATASOURCE,
+        "targets": targets,
+        **more,
+    }
 
 
 # --- panels --------------------------------------------------------------------------------------
@@ -236,7 +243,10 @@ def table(
     transformations = [
         {"id": "merge", "options": {}},
         {"id": "filterFieldsByName", "options": {"include": {"names": list(titles)}}},
-        {"id": "organize", "options": {"indexByName": {name: i for i, name in enumerate(titles)}, "renameByName": titles}},
+        {
+            "id": "organize",
+            "options": {"indexByName": {name: i for i, name in enumerate(titles)}, "renameByName": titles},
+        },
     ]
     body = _panel(
         "table", title, advice, queries,
@@ -248,7 +258,9 @@ def table(
     return Panel(body, width, height, queries, empty)
 
 
-def timeline(title: str, advice: str, query: Query, mappings: Sequence[Json], *, width: int = 24, height: int = 5) -> Panel:
+def timeline(
+    title: str, advice: str, query: Query, mappings: Sequence[Json], *, width: int = 24, height: int = 5
+) -> Panel:
     """Return states over time, one band for each series."""
     body = _panel(
         "state-timeline", title, advice, [query],

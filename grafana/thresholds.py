@@ -23,7 +23,9 @@ THRESHOLDS: dict[str, Threshold] = {
         3, "times lifetime + check interval", "A healthy session is gone after one lifetime and one look of the sweep"
     ),
     "linger_floor": Threshold(5, "s", "With lifetimes under a second one slow sweep is no news"),
-    "cleanup_factor": Threshold(10, "check intervals", "The sweep does not overlap itself; one slow destroy is no stall"),
+    "cleanup_factor": Threshold(
+        10, "check intervals", "The sweep does not overlap itself; one slow destroy is no stall"
+    ),
     "cleanup_extra": Threshold(60, "s", "Short check intervals are late by a scrape and a slow destroy"),
     "destroyed": Threshold(10, "sessions", "A healthy server keeps one destroyed session; a trend needs ten"),
     "retained_sessions": Threshold(5, "sessions", "Clean Bokeh and clean Panel keep one each, for good"),
@@ -33,9 +35,13 @@ THRESHOLDS: dict[str, Threshold] = {
     ),
     "growth_blocks": Threshold(100_000, "Python blocks per hour", "About 10 MiB of small objects, twice in a row"),
     "growth_bytes": Threshold(32 * MIB, "bytes per hour", "768 MiB a day, twice in a row"),
-    "growth_visits": Threshold(10, "sessions created per hour", "Below it growth is a session's own, above it a visit's"),
+    "growth_visits": Threshold(
+        10, "sessions created per hour", "Below it growth is a session's own, above it a visit's"
+    ),
     "session_models": Threshold(100, "models per session and hour", "A large dashboard has hundreds, but once"),
-    "session_callbacks": Threshold(10, "callbacks per session", "Each view of an app has a few timers, and keeps their number"),
+    "session_callbacks": Threshold(
+        10, "callbacks per session", "Each view of an app has a few timers, and keeps their number"
+    ),
     "fragmentation_share": Threshold(0.5, "of the allocator's resident memory", "Half of it holds nothing"),
     "fragmentation_bytes": Threshold(256 * MIB, "bytes", "Below this nobody gains by giving it back"),
     "memory_share_warning": Threshold(0.5, "of the limit", "Warm-up is steep, and ends below half of the limit"),

@@ -75,7 +75,7 @@ class Webhook:
         alerts = self.alerts
 
         class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:  # noqa: N802  (http.server's name)
+            def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 alerts.extend(body["alerts"])
                 self.send_response(200)
@@ -192,6 +192,7 @@ def start_watchers(folder: Path, serve: Callable[[ServerProcess], ServerProcess]
 def running(folder: Path) -> Iterator[Stack]:
     """Start everything, visit until the end, end everything."""
     with contextlib.ExitStack() as ends:
+
         def serve(server: ServerProcess) -> ServerProcess:
             ends.callback(server.stop)
             return server.start()
