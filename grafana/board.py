@@ -67,7 +67,7 @@ def _annotation(name: str, color: str, expr: str, title: str) -> Json:
     }  # fmt: skip
 
 
-def annotations(labels: str) -> list[Json]:
+def event_marks(labels: str) -> list[Json]:
     """Return the marks: restarts, reloads, changes of the verdict."""
     # A counter that every sample moves: where it falls, the process is a new one. OTLP has no process_start_time.
     resets = f"resets({chosen('bokeh_exporter_overhead_seconds_total')}[$__rate_interval])"
@@ -127,5 +127,5 @@ class Board:
             "links": [{"title": "Bokeh boards", "type": "dashboards", "tags": [TAG], "asDropdown": False,
                        "includeVars": True, "keepTime": True, "targetBlank": False, "icon": "external link",
                        "tooltip": "", "url": ""}],
-            "templating": {"list": variables()}, "annotations": {"list": annotations(self.marks)}, "panels": placed,
+            "templating": {"list": variables()}, "annotations": {"list": event_marks(self.marks)}, "panels": placed,
         }  # fmt: skip
