@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -16,9 +17,9 @@ from .stack import CASES, Case, Stack, running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.xdist_group("e2e")]
 
-#: A loop of a machine with more servers than processors *is* late, and a 300th of a day of shortened time is a few
-#: seconds. Nothing else may fire that a case does not name.
-NOISE = {"BokehEventLoopLagHigh"}
+#: On a machine that has more to do than processors for it every loop *is* late, and with time shortened a few such
+#: seconds are minutes. Where others load it, these two are not held against a case; nothing else is let pass.
+LATE = {"BokehEventLoopLagHigh", "BokehEventLoopStalled"}
 #: What the situation does not have: a limit of the container, and pages drawn by a browser.
 ABSENT = {"Fullest container", "First one full", "Held for slow browsers", "Page ready", "Waiting for memory",
           "Container events", "Errors in hooks", "Values folded into other", "Failed creations"}  # fmt: skip
@@ -74,9 +75,11 @@ def test_every_metric_of_a_panel_is_scraped(stack: Stack) -> None:
 
 
 def test_no_other_alert_fires(stack: Stack) -> None:
-    fired = {case.job: stack.prometheus.firing(case.job) - NOISE for case in CASES}
+    overloaded = os.getloadavg()[1] > 2 * (os.cpu_count() or 1)
+    noise = {case.job: (LATE if overloaded else {"BokehEventLoopLagHigh"}) - {case.alert} for case in CASES}
+    fired = {case.job: stack.prometheus.firing(case.job) - noise[case.job] for case in CASES}
     assert fired == {case.job: {case.alert} if case.alert else set() for case in CASES}
-    arrived = {case.job: stack.webhook.firing(case.job) - NOISE for case in CASES}
+    arrived = {case.job: stack.webhook.firing(case.job) - noise[case.job] for case in CASES}
     assert arrived == fired
 
 

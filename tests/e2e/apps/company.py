@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 KEPT: list[Any] = []
+BEGAN = time.monotonic()

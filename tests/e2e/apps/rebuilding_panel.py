@@ -13,14 +13,16 @@ xs = np.linspace(0, 10, 200)
 spare: list[object] = []
 
 
-@pn.cache(max_items=5)
 def load(k: int) -> list[float]:
     return [float(k)]
 
 
+cached = pn.cache(load, max_items=5)
+
+
 def layout(k: int) -> pn.Column:
     spare[:] = [Div(text="made and never added")]
-    return pn.Column(pn.pane.Markdown(f"**k = {load(k)[0]}**"), pn.widgets.TextInput(name="note"))
+    return pn.Column(pn.pane.Markdown(f"**k = {cached(k)[0]}**"), pn.widgets.TextInput(name="note"))
 
 
 def fails(event: object) -> None:
