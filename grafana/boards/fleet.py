@@ -136,7 +136,7 @@ ALERTS = Row("Alerts", [
           {"alertname": "Alert", "severity": "Severity", "alertstate": "State", "job": "Job", "instance": "Instance",
            "app": "App", "pod": "Pod"},
           [Column(ACTIVE, "Active for", "s", 0)],
-          height=7, empty=True),
+          height=7, sort="Active for", empty=True),
 ])  # fmt: skip
 
 BOARD = Board(
