@@ -12,7 +12,7 @@ import pandas as pd
 import param
 import pytest
 
-from bokeh_exporter.observe.census import census
+from bokeh_exporter.observe.heap_census import census
 from bokeh_exporter.observe.components import Components
 from bokeh_exporter.state.growth import Grown, grown
 
@@ -103,7 +103,7 @@ def test_freed_objects_of_other_modules_are_left_alone() -> None:
     # Python 3.12's _asyncio gives the freed objects on its free list to whoever asks what it refers to.
     program = """
 import asyncio, gc, numpy
-from bokeh_exporter.observe.census import census
+from bokeh_exporter.observe.heap_census import census
 async def wait(future):
     await future
 async def futures():
