@@ -27,7 +27,7 @@ HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 #: Two workers, as CI has two cores; tests that share something, such as the default port, share an xdist_group.
 PARALLEL = ("-n", "2", "--dist", "loadgroup")
 #: Program -> Debian's package that has it.
-PROGRAMS = {"prometheus": "prometheus", "promtool": "prometheus"}
+PROGRAMS = {"prometheus": "prometheus", "promtool": "prometheus", "prometheus-alertmanager": "prometheus-alertmanager"}
 
 
 @dataclass(frozen=True)
@@ -148,6 +148,7 @@ def checks() -> list[str]:
         run("ruff format", python, "-m", "ruff", "format", "--check", "."),
         run("mypy --strict", python, "-m", "mypy"),
         run("generated documents unchanged", python, "docs/build.py", "--check"),
+        run("dashboards, rules and runbooks unchanged", python, "grafana/build.py", "--check"),
     ]
 
 
