@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..diagnose import Judgement, Point, Sample, judge
-from ..diagnose.verdict import Kind
+from ..diagnose.judgement import Kind
 from ..thresholds import Thresholds
 from .plan import Plan
 
@@ -82,7 +82,8 @@ def judged(found: Found, thresholds: Thresholds, grace: float) -> Judgement:
 def report(plan: Plan, found: Found, thresholds: Thresholds, grace: float) -> Report:
     """Judge what was found, and put it together."""
     judgement = judged(found, thresholds, grace)
-    assert found.base is not None and found.warm is not None and found.end is not None  # noqa: S101
+    if found.base is None or found.warm is None or found.end is None:
+        raise ValueError("there is nothing to report before the end")
     counts = {name: round(max(0.0, _sum(found.end, name) - _sum(found.warm, name))) for name in _COUNTS}
     # The visit that stayed open is not one that lingers.
     lingering = round(max(0.0, _table(found.end) - (_table(found.warm) - 1)))
@@ -156,7 +157,8 @@ def _per_use(used: Sequence[tuple[int, Sample]]) -> Iterator[str]:
         ("blocks of Python", (last.process.blocks or 0) - (first.process.blocks or 0)),
         ("bytes", (last.process.heap or 0) - (first.process.heap or 0)),
     )
-    yield f"each interaction    {', '.join(f'{number / uses:+.3g} {what}' for what, number in numbers)} ({uses} of them)"
+    each = ", ".join(f"{number / uses:+.3g} {what}" for what, number in numbers)
+    yield f"each interaction    {each} ({uses} of them)"
 
 
 def _holder(held: Mapping[str, Any]) -> Iterator[str]:
