@@ -177,7 +177,8 @@ class Exporter:
             self._frame.find(Collecting).answer if config.debug else None,
             self._begin_drain if config.drain else None,
             {"capture": capture_study(config.capture_seconds)} if config.debug else None,
-            debug=self._debug() if config.debug else {}, status=Status(self.state, self._read, self._monitor.verdict, self._monitor.columns).answer,
+            debug=self._debug() if config.debug else {},
+            status=Status(self.state, self._read, self._monitor.verdict, self._monitor.columns).answer,
         )  # fmt: skip
         self._endpoint = endpoint = open_endpoint(config, pages.routes(), lambda e: self.state.swallow("endpoint", e))
         missing = sorted(hook for hook, fits in self._frame.patches.enabled.items() if not fits)

@@ -7,7 +7,6 @@ document are looked at after full collections only, since before one they may be
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -28,6 +27,8 @@ _POINTS = 6
 _LATELY = 3600.0
 #: Blocks of Python below which nothing is said, and times as many bytes while garbage may be among them.
 _BLOCKS, _UNCOLLECTED = 5000, 4
+#: The same where nothing happens that growth could be due to; a clean app that is left open grew by 300.
+_BLOCKS_ALONE = 50_000
 #: Of what grew, the share that stays when the session has gone for it to be the process that grows.
 _STAYS = 0.5
 
@@ -144,7 +145,7 @@ def _least(reason: str, stretch: _Stretch, thresholds: Thresholds) -> float:
     if reason == "bytes":
         return thresholds.session_bytes
     # The exporter's own records are bounded, so what they take does not rise with the events for ever.
-    return max(_BLOCKS, thresholds.session_blocks * min(stretch.events, _RECORDS)) if stretch.events else math.inf
+    return max(_BLOCKS, thresholds.session_blocks * min(stretch.events, _RECORDS)) if stretch.events else _BLOCKS_ALONE
 
 
 def _evidence(verdict: str, stretch: _Stretch, grown: Growth, what: str, metric: str, reason: str) -> Evidence:

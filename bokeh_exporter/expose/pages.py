@@ -17,7 +17,7 @@ from typing import Any
 from .._version import __version__
 from ..state import State
 from .http import Answer, Later, Request, Route
-from .prometheus import exposition
+from .prometheus import Exposition
 
 #: Seconds between two answers of a debug endpoint: each stops the app for a moment.
 PAUSE = 1.0
@@ -54,6 +54,7 @@ class Pages:
         debug: Mapping[str, Callable[[], Mapping[str, Any]]] | None = None,
     ) -> None:
         self._state = state
+        self._exposition = Exposition(state.registry)
         self._problems = problems
         self._not_ready = not_ready
         self._stacks = stacks
@@ -91,9 +92,7 @@ class Pages:
     def metrics(self, request: Request) -> Answer:
         """Answer a scrape: text 0.0.4 or OpenMetrics by ``Accept``, restricted by ``name[]``."""
         self._state.drain()
-        content_type, body = exposition(
-            self._state.registry, request.headers.get("Accept", ""), request.query.get("name[]", [])
-        )
+        content_type, body = self._exposition(request.headers.get("Accept", ""), request.query.get("name[]", []))
         return Answer(200, body, content_type)
 
     def stall(self) -> str | None:

@@ -161,9 +161,10 @@ class Book:
         if orphan is not ref.orphan:
             ref.orphan = orphan
             add(self.orphaned, ref.cls, 1 if orphan else -1)
-            if owner is not None and orphan:
+        if owner is not None:  # an orphan may have come to its owner and left again since it was booked last
+            if orphan:
                 owner.removed[ref.key] = ref
-            elif owner is not None and owner.removed.get(ref.key) is ref:
+            elif owner.removed.get(ref.key) is ref:
                 del owner.removed[ref.key]
 
     def _move(self, ref: ModelRef, owner: Owner | None) -> None:

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import gc
 import itertools
+import operator
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 from ..state.growth import Mark
@@ -57,6 +59,16 @@ class Census:
 
 def census() -> Census:
     """Count now. In any thread, but all of them wait."""
+    collects = gc.isenabled()
+    gc.disable()  # a collection in the middle may call finalizers, and these let others run
+    try:
+        return _census()
+    finally:
+        if collects:
+            gc.enable()
+
+
+def _census() -> Census:
     stalls = []
     start = time.perf_counter()
     found = list(map(type, _objects()))
@@ -96,29 +108,47 @@ def _name(cls: type) -> str:
     return cls.__qualname__ if module == "builtins" else f"{module}.{cls.__qualname__}"
 
 
-def _sized() -> Iterable[tuple[str, Any]]:
-    """Yield what has a size of its own and how it is found, as far as the app has imported it."""
-    numpy, pandas = sys.modules.get("numpy"), sys.modules.get("pandas")
-    frame = getattr(pandas, "DataFrame", None)
+def _sized() -> Iterable[tuple[str, Callable[[], list[Any]]]]:
+    """Yield what has a size of its own and how it is found, as far as the app has imported it. Subclasses are not."""
+    frame = getattr(sys.modules.get("pandas"), "DataFrame", None)
     if isinstance(frame, type):
-        yield "pandas.DataFrame", lambda: list(filter(_instance_of(frame), _objects()))
-    array = getattr(numpy, "ndarray", None)
+        yield "pandas.DataFrame", lambda: _once(_picked(frame, _objects))
+    array = getattr(sys.modules.get("numpy"), "ndarray", None)
     if isinstance(array, type):
-        referents = itertools.chain.from_iterable(map(gc.get_referents, _objects()))
-        yield (
-            "numpy.ndarray",
-            lambda: list({id(each): each for each in list(filter(_instance_of(array), referents))}.values()),
-        )
+        yield "numpy.ndarray", lambda: _once(_picked(array, _referred))
 
 
-def _objects() -> Iterator[Any]:
-    """Iterate over all tracked objects; the list of them is made by the first step and hidden in the iterator."""
-    return itertools.chain.from_iterable(map(gc.get_objects, (None,)))
+def _objects(*generations: int | None) -> Iterator[Any]:
+    """Iterate over tracked objects; the list of them is made by the first step and hidden in the iterator."""
+    return itertools.chain.from_iterable(map(gc.get_objects, generations or (None,)))
 
 
-def _instance_of(cls: type) -> Any:
-    # type's own check, a function in C: isinstance() may run Python, and with that let others run.
-    return type.__instancecheck__.__get__(cls)
+def _referred(generation: int) -> Iterator[Any]:
+    """Iterate over what tracked objects refer to, modules left out: their dictionaries are objects of their own.
+
+    ``gc.get_referents`` of a module may give what is none of Python's business: of ``_asyncio`` in 3.12 freed
+    objects on a free list, which a later use of it crashes on.
+    """
+    kept = _where(operator.is_not, ModuleType, _objects, generation)
+    return itertools.chain.from_iterable(map(gc.get_referents, kept))
+
+
+def _where(
+    test: Callable[[Any, Any], bool], cls: type, things: Callable[[int], Iterator[Any]], generation: int
+) -> Iterator[Any]:
+    # isinstance() asks for __class__, which may be the app's own code, and with that lets others run. So the
+    # objects and their types are two iterators in step: what they add themselves is at the end of the youngest.
+    # Both go to their end: a list that is left over would hold the iterator that holds it.
+    types = map(test, map(type, things(generation)), itertools.repeat(cls))
+    both = itertools.zip_longest(things(generation), types)
+    return map(operator.itemgetter(0), filter(operator.itemgetter(1), both))
+
+
+def _picked(cls: type, things: Callable[[int], Iterator[Any]]) -> list[Any]:
+    picked: list[Any] = []
+    for generation in (2, 1, 0):
+        picked += _where(operator.is_, cls, things, generation)
+    return [each for each in picked if type(each) is cls]
 
 
 def _once(found: list[Any]) -> list[Any]:

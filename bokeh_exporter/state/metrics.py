@@ -15,14 +15,15 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry
 
 from ..catalogue import APP, BY_NAME, CATALOGUE, ROUTE, Metric
+from .events import EventCounter, EventHistogram
 from .interactions import Interactions, current
 from .labels import Limiter
 from .levels import Level, Levels
 from .memory import Memory
-from .queue import Entry, TalliedHistogram, apply
+from .queue import Entry, apply
 
 log = logging.getLogger("bokeh_exporter")
 
@@ -59,7 +60,7 @@ class State:
         self.removals = 0
         #: Seconds spent in hooks and samples; a plain cell, since a lock costs more than the number is worth.
         self.overhead = [0.0]
-        self._events: dict[str, Counter | Histogram] = {}
+        self._events: dict[str, EventCounter | EventHistogram] = {}
         self._children: dict[str, dict[tuple[str, ...], Any]] = {}
         self._lock = threading.Lock()
         self._logged: set[str] = set()
@@ -70,10 +71,10 @@ class State:
                 if not any(not label.values for label in metric.labels):
                     self.touch(metric.name)
 
-    def _build(self, metric: Metric) -> Counter | Histogram:
+    def _build(self, metric: Metric) -> EventCounter | EventHistogram:
         if metric.kind == "counter":
-            return Counter(metric.name, metric.help, metric.label_names, registry=self.registry)
-        return TalliedHistogram(
+            return EventCounter(metric.name, metric.help, metric.label_names, registry=self.registry)
+        return EventHistogram(
             metric.name, metric.help, metric.label_names, buckets=metric.buckets, registry=self.registry
         )
 
@@ -116,7 +117,10 @@ class State:
             if batch:
                 self._apply(batch)
         for left in list(self.on_drain):
-            left()
+            try:
+                left()
+            except Exception as error:
+                self.swallow("drain", error)
 
     def _apply(self, batch: list[Entry]) -> None:
         apply(batch, lambda error: self.swallow("drain", error))

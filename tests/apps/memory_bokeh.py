@@ -7,7 +7,7 @@ import memory_kept  # type: ignore[import-not-found]
 import numpy as np
 from app_counts import count  # type: ignore[import-not-found]
 from bokeh.io import curdoc
-from bokeh.models import Button, ColumnDataSource, Column, Div, Slider
+from bokeh.models import Button, Column, ColumnDataSource, Div, Slider
 
 #: Below glibc's threshold for mappings of their own, so that the heap grows.
 SMALL, PIECES = 12_000, 4_000

@@ -1,4 +1,5 @@
 """panel serve.  Session leak: each visitor's view is put into pn.state.cache under a fresh key, "to restore it later"."""
+
 import uuid
 
 import panel as pn

@@ -1,4 +1,5 @@
 """bokeh serve.  Session leak: a broadcast helper keeps (time, curdoc()) of each visit in a list of an imported module."""
+
 import time
 
 from acme import registry

@@ -1,4 +1,5 @@
 """bokeh serve.  Session leak, models only: each figure is appended to a list of an imported module, for a report."""
+
 from acme import registry
 from bokeh.io import curdoc
 from bokeh.models import Slider

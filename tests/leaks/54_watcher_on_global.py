@@ -1,4 +1,5 @@
 """panel serve.  Session leak: a viewer of each session watches a parameter of a process-wide object with its own method."""
+
 import panel as pn
 import param
 from acme.settings import GLOBAL

@@ -1,4 +1,5 @@
 """bokeh serve.  Lingering: a plugin's on_session_destroyed waits for a service that never answers, so the sweep hangs."""
+
 from acme.plugin import plug_in
 from bokeh.io import curdoc
 from bokeh.models import Div

@@ -1,4 +1,5 @@
 """bokeh serve.  Session leak: a thread of each session polls for ever and pushes into its Document."""
+
 import threading
 import time
 

@@ -1,4 +1,5 @@
 """panel serve.  Session leak: a timer of the event loop that sets itself again holds the figure of each session."""
+
 import asyncio
 
 import panel as pn

@@ -1,4 +1,5 @@
 """bokeh serve.  Session leak, models only: a partial with the data source as its argument is subscribed to a bus."""
+
 import functools
 
 from acme import bus

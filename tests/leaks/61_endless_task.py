@@ -1,4 +1,5 @@
 """bokeh serve.  Session leak: an asyncio task per session never ends, and holds the Document in its frame."""
+
 import asyncio
 
 from bokeh.io import curdoc

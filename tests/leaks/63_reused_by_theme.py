@@ -1,4 +1,5 @@
 """panel serve --reuse-sessions, ?theme=t{i}.  Lingering: each value of the query makes a session that is kept for ever."""
+
 import panel as pn
 
 pn.extension()

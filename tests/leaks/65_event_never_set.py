@@ -1,4 +1,5 @@
 """bokeh serve.  Lingering (Bokeh < 3.10): a callback waits for an event that nobody sets, under the document lock."""
+
 import asyncio
 
 from bokeh.io import curdoc

@@ -1,4 +1,5 @@
 """bokeh serve.  Session leak: an exception is kept, its traceback keeps the frames, and these the Document."""
+
 from acme import tracing
 from bokeh.io import curdoc
 from bokeh.models import Div

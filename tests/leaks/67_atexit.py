@@ -1,4 +1,5 @@
 """panel serve.  Session leak: each session registers its clean-up with atexit, which is the end of the process."""
+
 import atexit
 
 import panel as pn

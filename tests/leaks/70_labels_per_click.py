@@ -1,4 +1,5 @@
 """bokeh serve.  Growth inside a session: each click adds an annotation to the figure."""
+
 from bokeh.io import curdoc
 from bokeh.models import Button, Label
 from bokeh.plotting import figure

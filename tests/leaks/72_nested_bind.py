@@ -1,4 +1,5 @@
 """panel serve.  Growth inside a session: a bind within a bound function, whose watchers stay on the outer widget."""
+
 import panel as pn
 
 pn.extension()

@@ -1,4 +1,5 @@
 """bokeh serve.  Growth inside a session: removed glyphs are kept in an undo list; they belong to no document."""
+
 from bokeh.io import curdoc
 from bokeh.models import Button, ColumnDataSource, Scatter
 from bokeh.plotting import figure

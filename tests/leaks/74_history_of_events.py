@@ -1,4 +1,5 @@
 """bokeh serve.  Growth inside a session: plain Python objects; each move is recorded in full in a list of the page's."""
+
 from bokeh.io import curdoc
 from bokeh.models import Slider
 

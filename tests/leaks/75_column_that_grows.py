@@ -1,4 +1,5 @@
 """panel serve.  Growth inside a session: each click appends a message to a Column, as a chat without a limit does."""
+
 import panel as pn
 
 pn.extension()

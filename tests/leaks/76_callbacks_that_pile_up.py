@@ -1,4 +1,5 @@
 """bokeh serve.  Growth inside a session: each move registers one more callback, with what it closes over."""
+
 from bokeh.io import curdoc
 from bokeh.models import Slider
 

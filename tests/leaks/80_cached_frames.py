@@ -1,4 +1,5 @@
 """panel serve, ?user=u{i}.  Process growth, buffers: pn.cache without a bound, keyed by who asks, keeps a frame for each."""
+
 import numpy as np
 import pandas as pd
 import panel as pn

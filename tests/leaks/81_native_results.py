@@ -1,4 +1,5 @@
 """bokeh serve.  Process growth, native: a library in C allocates for each visit, and Python knows nothing of it."""
+
 from acme import native
 from bokeh.io import curdoc
 from bokeh.models import Div

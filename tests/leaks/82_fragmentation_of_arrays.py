@@ -1,4 +1,5 @@
 """panel serve.  Fragmentation: many arrays of middling size, and a few small long-lived ones between them that are bounded."""
+
 import numpy as np
 import panel as pn
 from acme import registry

@@ -1,4 +1,5 @@
 """bokeh serve.  Process growth, objects: each visit appends its records, plain dicts, to a list of an imported module."""
+
 from acme import registry
 from bokeh.io import curdoc
 from bokeh.models import Div

@@ -1,4 +1,5 @@
 """bokeh serve.  Process growth, objects: each visit makes row classes with type() and registers them."""
+
 from dataclasses import make_dataclass
 
 from acme import registry

@@ -1,4 +1,5 @@
 """panel serve.  Process growth, objects: a component in JavaScript defined in the script makes a model class each visit."""
+
 import panel as pn
 import param
 

@@ -1,4 +1,5 @@
 """bokeh serve.  Process growth, objects: a handler of the company's logger keeps each record, arguments and all."""
+
 from acme import logs
 from bokeh.io import curdoc
 from bokeh.models import Div

@@ -1,4 +1,5 @@
 """bokeh serve.  Process growth, buffers: each visit's export, one bytes object, is kept for a download that never comes."""
+
 import uuid
 
 from acme import registry

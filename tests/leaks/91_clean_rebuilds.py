@@ -1,4 +1,5 @@
 """panel serve.  NOT a leak, though wasteful: each step rebuilds a Column with a table; the former one goes."""
+
 import pandas as pd
 import panel as pn
 

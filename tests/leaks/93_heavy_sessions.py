@@ -1,4 +1,5 @@
 """panel serve.  NOT a leak: 40 MB in each session, all of which goes with it."""
+
 import numpy as np
 import pandas as pd
 import panel as pn

@@ -1,4 +1,5 @@
 """panel serve.  NOT a leak, but slow: a timer of 4 s holds what the session made, which is then garbage in cycles."""
+
 import panel as pn
 from tornado.ioloop import IOLoop
 

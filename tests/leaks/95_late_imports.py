@@ -1,4 +1,5 @@
 """bokeh serve.  NOT a leak: pages import what they need when they need it, some of it for the first time at visit five."""
+
 from acme import registry
 from bokeh.io import curdoc
 from bokeh.models import Div

@@ -1,4 +1,5 @@
 """bokeh serve.  NOT a leak: a fast stream into a source that rolls over, and glyphs that are replaced at each click."""
+
 import numpy as np
 from bokeh.io import curdoc
 from bokeh.models import Button, ColumnDataSource

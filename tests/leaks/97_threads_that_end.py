@@ -1,4 +1,5 @@
 """panel serve.  NOT a leak: each session has a thread and a task, which end with it."""
+
 import asyncio
 import threading
 

@@ -1,4 +1,5 @@
 """A cache as it should be."""
+
 import functools
 
 import numpy as np

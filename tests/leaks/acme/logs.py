@@ -1,4 +1,5 @@
 """The company's logger: each page may show what is logged."""
+
 import logging
 
 logger = logging.getLogger("acme")

@@ -1,4 +1,5 @@
 """Stands for a library in C that never frees its result sets."""
+
 import ctypes
 
 libc = ctypes.CDLL(None)

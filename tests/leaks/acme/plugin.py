@@ -1,4 +1,5 @@
 """A plugin that gives back what a session had locked."""
+
 import asyncio
 
 from bokeh.application.handlers import Handler

@@ -1,4 +1,5 @@
 """Builds reports, and remembers each that it has built."""
+
 import functools
 
 

@@ -1,4 +1,5 @@
 """A model that will not go."""
+
 from bokeh.models import Div
 
 

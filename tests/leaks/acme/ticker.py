@@ -1,4 +1,5 @@
 """Watches the market from a thread of its own, whoever visits, and forgets nothing."""
+
 import threading
 import time
 

@@ -1,4 +1,5 @@
 """Remembers what went wrong, with the frames in which it did."""
+
 ERRORS = []
 
 
