@@ -29,6 +29,8 @@ _LATELY = 3600.0
 _BLOCKS, _UNCOLLECTED = 5000, 4
 #: The same where nothing happens that growth could be due to; a clean app that is left open grew by 300.
 _BLOCKS_ALONE = 50_000
+#: Bytes that come with a block of Python at the most, where they are the objects'.
+_OBJECT_BYTES = 400
 #: Of what grew, the share that stays when the session has gone for it to be the process that grows.
 _STAYS = 0.5
 
@@ -133,10 +135,16 @@ def _grown(stretch: _Stretch, thresholds: Thresholds) -> Iterator[Evidence]:
             grown, least = stretch.growth(number), _UNCOLLECTED * least
         if grown is not None and grown.total >= least:
             verdict = PROCESS if stretch.stays(number, grown) else SESSION
-            words = size(grown.total) if reason == "bytes" else f"{grown.total:.0f} {what}"
-            yield _evidence(verdict, stretch, grown, words, metric, reason)
             if reason == "bytes":
+                of = "objects" if grown.total < _OBJECT_BYTES * _more_blocks(clean) else "bytes"
+                yield _evidence(verdict, stretch, grown, size(grown.total), metric, of)
                 return
+            yield _evidence(verdict, stretch, grown, f"{grown.total:.0f} {what}", metric, reason)
+
+
+def _more_blocks(points: Sequence[Point]) -> float:
+    blocks = [point.last.process.blocks or 0 for point in points] or [0]
+    return blocks[-1] - blocks[0]
 
 
 def _least(reason: str, stretch: _Stretch, thresholds: Thresholds) -> float:

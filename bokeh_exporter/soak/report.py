@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..diagnose import Judgement, Point, Sample, judge
-from ..diagnose.judgement import Kind
+from ..diagnose.judgement import LINGERING, Kind
 from ..thresholds import Thresholds
 from .plan import Plan
 
@@ -85,8 +85,6 @@ def report(plan: Plan, found: Found, thresholds: Thresholds, grace: float) -> Re
     if found.base is None or found.warm is None or found.end is None:
         raise ValueError("there is nothing to report before the end")
     counts = {name: round(max(0.0, _sum(found.end, name) - _sum(found.warm, name))) for name in _COUNTS}
-    # The visit that stayed open is not one that lingers.
-    lingering = round(max(0.0, _table(found.end) - (_table(found.warm) - 1)))
     content = {
         "verdict": judgement.name,
         "verdicts": [name for name in (judgement.name, *judgement.others) if name != "healthy"],
@@ -96,7 +94,7 @@ def report(plan: Plan, found: Found, thresholds: Thresholds, grace: float) -> Re
         "sessions": found.sessions,
         "retained_sessions": counts["retained_sessions"],
         "retained_models": counts["retained_models"],
-        "lingering_sessions": lingering,
+        "lingering_sessions": lingering(found),
         "pending_sessions": counts["pending_sessions"],
         "bytes_per_session": round(((found.end.process.rss or 0) - (found.base.process.rss or 0)) / found.sessions),
         "attributed_bytes": {

@@ -6,7 +6,7 @@ from bokeh.plotting import figure
 
 pn.extension()
 
-rows = 30_000
+rows = 60_000
 source = ColumnDataSource({"a": np.zeros(0), "b": np.zeros(0)})
 plot = figure(width=300, height=200)
 plot.line("a", "b", source=source)
