@@ -6,7 +6,6 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,11 +25,10 @@ FEW = ("40_clean_bokeh.py", "53_figures_in_list.py", "55_hung_destroy_hook.py", 
 
 
 @pytest.fixture
-def brisk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorter waits than a user's: what is waited for is the same."""
     monkeypatch.setenv("BOKEH_EXPORTER_GRACE", "3")
     monkeypatch.setattr(run, "HELD", 5.0)
-    return
 
 
 def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

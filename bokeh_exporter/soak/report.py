@@ -76,7 +76,20 @@ class Report:
 def judged(found: Found, thresholds: Thresholds, grace: float) -> Judgement:
     """Judge what was found so far, as the server does."""
     stalled = [found.stalled] if found.stalled else []
-    return judge(found.points, thresholds, grace=grace, stalled=stalled, settled=found.settled, released=found.released)
+    # A session that lingered before the visits that count, and none of theirs, is one that the host keeps.
+    without = () if lingering(found) else (LINGERING,)
+    return judge(
+        found.points, thresholds, grace=grace, stalled=stalled, settled=found.settled, released=found.released,
+        without=without,
+    )  # fmt: skip
+
+
+def lingering(found: Found) -> int:
+    """Sessions of the visits that count that are still in the server's table."""
+    if found.warm is None or found.end is None:
+        return 0
+    # The visit that stayed open when the others were read is not one that lingers.
+    return round(max(0.0, _table(found.end) - (_table(found.warm) - 1)))
 
 
 def report(plan: Plan, found: Found, thresholds: Thresholds, grace: float) -> Report:

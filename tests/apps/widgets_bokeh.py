@@ -38,7 +38,9 @@ roots = [
     button, menu,
     told(Slider(start=0, end=1, step=0.1, value=1, name="slider"), "value_throttled"),
     told(RangeSlider(start=0, end=8, value=(1, 2), name="range"), "value"),
-    told(DateRangeSlider(start="2024-01-01", end="2024-03-01", value=("2024-01-02", "2024-02-01"), name="dates"), "value"),
+    told(
+        DateRangeSlider(start="2024-01-01", end="2024-03-01", value=("2024-01-02", "2024-02-01"), name="dates"), "value"
+    ),
     told(Select(options=[("a", "A"), ("b", "B")], value="a", name="select"), "value"),
     told(Select(options={"x": ["one"], "y": ["two", "three"]}, name="groups"), "value"),
     told(MultiSelect(options=["a", "b"], name="multi"), "value"),
