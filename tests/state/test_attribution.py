@@ -35,7 +35,7 @@ def state() -> Iterator[State]:
 
 def booked(attribution: Attribution) -> dict[tuple[str, str], float]:
     """Return what was booked, to the next ten MB: what tests keep are tens, what the heap reuses is less."""
-    return {owner: round(size / MB, -1) for owner, size in attribution.read()[0].items() if abs(size) > 5 * MB}
+    return {owner: round(size / MB / 10) * 10 for owner, size in attribution.read()[0].items() if abs(size) > 5 * MB}
 
 
 def test_what_is_inside_is_not_counted_outside(state: State) -> None:
