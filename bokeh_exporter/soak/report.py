@@ -173,6 +173,5 @@ def _per_use(used: Sequence[tuple[int, Sample]]) -> Iterator[str]:
 
 
 def _holder(held: Mapping[str, Any]) -> Iterator[str]:
-    count = f"{held['count']} x " if held.get("count") else ""
-    yield f"{count}{held.get('kind', '')} {held.get('type', '')} held by {held.get('root', held.get('holder', '?'))}"
-    yield from (f"    {step}" for step in held.get("path") or ())
+    yield f"held by             {held.get('root', '?')}"
+    yield f"  {held.get('text', '')}"
