@@ -67,6 +67,8 @@ class Calls:
         stack = self._stack()
         start = perf_counter()
         stack.append((app.label, label or kind or "", start))
+        if self._state.elements.on:
+            self._state.elements.enter(number)
         error: BaseException | None = None
         result = None
         try:
@@ -138,6 +140,8 @@ class Calls:
             if record is not None and label is not None:
                 record.callbacks += 1
                 record.errors += failed
+            if self._state.elements.on:
+                self._state.elements.leave(number, label, seconds, busy, failed)
         except Exception as ours:
             self._state.swallow("callbacks", ours)
 

@@ -8,14 +8,19 @@ from .cgroups import Cgroups
 from .configuration import Configuration
 from .creations import Creations
 from .documents import Documents
+from .elements import Elements
 from .executors import Executors
 from .frame import Observer
+from .holoviews_elements import HoloviewsElements
 from .interactions import Interactions
+from .late_imports import LateImports
 from .locks import Locks
 from .loops import Loops
 from .memory import Memory
 from .models import Models
 from .other_hosts import OtherHosts
+from .panel_elements import PanelElements
+from .panel_levels import PanelLevels
 from .refusals import Refusals
 from .requests import Requests
 from .sessions import Sessions
@@ -30,6 +35,11 @@ OBSERVERS: tuple[type[Observer], ...] = (
     Documents,
     Interactions,
     Models,
+    Elements,
+    PanelElements,
+    HoloviewsElements,
+    LateImports,
+    PanelLevels,
     Callbacks,
     Locks,
     WebSockets,
