@@ -9,10 +9,10 @@ EXPORTER_PORT ?= 10506
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench docs clean
+.PHONY: help run test lint bench deploy deploy-check docs clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 run: ## serve an example Panel app with the exporter, and say what to open and to look for
 	@$(PYTHON) .ci/lines.py prepare
@@ -27,6 +27,12 @@ lint: ## style, types and generated documents only
 bench: ## what the exporter costs: the same app with it and without it, alternating
 	@$(PYTHON) .ci/lines.py prepare dev
 	@.venv/bin/python -m benchmarks.run $(ARGS)
+
+deploy: ## copy rules and dashboards to where Kubernetes' tools read them, below deploy/
+	@$(PYTHON) deploy/copies.py
+
+deploy-check: ## render deploy/ with kubectl and helm, and check it against published schemas
+	@$(PYTHON) .ci/deploy.py
 
 docs: ## generate docs/metrics.md, docs/options.md and the tables in README.md
 	@$(PYTHON) docs/build.py

@@ -85,6 +85,7 @@ REPLACEMENTS = ("in_place", "rebuilt")
 PLOT_UPDATES = ("render", "update")
 MALLOC_STATES = ("in_use", "free", "mmapped")
 GENERATIONS = ("0", "1", "2")
+DRAINS = ("sigterm", "endpoint", "memory")
 ACTIVITIES = ("session_create", "session_destroy", "message", "callback", "http", "unattributed")
 VERDICTS = (
     "healthy", "event_loop_stalled", "lingering_sessions", "retained_sessions", "session_growth", "process_growth",
@@ -201,6 +202,16 @@ CATALOGUE: tuple[Metric, ...] = (
         SESSIONS, "bokeh_session_cleanup_last_completed_timestamp_seconds", "gauge", (),
         "Unix time the sweep last finished, of several servers the oldest; starts as the time the server was seen",
         "bokeh.session.cleanup.last_completed.timestamp", "s", "BokehTornado._cleanup_sessions", merge="min",
+    ),
+    Metric(
+        SESSIONS, "bokeh_server_draining", "gauge", (),
+        "1 while the process takes no new visitors and waits for those it has", "bokeh.server.draining", "{flag}",
+        "the drain", merge="max",
+    ),
+    Metric(
+        SESSIONS, "bokeh_server_drains_total", "counter", (Label("reason", DRAINS),),
+        "Drains begun: on SIGTERM, by the endpoint, or by memory over the configured share of the limit",
+        "bokeh.server.drains", "{drain}", "the drain",
     ),
     # --- Uncollected ---------------------------------------------------------------------------
     Metric(

@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
+from .thresholds import Thresholds
+
 PREFIX = "BOKEH_EXPORTER_"
 
 Level = Literal["session", "update", "callback", "element", "all"]
@@ -42,6 +44,13 @@ def _count(text: str) -> int:
 def _seconds(text: str) -> float:
     value = float(text)
     if not 0.05 <= value <= 86400:  # NaN and infinity fail this too
+        raise ValueError
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1:
         raise ValueError
     return value
 
@@ -78,7 +87,7 @@ def _option(default: Any, parse: Callable[[str], Any], wants: str, help: str, *,
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Thresholds):
     """The validated options. Durations are in seconds.
 
     Make one with :meth:`load`; ``Config()`` is the defaults.
@@ -108,6 +117,12 @@ class Config:
         "a number of seconds from 0.05 to 86400",
         "Seconds between two samples of the server's state, taken on its event loop.",
     )
+    verdict_period: float = _option(
+        60.0,
+        _seconds,
+        "a number of seconds from 0.05 to 86400",
+        "Seconds between two judgements of what memory does; that nobody is served is told at once.",
+    )
     collect: Level = _option(
         "callback", _level, "one of " + ", ".join(LEVELS), "How deep to look; each level includes the one before."
     )
@@ -117,6 +132,22 @@ class Config:
         "a number of seconds from 0.05 to 86400",
         "Seconds without a tick of the event loop, or with every worker thread busy, after which the log says who "
         "is to blame.",
+    )
+    grace: float = _option(
+        60.0,
+        _seconds,
+        "a number of seconds from 0.05 to 86400",
+        "Seconds after its end from which on a full garbage collection that does not free a session makes it retained.",
+    )
+    collect_garbage: bool = _option(
+        True,
+        _flag,
+        "0 or 1",
+        "1 lets the exporter run a full garbage collection at a quiet moment, while something destroyed waits for one. "
+        "Never again by itself once one took over 0.25 s.",
+    )
+    collect_garbage_limit: float = _option(
+        300.0, _seconds, "a number of seconds from 0.05 to 86400", "Seconds between two such collections, at least."
     )
     elements_log: ElementsLog = _option(
         "text",
@@ -146,6 +177,30 @@ class Config:
     )
     tls_key: str | None = _option(
         None, _text, "the path of a PEM file", "Private key for TLS on the endpoint; needs tls_cert."
+    )
+    explain_retained: bool = _option(
+        True, _flag, "0 or 1", "0 stops the log line that says who holds an app's retained sessions, once an hour."
+    )
+    capture: bool = _option(
+        False, _flag, "0 or 1", "1 traces allocations for a while when a verdict says that memory grows, and logs them."
+    )
+    capture_seconds: float = _option(
+        60.0, _seconds, "a number of seconds from 0.05 to 86400", "Seconds that such a trace takes."
+    )
+    drain: bool = _option(False, _flag, "0 or 1", "1 enables POST /debug/drain.")
+    drain_seconds: float | None = _option(
+        None,
+        _seconds,
+        "a number of seconds from 0.05 to 86400",
+        "Deadline of a drain, and that SIGTERM begins one: not ready at once, ended when no session is left or the "
+        "deadline passes. Unset, SIGTERM is the host's, and any other drain may take 300 s.",
+    )
+    recycle_at: float | None = _option(
+        None,
+        _share,
+        "a share between 0 and 1, such as 0.85",
+        "Share of the container's memory limit (without one, of the machine's memory) at which the process drains "
+        "and ends, to be started anew.",
     )
     disabled: bool = _option(
         False, _flag, "0 or 1", "1 switches the exporter off: nothing is hooked and nothing listens."
@@ -184,7 +239,11 @@ class Config:
         return LEVELS.index(level) <= LEVELS.index(self.collect)
 
 
-OPTIONS: dict[str, dataclasses.Field[Any]] = {field.name: field for field in dataclasses.fields(Config)}
+OPTIONS: dict[str, dataclasses.Field[Any]] = {
+    # The thresholds last: whoever reads the list looks for an address first.
+    field.name: field
+    for field in sorted(dataclasses.fields(Config), key=lambda field: "reason" in field.metadata)
+}
 
 
 def variable(option: str) -> str:

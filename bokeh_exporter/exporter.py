@@ -7,30 +7,41 @@ of the process, at once or in turn, and holds none of them.
 
 from __future__ import annotations
 
-import ipaddress
+import asyncio
 import logging
-import sys
 import threading
+import time
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
-from . import config as options
 from ._version import __version__
 from .config import Config
-from .expose.http import Endpoint, EndpointError, tls_context
-from .expose.pages import OPEN_PATHS, Pages
+from .diagnose.capture import study as capture_study
+from .diagnose.monitor import Monitor
+from .draining import Drain
+from .expose.elements_log import ElementsWriter
+from .expose.http import Endpoint, EndpointError
+from .expose.opening import open_endpoint
+from .expose.pages import Pages
 from .expose.prometheus import LevelCollector, build_registry_extras
+from .expose.status import Status
 from .observe.apps import instances
+from .observe.cgroups import Cgroups
+from .observe.collecting import Collecting
+from .observe.endings import Endings, end
 from .observe.executors import Executors, Pool
-from .observe.frame import Frame
+from .observe.frame import Frame, Observer
 from .observe.loops import Loops
+from .observe.sessions import Sessions
 from .observe.stacks import report
 from .observe.table import OBSERVERS
 from .observe.watcher import Watcher
 from .state import Level, State
 
 log = logging.getLogger("bokeh_exporter")
+
+AnyObserver = TypeVar("AnyObserver", bound=Observer)
 
 
 class Exporter:
@@ -48,9 +59,14 @@ class Exporter:
         self._frame = Frame(config, self.state)
         self._endpoint: Endpoint | None = None
         self._watcher: Watcher | None = None
+        self._monitor: Monitor  # made with the watcher, whose thread looks at it
+        self._drain = Drain(
+            self.state, config, visitors=self._visitors,
+            memory_share=lambda: self._find(Cgroups).share(), end=end,
+        )  # fmt: skip
         self._serving = False
         self._closed = False
-        self._lock = threading.Lock()
+        self._lock, self._reading = threading.Lock(), threading.Lock()
 
     # --- for the user --------------------------------------------------------------------------
 
@@ -108,14 +124,19 @@ class Exporter:
             )
         self._frame.on_loop = self._serve
         self._frame.start(OBSERVERS)
+        # Nobody would send a signal on that was held back before the watcher looks.
+        self._find(Endings).holds = lambda: self._watcher is not None and self._drain.holds()
         self._loops.attach_running()
+
+    def _find(self, kind: type[AnyObserver]) -> AnyObserver:
+        for observer in self._frame.observers:
+            if isinstance(observer, kind):
+                return observer
+        raise RuntimeError(f"the table of observers has no {kind.__name__}")
 
     @property
     def _loops(self) -> Loops:
-        for observer in self._frame.observers:
-            if isinstance(observer, Loops):
-                return observer
-        raise RuntimeError("the table of observers has no Loops")
+        return self._find(Loops)
 
     def _serve(self) -> None:
         """Open the endpoint, once. What goes wrong is logged and never reaches the host."""
@@ -124,6 +145,7 @@ class Exporter:
                 return
             self._serving = True
             self._watcher = watcher = self._watch()
+        self._adopt_handler()
         try:
             watcher.start()  # also where no port is free: then the log alone tells who blocks
         except Exception as error:
@@ -136,50 +158,44 @@ class Exporter:
             self.state.swallow("endpoint", error)
 
     def _watch(self) -> Watcher:
-        return Watcher(
+        watcher = Watcher(
             self.state, self.config.stall_after, sites=self._loops.sites, pools=self._pools,
             running=lambda thread: self._frame.running(thread),
+            also=(self._drain.look, lambda: self._monitor.look(), ElementsWriter(self.state, self.config).look),
         )  # fmt: skip
+        self._monitor = Monitor(
+            self.state, self.config, self._read, stalled=lambda: watcher.problems(self.config.stall_after)
+        )
+        return watcher
 
     def _open(self, watcher: Watcher) -> None:
         build_registry_extras(self.state.registry)
         self.state.registry.register(LevelCollector(self.state, self._read))
         config = self.config
-        pages = Pages(self.state, watcher.problems, self._not_ready, self._stacks if config.debug else None)
-        token = config.token if config.token_file is None else _read_token(config.token_file)
-        context = tls_context(config.tls_cert, config.tls_key) if config.tls_cert and config.tls_key else None
-        endpoint = Endpoint(
-            pages.routes(),
-            open_paths=OPEN_PATHS,
-            token=token,
-            on_error=lambda error: self.state.swallow("endpoint", error),
-        )
-        endpoint.start(config.address, _ports(config), context)
-        self._endpoint = endpoint
-        if token is None and not _is_loopback(config.address):
-            log.warning(
-                "bokeh_exporter listens on %s without a token: whoever reaches it can read it. Set %s",
-                config.address,
-                options.variable("token_file"),
-            )
+        pages = Pages(
+            self.state, watcher.problems, self._not_ready, self._stacks if config.debug else None,
+            self._frame.find(Collecting).answer if config.debug else None,
+            self._begin_drain if config.drain else None,
+            {"capture": capture_study(config.capture_seconds)} if config.debug else None,
+            Status(self.state, self._read, self._monitor.verdict, self._monitor.columns).answer,
+        )  # fmt: skip
+        self._endpoint = endpoint = open_endpoint(config, pages.routes(), lambda e: self.state.swallow("endpoint", e))
         missing = sorted(hook for hook, fits in self._frame.patches.enabled.items() if not fits)
-        log.info(
-            "bokeh_exporter %s serves %s/metrics, level %s, %s",
-            __version__,
-            endpoint.url,
-            config.collect,
-            "hooks missing: " + ", ".join(missing) if missing else "all hooks fit",
-        )
+        hooks = "hooks missing: " + ", ".join(missing) if missing else "all hooks fit"
+        log.info("bokeh_exporter %s serves %s/metrics, level %s, %s", __version__, endpoint.url, config.collect, hooks)
 
     # --- what the outputs read -----------------------------------------------------------------
 
     def _read(self) -> list[Level]:
-        levels = self._frame.collect()
+        with self._reading:  # the watcher judges while somebody scrapes
+            levels = self._frame.collect()
         for collector, seconds in list(self._frame.durations.items()):
             levels.append(Level("bokeh_exporter_collector_duration_seconds", seconds, (collector,)))
         for hook, fits in list(self._frame.patches.enabled.items()):
             levels.append(Level("bokeh_exporter_hook_enabled", float(fits), (hook,)))
         levels.append(Level("bokeh_exporter_overhead_seconds_total", self.state.overhead[0]))
+        levels.append(Level("bokeh_server_draining", float(self._drain.on)))
+        levels.extend(self._monitor.levels())
         levels.extend(self.state.zeros(self._frame.apps.labels()))
         return levels
 
@@ -189,7 +205,23 @@ class Exporter:
     def _stacks(self) -> str:
         return report([(loop, site.thread) for site in self._loops.sites() if (loop := site.loop()) is not None])
 
+    def _visitors(self) -> int:
+        return self._find(Sessions).visitors(time.monotonic())
+
+    def _begin_drain(self) -> str:
+        self._drain.ask()
+        return f"draining; the server ends in {self._drain.seconds_left():.0f} s at the latest"
+
+    def _adopt_handler(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            try:
+                self._find(Endings).adopt(asyncio.get_running_loop())
+            except Exception as error:
+                self.state.swallow("endings", error)
+
     def _not_ready(self) -> str | None:
+        if self._drain.on:
+            return self._drain.reason()
         contexts = self._frame.apps.alive()
         if not contexts:
             return "there is no Bokeh server in this process yet"
@@ -203,40 +235,15 @@ class Exporter:
 
     def after_fork(self, tornado_task: bool) -> None:
         """In a child: close what was inherited, and be transparent unless it is a server process."""
-        self._lock = threading.Lock()  # a thread that did not come along may have held it
+        self._lock, self._reading = threading.Lock(), threading.Lock()  # a thread that is gone may have held one
         self.state.after_fork()
         self._watcher = None
         if self._endpoint is not None:
             self._endpoint.abandon()
             self._endpoint = None
+        self._frame.after_fork(tornado_task)
         if not tornado_task:
             self._frame.patches.on = False
         elif self._serving:
             self._serving = False
             self._loops.forget()
-
-
-def _ports(config: Config) -> range:
-    if config.port == 0:
-        return range(1)
-    process = sys.modules.get("tornado.process")
-    first = config.port + ((process.task_id() or 0) if process is not None else 0)
-    return range(first, min(first + config.port_span, 65536))
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return address == "localhost"
-
-
-def _read_token(path: str) -> str:
-    name = options.variable("token_file")
-    try:
-        token = Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise EndpointError(f"{name}={path} cannot be read ({error}): give a file that this user may read") from None
-    if not token:
-        raise EndpointError(f"{name}={path} is empty: put the token into it")
-    return token

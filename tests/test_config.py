@@ -24,6 +24,9 @@ GOOD: dict[str, list[tuple[str, Any]]] = {
     "disabled": [("0", False), ("1", True)],
     "stall_after": [("5", 5.0), ("0.5", 0.5)],
     "debug": [("0", False), ("1", True)],
+    "drain": [("0", False), ("1", True)],
+    "drain_seconds": [("60", 60.0), ("0.5", 0.5)],
+    "recycle_at": [("0.85", 0.85), (".5", 0.5)],
 }
 
 BAD: dict[str, list[str]] = {
@@ -39,6 +42,9 @@ BAD: dict[str, list[str]] = {
     "disabled": ["yes", "true", "2", "no"],
     "stall_after": ["0", "-1", "never"],
     "debug": ["yes", "2"],
+    "drain": ["yes", "2"],
+    "drain_seconds": ["0", "-1", "soon"],
+    "recycle_at": ["0", "1", "85", "85%", "nan"],
 }
 
 #: TLS needs both.

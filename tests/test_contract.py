@@ -50,11 +50,13 @@ STANDARD = {
 }
 
 #: Announced everywhere, with numbers only where there is such a thing: a cgroup, a limit, a transport that tells.
-#: On ASGI no transport tells, and a process that nobody limits has no limit.
-MAY_BE_EMPTY = {row["name"] for row in CONTRACT if row["name"].startswith("bokeh_cgroup_")}
+#: On ASGI no transport tells, and a process that nobody limits has no limit. A full collection may not have been yet.
+MAY_BE_EMPTY = {row["name"] for row in CONTRACT if row["name"].startswith("bokeh_cgroup_")} | {
+    "bokeh_python_gc_last_full_collection_timestamp_seconds"
+}
 EMPTY_ON_ASGI = {"bokeh_websocket_send_buffer_bytes"}
 #: Labels whose values are neither closed nor apps: there is nothing to start at zero.
-OPEN = {"version", "component", "metric", "collector", "hook"}
+OPEN = {"version", "component", "metric", "collector", "hook", "model"}
 
 HOSTS: list[tuple[str, Callable[[], ServerProcess], set[str]]] = [
     ("bokeh", lambda: bokeh_serve("slider_bokeh.py"), {"/slider_bokeh"}),

@@ -11,28 +11,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-import gzip
 import logging
-import re
 import socket
 import ssl
 import threading
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from http.client import responses
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import cast
-from urllib.parse import parse_qs
 
 from tornado import httputil
 from tornado.http1connection import HTTP1Connection, HTTP1ConnectionParameters, HTTP1ServerConnection
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, SSLIOStream
 
+from .exchanges import Exchange, Route
+
 _JOIN = 5.0  # seconds that close() waits for the thread: a route that hangs must not hang the host's shutdown
 _PAUSE = 1.0  # seconds until the next accept when out of files; the listening socket stays readable meanwhile
 _CHUNK = 16 * 1024
-_GZIP_FROM = 1024  # bytes; a smaller answer is one packet anyway
-_GZIP_LEVEL = 3  # 1.5 MB of exposition: 4 ms to 5.5 % of it; level 6 takes 16 ms to 5.2 %
 _BATCH = 128  # accepted at once; then the connections get their turn
 _GENERAL = logging.getLogger("tornado.general")
 
@@ -50,29 +46,6 @@ class Limits:
     connections: int = 300
 
 
-@dataclass(frozen=True)
-class Request:
-    """What a route may look at. ``headers`` ignores case; ``path`` is without the query."""
-
-    method: str
-    path: str
-    query: dict[str, list[str]]
-    headers: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a route returns."""
-
-    status: int
-    body: bytes
-    content_type: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-Route = Callable[[Request], Answer]
-
-
 class Server(httputil.HTTPServerConnectionDelegate):
     """One loop, its thread and its connections."""
 
@@ -81,7 +54,7 @@ class Server(httputil.HTTPServerConnectionDelegate):
         on_error: Callable[[BaseException], None], limits: Limits,
     ) -> None:  # fmt: skip
         self._listeners, self._tls, self._on_error, self._limits = listeners, tls, on_error, limits
-        self.answer = answer
+        self._answer = answer
         self._connections: set[HTTP1ServerConnection] = set()
         self._parameters = HTTP1ConnectionParameters(
             chunk_size=_CHUNK, max_header_size=limits.header_size, header_timeout=limits.idle,
@@ -190,61 +163,16 @@ class Server(httputil.HTTPServerConnectionDelegate):
         wrapped = self._tls.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False)
         return SSLIOStream(wrapped, max_buffer_size=size, read_chunk_size=_CHUNK)
 
-    def start_request(self, server_conn: object, request_conn: httputil.HTTPConnection) -> _Exchange:
+    def start_request(self, server_conn: object, request_conn: httputil.HTTPConnection) -> Exchange:
         """Called by tornado as a connection begins to wait for a request."""
-        return _Exchange(self, cast(HTTP1Connection, request_conn))
+        connection = cast(HTTP1Connection, request_conn)
+        return Exchange(connection, self._answer, self._loop, lambda sent: self._close_late(connection, sent))
 
     def on_close(self, server_conn: object) -> None:
         """Called by tornado once a connection is closed."""
         self._connections.discard(cast(HTTP1ServerConnection, server_conn))
 
-    def close_late(self, connection: HTTP1Connection, sent: asyncio.Future[None]) -> None:
+    def _close_late(self, connection: HTTP1Connection, sent: asyncio.Future[None]) -> None:
         """Close a connection whose client does not take its answer; tornado would wait for ever."""
         late = self._loop.call_later(self._limits.idle, connection.close)
         sent.add_done_callback(lambda _: late.cancel())
-
-
-class _Exchange(httputil.HTTPMessageDelegate):
-    """One request and its answer. Bodies are read and dropped: no route takes one."""
-
-    def __init__(self, server: Server, connection: HTTP1Connection) -> None:
-        self._server, self._connection = server, connection
-
-    def headers_received(
-        self, start_line: httputil.RequestStartLine | httputil.ResponseStartLine, headers: httputil.HTTPHeaders
-    ) -> Awaitable[None] | None:
-        """Keep what the request says."""
-        start = cast(httputil.RequestStartLine, start_line)  # a proxy may send the form http://host/path?query
-        path, _, query = re.sub("^https?://[^/?]*", "", start.path, flags=re.IGNORECASE).partition("?")
-        self._request = Request(start.method, path or "/", parse_qs(query, keep_blank_values=True), headers)
-        return None
-
-    def finish(self) -> None:
-        """Answer, now that the request is complete."""
-        request = self._request
-        answer = self._server.answer(request)
-        body = answer.body
-        headers = httputil.HTTPHeaders({"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"})
-        headers.update(answer.headers)
-        if answer.content_type:
-            headers["Content-Type"] = answer.content_type
-        if len(body) > _GZIP_FROM:
-            headers["Vary"] = "Accept-Encoding"
-            # tornado's own compression is part of web.Application and does not know openmetrics-text.
-            if _takes_gzip(request.headers.get("Accept-Encoding", "")):
-                body = gzip.compress(body, _GZIP_LEVEL, mtime=0)
-                headers["Content-Encoding"] = "gzip"
-        if answer.status != 204:
-            headers["Content-Length"] = str(len(body))
-        line = httputil.ResponseStartLine("HTTP/1.1", answer.status, responses.get(answer.status, ""))
-        sent = self._connection.write_headers(line, headers, None if request.method == "HEAD" else body)
-        self._server.close_late(self._connection, sent)
-        self._connection.finish()
-
-
-def _takes_gzip(accept_encoding: str) -> bool:
-    for coding in accept_encoding.lower().split(","):
-        name, _, weight = coding.partition(";")
-        if name.strip() in ("gzip", "*"):
-            return not re.fullmatch(r"q=0(\.0*)?", weight.strip())
-    return False

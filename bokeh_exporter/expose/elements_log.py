@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..config import ElementsLog
-from ..state.elements import Elements
+from ..config import Config
+from ..state import State
 
 log = logging.getLogger("bokeh_exporter.elements")
 
@@ -21,12 +21,12 @@ class ElementsWriter:
     """Writes the interactions that are over.
 
     Args:
-        elements: the records.
-        form: ``text`` or ``json``; ``off`` writes nothing.
+        state: where the records are.
+        config: says in which form, if at all.
     """
 
-    def __init__(self, elements: Elements, form: ElementsLog) -> None:
-        self._elements, self._form = elements, form
+    def __init__(self, state: State, config: Config) -> None:
+        self._elements, self._form = state.elements, config.elements_log
 
     def look(self) -> None:
         """Write what has ended since the last look. Called a few times a second, off the app's threads."""

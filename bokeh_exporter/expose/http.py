@@ -10,14 +10,17 @@ import ssl
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from http.client import responses
+from typing import TypeVar
 
 from ..config import variable
-from .connections import Answer, Limits, Request, Route, Server
+from .connections import Limits, Server
+from .exchanges import Answer, Later, Request, Route
 from .sockets import EndpointError, listen, tls_context
 
-__all__ = ["Answer", "Endpoint", "EndpointError", "Limits", "Request", "Route", "tls_context"]
+__all__ = ["Answer", "Endpoint", "EndpointError", "Later", "Limits", "Request", "Route", "tls_context"]
 
 _FAVICON = "/favicon.ico"
+_Made = TypeVar("_Made", bound="Answer | Later")
 
 
 class Endpoint:
@@ -84,7 +87,7 @@ class Endpoint:
         if server is not None:
             server.abandon()
 
-    def _answer(self, request: Request) -> Answer:
+    def _answer(self, request: Request) -> Answer | Later:
         allowed = {method for method, path in self._routes if path == request.path}
         if not allowed:
             return _short(404)
@@ -97,8 +100,15 @@ class Endpoint:
         route = self._routes.get(("GET" if request.method == "HEAD" else request.method, request.path))
         if route is None:
             return _short(405, {"Allow": ", ".join(sorted(allowed | ({"HEAD"} if "GET" in allowed else set())))})
+        answer = self._guarded(lambda: route(request))
+        if isinstance(answer, Later):
+            make = answer.make
+            return Later(lambda: self._guarded(make))
+        return answer
+
+    def _guarded(self, make: Callable[[], _Made]) -> _Made | Answer:
         try:
-            return route(request)
+            return make()
         except BaseException as error:  # SystemExit too: it would end the thread
             self._on_error(error)
             return _short(500)

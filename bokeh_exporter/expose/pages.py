@@ -7,6 +7,7 @@ handed in, so nothing here looks at the host.
 from __future__ import annotations
 
 import html
+import json
 import math
 import threading
 import time
@@ -14,7 +15,7 @@ from collections.abc import Callable, Mapping
 
 from .._version import __version__
 from ..state import State
-from .http import Answer, Request, Route
+from .http import Answer, Later, Request, Route
 from .prometheus import exposition
 
 #: Seconds between two answers of a debug endpoint: each stops the app for a moment.
@@ -32,6 +33,10 @@ class Pages:
         problems: why nobody is served now, a reason each; empty while all is well.
         not_ready: why the server should get no traffic now, None if it should.
         stacks: writes down where threads and tasks are; None while debugging is off.
+        collect: runs a full garbage collection and says what it did; None while debugging is off.
+        drain: begins to drain and says so; None while that is not to be had over HTTP.
+        studies: what takes its time, by path below ``/debug``; empty while debugging is off.
+        status: answers ``/api/v1/status``.
     """
 
     def __init__(
@@ -40,11 +45,19 @@ class Pages:
         problems: Callable[[], list[str]],
         not_ready: Callable[[], str | None],
         stacks: Callable[[], str] | None = None,
+        collect: Callable[[], Mapping[str, float]] | None = None,
+        drain: Callable[[], str] | None = None,
+        studies: Mapping[str, Study] | None = None,
+        status: Route | None = None,
     ) -> None:
         self._state = state
         self._problems = problems
         self._not_ready = not_ready
         self._stacks = stacks
+        self._collect = collect
+        self._drain = drain
+        self._studies = studies or {}
+        self._status = status
 
     def routes(self) -> Mapping[tuple[str, str], Route]:
         """Return the routes by method and path."""
@@ -54,9 +67,19 @@ class Pages:
             ("GET", "/healthz"): self.healthz,
             ("GET", "/readyz"): self.readyz,
         }
+        if self._status is not None:
+            routes["GET", "/api/v1/status"] = self._status
         stacks = self._stacks
         if stacks is not None:
             routes["POST", "/debug/stacks"] = sparing(lambda request: _plain(200, stacks().rstrip()))
+        collect = self._collect
+        if collect is not None:
+            routes["POST", "/debug/collect"] = sparing(lambda request: _json(collect()))
+        drain = self._drain
+        if drain is not None:
+            routes["POST", "/debug/drain"] = lambda request: _plain(202, drain())
+        for name, study in self._studies.items():
+            routes["POST", f"/debug/{name}"] = apart(sparing(studied(study)))
         return routes
 
     def metrics(self, request: Request) -> Answer:
@@ -92,7 +115,38 @@ def _plain(status: int, text: str, headers: Mapping[str, str] | None = None) -> 
     return Answer(status, f"{text}\n".encode("utf-8", "replace"), _TEXT, headers or {})
 
 
-def sparing(route: Route, pause: float = PAUSE) -> Route:
+def _json(content: Mapping[str, object]) -> Answer:
+    return Answer(200, f"{json.dumps(content)}\n".encode(), "application/json")
+
+
+#: Looks at the process for a while: the query -> what it found, for a machine and for a person. A ``ValueError`` is
+#: a query that cannot be used, a ``MemoryError`` that the process has no room for it, a ``BlockingIOError`` that one is
+#: under way elsewhere; each says so in one line.
+Study = Callable[[Mapping[str, list[str]]], tuple[Mapping[str, object], str]]
+_STATUS: Mapping[type[Exception], int] = {ValueError: 400, MemoryError: 503, BlockingIOError: 409}
+
+
+def studied(study: Study) -> Callable[[Request], Answer]:
+    """Return a route that answers with what a study found: JSON, or text where ``Accept`` prefers that."""
+
+    def route(request: Request) -> Answer:
+        try:
+            content, text = study(request.query)
+        except tuple(_STATUS) as refusal:
+            return _plain(next(status for kind, status in _STATUS.items() if isinstance(refusal, kind)), str(refusal))
+        if request.headers.get("Accept", "").startswith("text/plain"):
+            return _plain(200, text)
+        return Answer(200, f"{json.dumps(content)}\n".encode(), "application/json")
+
+    return route
+
+
+def apart(route: Callable[[Request], Answer]) -> Route:
+    """Return the route, answered in a thread of its own."""
+    return lambda request: Later(lambda: route(request))
+
+
+def sparing(route: Callable[[Request], Answer], pause: float = PAUSE) -> Callable[[Request], Answer]:
     """Return the route, answered by one at a time (else 409) and not twice within the pause (else 429)."""
     busy = threading.Lock()
     again = time.monotonic()

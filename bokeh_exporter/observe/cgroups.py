@@ -58,6 +58,23 @@ class Cgroups(Observer):
         cgroup = locate(self._proc, self._root)
         return () if cgroup is None else levels(cgroup)
 
+    def share(self) -> float | None:
+        """Return the memory in use as a share of the limit, without reclaimable page cache.
+
+        Where the container has no limit, resident memory as a share of the machine's. None where neither is told.
+        """
+        numbers = {level.name: level.value for level in self.collect() if not level.labels}
+        limit = numbers.get("bokeh_cgroup_memory_limit_bytes")
+        if limit:
+            used = numbers["bokeh_cgroup_memory_usage_bytes"]
+            return (used - numbers.get("bokeh_cgroup_memory_inactive_file_bytes", 0.0)) / limit
+        try:
+            import psutil  # here and not above: it takes 20 ms to import, and most have a limit
+
+            return float(psutil.Process().memory_info().rss / psutil.virtual_memory().total)
+        except Exception:  # psutil's own errors, the platform's, no psutil
+            return None
+
 
 def locate(proc: Path = PROC, root: Path = ROOT) -> Cgroup | None:
     """Find the cgroup of this process, None where there are no cgroups."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from .. import config as options
 from ..config import Config
@@ -50,6 +50,12 @@ class Observer:
     def stop(self) -> None:
         """Undo what the patches do not undo by themselves."""
 
+    def after_fork(self, serves: bool) -> None:
+        """In a forked child: make locks anew. ``serves`` is False where the child is not a server of its own."""
+
+
+Kind = TypeVar("Kind", bound=Observer)
+
 
 class Frame:
     """The observers of one exporter, and what they share."""
@@ -72,6 +78,22 @@ class Frame:
         for observer in self.observers:
             self._guarded(observer, observer.start)
         self.refresh()
+
+    def find(self, kind: type[Kind]) -> Kind:
+        """Return the observer of a kind.
+
+        Raises:
+            LookupError: the table has none, or the configured depth does not include it.
+        """
+        for observer in self.observers:
+            if isinstance(observer, kind):
+                return observer
+        raise LookupError(f"no {kind.__name__} at level {self.config.collect}")
+
+    def after_fork(self, serves: bool) -> None:
+        """Tell the observers that this is a forked child."""
+        for observer in self.observers:
+            self._guarded(observer, lambda observer=observer: observer.after_fork(serves))
 
     def refresh(self) -> None:
         """Let observers hook into what was imported since."""

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from .. import config as options
 from ..state.interactions import ORIGIN, current
 from .apps import KEY, App
+from .census import Census
 from .frame import Frame, Observer
 
 
@@ -31,32 +32,16 @@ class Models(Observer):
         self._removals = self.state.removals
 
     def start(self) -> None:
-        """Hook into the constructor of models and the dispatch of change events."""
+        """Be told of new models, and hook into the dispatch of change events."""
         from bokeh.document.callbacks import DocumentCallbackManager
         from bokeh.document.events import DocumentPatchedEvent
-        from bokeh.model.model import Model
 
         self._patched = DocumentPatchedEvent
-        self.hook.replace(Model, "__init__", self._constructing, "self")
+        self.frame.find(Census).counts = self._constructing  # one wrapper of the constructor serves both
         self.hook.replace(DocumentCallbackManager, "trigger_on_change", self._changing, "self", "event")
 
-    def _constructing(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        patches, overhead, swallow, created = self.patches, self.state.overhead, self.hook.swallow, self._created_one
-
-        @functools.wraps(original)
-        def constructor(self: Any, *args: Any, **kwargs: Any) -> Any:
-            if patches.on:
-                start = perf_counter()
-                try:
-                    created(type(self).__name__)
-                except Exception as ours:
-                    swallow(ours)
-                overhead[0] += perf_counter() - start
-            return original(self, *args, **kwargs)
-
-        return constructor
-
-    def _created_one(self, model: str) -> None:
+    def _constructing(self, instance: Any) -> None:
+        model = type(instance).__name__
         number = current.get()
         key = (model, number & ORIGIN if number else -1)
         if self._removals != self.state.removals or len(self._created) > 2000:

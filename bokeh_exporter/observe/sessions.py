@@ -19,6 +19,9 @@ from .apps import KEY, App, context_of
 from .frame import Frame, Observer
 from .patches import Leave
 
+#: Seconds within which the browser that has got a page opens its WebSocket; who has not by then is a probe.
+LOADING = 15.0
+
 
 class Record:
     """What is known of one session. Times are ``time.monotonic()`` seconds."""
@@ -154,6 +157,19 @@ class Sessions(Observer):
             return "requested"  # bokeh-django destroys when the browser disconnects, and sweeps nothing
         context = context_of(getattr(session, "_document", None))
         return "shutdown" if context is not None and id(context) in self._stopping else "expired"
+
+    def visitors(self, now: float) -> int:
+        """Count the sessions that have a browser, or wait for the one that asked for the page. From any thread."""
+        count = 0
+        for context, _ in self.apps.alive():
+            count += len(context._pending_sessions)
+            for session in list(context._sessions.values()):
+                record = record_of(session)
+                if record is None or record.destroyed:
+                    continue
+                loading = not record.connected and record.created is not None and now - record.created < LOADING
+                count += bool(session._subscribed_connections) or loading
+        return count
 
     # --- levels --------------------------------------------------------------------------------
 

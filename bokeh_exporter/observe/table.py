@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from .app_modules import AppModules
 from .asgi import AsgiWebSockets
 from .callbacks import Callbacks
+from .census import Census
 from .cgroups import Cgroups
+from .collecting import Collecting
 from .configuration import Configuration
 from .creations import Creations
 from .documents import Documents
 from .elements import Elements
+from .endings import Endings
 from .executors import Executors
 from .frame import Observer
+from .garbage import Garbage
 from .holoviews_elements import HoloviewsElements
 from .interactions import Interactions
 from .late_imports import LateImports
+from .ledger import Ledger
 from .locks import Locks
 from .loops import Loops
 from .memory import Memory
@@ -28,7 +34,12 @@ from .sweeps import Sweeps
 from .websockets import Messages, WebSockets
 
 OBSERVERS: tuple[type[Observer], ...] = (
+    Garbage,
     Sessions,
+    # Before what makes models: it reads the book that the ledger keeps.
+    Ledger,
+    Census,
+    AppModules,
     Creations,
     Refusals,
     Sweeps,
@@ -49,8 +60,10 @@ OBSERVERS: tuple[type[Observer], ...] = (
     Requests,
     Configuration,
     Executors,
+    Endings,
     Memory,
     Cgroups,
+    Collecting,
     # The last, so that a loop that is found is sampled by hooks that are all in.
     Loops,
 )

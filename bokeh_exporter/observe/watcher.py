@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ..state import State
 from .executors import Pool
@@ -62,14 +62,16 @@ class Watcher:
         sites: lists the loops that run.
         pools: lists the thread pools in use.
         running: lists the users' functions that run in a thread.
+        also: are called at each look, for what has to go on while the loop is blocked.
     """
 
     def __init__(
         self, state: State, stall_after: float, *, sites: Callable[[], list[Site]],
         pools: Callable[[], list[Pool]], running: RunningCalls = lambda thread: [],
+        also: Sequence[Callable[[], None]] = (),
     ) -> None:  # fmt: skip
         self._state, self._stall_after = state, stall_after
-        self._sites, self._pools, self._running = sites, pools, running
+        self._sites, self._pools, self._running, self._also = sites, pools, running, also
         self._stalls = state.child("bokeh_event_loop_stalls_total")
         self._late = state.child("bokeh_exporter_gil_wait_seconds")
         self._loops: dict[Site, _Loop] = {}
@@ -90,16 +92,16 @@ class Watcher:
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(_JOIN)
 
-    def problems(self) -> list[str]:
-        """Say for how long and by whose fault nobody is served; empty while all is well. From any thread."""
+    def problems(self, after: float = STALE) -> list[str]:
+        """Say for how long and by whose fault nobody is served, if for longer than that. From any thread."""
         found = []
         for site in self._sites():
             age = time.time() - site.ticked
-            if age > STALE:
+            if age > after:
                 found.append(f"the event loop has not ticked for {age:.0f} s{self._culprit(site.thread, age)}")
         now = time.monotonic()
         for full in list(self._full.values()):
-            if now - full.stuck > STALE:
+            if now - full.stuck > after:
                 found.append(self._busy(full, now - full.stuck))
         return found
 
@@ -111,12 +113,14 @@ class Watcher:
             now = time.monotonic()
             late = max(0.0, now - slept - PERIOD)
             spent = time.thread_time()
-            for look in (
+            looks: list[Callable[[], object]] = [
                 self._state.drain,
-                lambda late=late, cpu=cpu: self._woke(late, time.process_time() - cpu),
-                lambda now=now, late=late: self._watch_loops(now, late),
-                lambda now=now: self._watch_pools(now),
-            ):
+                lambda late=late, cpu=cpu: self._woke(late, time.process_time() - cpu),  # type: ignore[misc]
+                lambda now=now, late=late: self._watch_loops(now, late),  # type: ignore[misc]
+                lambda now=now: self._watch_pools(now),  # type: ignore[misc]
+                *self._also,
+            ]
+            for look in looks:
                 try:
                     look()
                 except Exception as error:

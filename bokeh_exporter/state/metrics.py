@@ -53,6 +53,8 @@ class State:
         #: Called with each drained batch after it was applied, in the thread that drains: further outputs.
         self.consumers: list[Callable[[list[Entry]], None]] = []
         self._draining = threading.Lock()
+        #: Called by :meth:`drain`: what hot paths, garbage collector and weak references left elsewhere is applied.
+        self.on_drain: list[Callable[[], None]] = []
         #: How often an app was removed: who keeps children by label drops them when it has changed.
         self.removals = 0
         #: Seconds spent in hooks and samples; a plain cell, since a lock costs more than the number is worth.
@@ -113,14 +115,23 @@ class State:
         with self._draining:
             queue = self.queue
             batch = [queue.popleft() for _ in range(len(queue))]
-            if not batch:
-                return
-            apply(batch, lambda error: self.swallow("drain", error))
-            for consume in self.consumers:
-                try:
-                    consume(batch)
-                except Exception as error:
-                    self.swallow("drain", error)
+            if batch:
+                self._apply(batch)
+        for left in list(self.on_drain):
+            left()
+
+    def _apply(self, batch: list[Entry]) -> None:
+        apply(batch, lambda error: self.swallow("drain", error))
+        for consume in self.consumers:
+            try:
+                consume(batch)
+            except Exception as error:
+                self.swallow("drain", error)
+
+    def samples(self, name: str) -> Iterable[Any]:
+        """Yield what was counted for one row, as prometheus_client gives it: ``name``, ``labels`` and ``value``."""
+        for family in self._events[name].collect():
+            yield from family.samples
 
     def after_fork(self) -> None:
         """In a forked server process: locks that a thread of the parent may have held are made anew."""

@@ -1,0 +1,122 @@
+"""``bokeh-exporter doctor``: the verdict of a running server, its evidence and what to do, from ``/api/v1/status``."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import click
+
+from .. import config as options
+from .common import HEALTHY, SETTINGS, UNHEALTHY, fail
+from .reach import Unreachable, status_of, url_of_process
+
+#: Seconds between two looks of ``--watch``.
+_PERIOD = 2.0
+#: Evidence of the verdicts that do not lead is shown, but not without end.
+_EVIDENCE = 8
+_COLORS = {"healthy": "green", "event_loop_stalled": "red"}
+
+
+@click.command("doctor", context_settings=SETTINGS)
+@click.argument("target")
+@click.option("--token", metavar="TOKEN", help=f"Bearer token of the endpoint. [{options.variable('token')}]")
+@click.option("--json", "as_json", is_flag=True, help="Print the server's status as JSON.")
+@click.option(
+    "--watch", is_flag=True, help=f"Look every {_PERIOD:g} s until interrupted; with --json a line each time."
+)
+def command(target: str, token: str | None, as_json: bool, watch: bool) -> int:
+    """Say how the server behind the exporter at TARGET is: its URL, or the PID of the server.
+
+    \b
+    bokeh-exporter doctor http://127.0.0.1:10506
+    bokeh-exporter doctor 4711 --watch
+
+    Ends with 0 if it is healthy, 1 by any other verdict, 2 if it cannot be reached.
+    """
+    token = token or os.environ.get(options.variable("token")) or None
+    if token is not None and not token.isprintable():
+        raise click.UsageError("--token: a token is one line of printable characters")
+    if not target.isdigit() and not target.startswith(("http://", "https://")):
+        raise click.UsageError(f"{target!r} is no URL and no PID: give the exporter's, such as http://127.0.0.1:10506")
+    url: str | None = None
+    while True:
+        try:
+            url = url or (url_of_process(int(target), token) if target.isdigit() else target.rstrip("/"))
+            status = status_of(url, token)
+        except Unreachable as error:
+            if not watch or url is None:
+                fail(str(error))
+            click.echo(click.style(f"bokeh-exporter: {error}", fg="red"), err=True)
+        else:
+            _show(status, as_json, watch)
+            if not watch:
+                return HEALTHY if status["verdict"]["name"] == "healthy" else UNHEALTHY
+        time.sleep(_PERIOD)
+
+
+def _show(status: Mapping[str, Any], as_json: bool, watch: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(status, indent=None if watch else 2))
+        return
+    if watch:
+        click.clear()
+    # Plain where it is not read at a terminal; https://no-color.org for who wants none there.
+    click.echo("\n".join(_lines(status)), color=False if os.environ.get("NO_COLOR") else None)
+
+
+def _lines(status: Mapping[str, Any]) -> Iterator[str]:
+    verdict = status["verdict"]
+    name = verdict["name"]
+    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(verdict["since"]))
+    yield click.style(name, fg=_COLORS.get(name, "yellow"), bold=True) + f"  since {since}"
+    if verdict["others"]:
+        yield f"also: {', '.join(verdict['others'])}"
+    for one in verdict["evidence"][:_EVIDENCE]:
+        yield f"  - {one['text']}"
+    yield verdict["advice"]
+    if verdict.get("beside"):
+        yield f"Switched on, and growing memory itself: {', '.join(verdict['beside'])}"
+    stale = status["stale_seconds"]
+    if stale is not None and stale > 5:
+        yield click.style(f"What the event loop was asked for is {stale:.0f} s old.", fg="yellow")
+    yield ""
+    yield from _memory(status["memory"])
+    for app in status["apps"]:
+        states = app.get("sessions", {})
+        counts = ", ".join(f"{number:.0f} {state}" for state, number in states.items() if number)
+        yield f"{app['app']}: {counts or 'no sessions'}{_kept(app)}"
+    yield ""
+    yield from _hooks(status["hooks"])
+
+
+def _memory(memory: Mapping[str, Any]) -> Iterator[str]:
+    rss = memory.get("rss_bytes") or {}
+    parts = [f"resident {sum(rss.values()) / 1e6:.0f} MB"] if rss else []
+    malloc = memory.get("malloc_bytes") or {}
+    parts += [f"malloc {state.replace('_', ' ')} {number / 1e6:.0f} MB" for state, number in malloc.items()]
+    blocks = memory.get("python_allocated_blocks")
+    parts += [f"Python blocks {blocks:,.0f}"] if blocks is not None else []
+    if parts:
+        yield ", ".join(parts)
+
+
+def _kept(app: Mapping[str, Any]) -> str:
+    kept = [
+        f"{number:.0f} {what} {state}"
+        for what in ("sessions", "models")
+        for state, number in app.get(f"uncollected_{what}", {}).items()
+        if number
+    ]
+    return f"; of destroyed ones {', '.join(kept)}" if kept else ""
+
+
+def _hooks(hooks: Mapping[str, bool]) -> Iterator[str]:
+    missing = [hook for hook, fits in hooks.items() if not fits]
+    colour = "yellow" if missing else "green"
+    yield click.style(f"{len(hooks) - len(missing)} of {len(hooks)} hooks fit", fg=colour)
+    for hook, fits in hooks.items():
+        yield f"  {click.style('ok', fg='green') if fits else click.style('missing', fg='yellow')}  {hook}"

@@ -1,0 +1,103 @@
+"""Reaching a running exporter: its status by URL, its URL by the process."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import psutil
+
+#: Seconds for an answer: the endpoint has a thread of its own and needs milliseconds.
+TIMEOUT = 10.0
+_PATH = "/api/v1/status"
+_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what a server may listen on, not ours
+
+
+class Unreachable(Exception):  # noqa: N818 - it is the outcome, as click's exceptions are
+    """The exporter cannot be asked: one line that names it and the remedy."""
+
+
+def open_url(url: str, token: str | None = None, *, method: str = "GET", timeout: float = TIMEOUT) -> Any:
+    """Ask an exporter; return the response.
+
+    Raises:
+        urllib.error.URLError: it cannot be reached, or answers with an error (``HTTPError``).
+    """
+    request = urllib.request.Request(url, method=method, data=b"" if method == "POST" else None)  # noqa: S310
+    if token is not None:
+        request.add_header("Authorization", f"Bearer {token}")
+    # No proxy: it would be asked for the loopback address of its own machine.
+    return urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=timeout)
+
+
+def status_of(url: str, token: str | None = None) -> dict[str, Any]:
+    """Return the status of the exporter at a URL.
+
+    Raises:
+        Unreachable: there is none, it wants another token, or what answers is something else.
+    """
+    try:
+        with open_url(url + _PATH, token) as response:
+            status = json.load(response)
+        if isinstance(status, dict) and status.get("schema") == 1:
+            return status
+        why = "what answers there is no bokeh_exporter of this version: give the exporter's URL, not the server's"
+    except urllib.error.HTTPError as error:
+        if error.code == 401:
+            why = "it wants a bearer token: give the right one with --token"
+        else:
+            why = f"it answers {error.code} to {_PATH}: give the exporter's URL, which its log line names"
+    except urllib.error.URLError as error:
+        reason = error.reason
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            why = f"its certificate is not trusted ({reason.verify_message}): name its authority in SSL_CERT_FILE"
+        else:
+            why = (
+                f"{getattr(reason, 'strerror', None) or reason}: is the server running, and is this the exporter's URL?"
+            )
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        why = f"{error or type(error).__name__}: give the exporter's URL, which its log line names"
+    raise Unreachable(f"{url} cannot be asked: {why}")
+
+
+def url_of_process(pid: int, token: str | None = None) -> str:
+    """Return the URL of the exporter in a process.
+
+    Raises:
+        Unreachable: there is no such process, it may not be looked at, or no exporter listens in it.
+    """
+    refused = None
+    for url in _urls(pid):
+        try:
+            status_of(url, token)
+        except Unreachable as error:
+            refused = error if "token" in str(error) or "certificate" in str(error) else refused
+        else:
+            return url
+    if refused is not None:
+        raise refused
+    raise Unreachable(
+        f"no bokeh_exporter listens in process {pid}: start the server with it (bokeh-exporter run, panel serve --setup), "
+        "or give the process that serves where there are several"
+    )
+
+
+def _urls(pid: int) -> Iterator[str]:
+    try:
+        process = psutil.Process(pid)
+        # Called connections() before psutil 6.
+        found = (getattr(process, "net_connections", None) or process.connections)("inet")
+    except psutil.NoSuchProcess:
+        raise Unreachable(f"there is no process {pid}: give the PID of the server, or the exporter's URL") from None
+    except (psutil.AccessDenied, OSError):
+        raise Unreachable(f"process {pid} belongs to another user: ask as that one, or give the URL") from None
+    for one in found:
+        if one.status == psutil.CONN_LISTEN:
+            host = _WILDCARDS.get(one.laddr.ip, one.laddr.ip)
+            for scheme in ("http", "https"):
+                yield f"{scheme}://{f'[{host}]' if ':' in host else host}:{one.laddr.port}"

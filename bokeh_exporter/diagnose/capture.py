@@ -1,0 +1,194 @@
+"""The deep capture: tracemalloc for a bounded time, to name the lines that grew and settle whose memory it is.
+
+tracemalloc makes allocations 9 to 40 times slower, so it runs only when asked for or when a verdict
+calls for it, never longer than said, and never when the host traces already. Memory that grows while the traced
+bytes grow with it is Python's own (buffers of numpy and arrays too, which Python's allocator
+domains report); memory that grows while they stay flat is native.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import threading
+import time
+import tracemalloc
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+#: Seconds that a capture may take: the app is slower meanwhile.
+LONGEST = 600.0
+#: Lines that are told.
+LINES = 10
+#: Bytes that memory or traces must grow by to say anything; warm caches and the tracing itself are less.
+_LEAST = 2 * 2**20
+#: The part of the growth in memory that must be traced to call it Python's.
+_SHARE = 0.5
+#: One capture at a time: tracemalloc is one for the process.
+_running = threading.Lock()
+
+_OURS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "*")  # noqa: PTH118, PTH120 - a pattern of text
+
+
+class CaptureBusyError(BlockingIOError):
+    """Somebody traces already; one line."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of code and what it allocated during the capture that was still there at its end."""
+
+    file: str
+    line: int
+    bytes: int
+    blocks: int
+
+
+@dataclass(frozen=True)
+class Captured:
+    """What a capture found. Bytes and seconds.
+
+    Attributes:
+        lines: the lines that grew most, the most first.
+        traced_growth: what Python allocated meanwhile and kept.
+        rss_growth: what the process grew by, without what the tracing itself took.
+        of: whose memory grew: ``buffers`` that Python owns, ``native``, or None if too little grew to tell.
+        cost_bytes: what the tracing itself took.
+        pause_seconds: what reading the traces took at the end, part of it with the interpreter lock held.
+    """
+
+    seconds: float
+    lines: tuple[Line, ...]
+    traced_growth: int
+    rss_growth: int
+    of: Literal["buffers", "native"] | None
+    cost_bytes: int
+    pause_seconds: float
+
+    def content(self) -> dict[str, object]:
+        """Return it as ``POST /debug/capture`` does."""
+        return {
+            "seconds": round(self.seconds, 3),
+            "lines": [dataclasses.asdict(line) for line in self.lines],
+            "traced_growth_bytes": self.traced_growth,
+            "rss_growth_bytes": self.rss_growth,
+            "of": self.of,
+            "cost_bytes": self.cost_bytes,
+            "pause_seconds": round(self.pause_seconds, 3),
+        }
+
+    def text(self) -> str:
+        """Say it, a line each."""
+        judged = {
+            "buffers": "Python owns what grew",
+            "native": "native code owns what grew, Python does not know of it",
+            None: "too little grew to say whose it is",
+        }[self.of]
+        head = (
+            f"in {self.seconds:.0f} s of tracing, traced memory grew by {_bytes(self.traced_growth)} and the "
+            f"process by {_bytes(self.rss_growth)}: {judged}. The capture took {_bytes(self.cost_bytes)} and "
+            f"{self.pause_seconds:.1f} s to compare, and made allocations slower while it ran"
+        )
+        return "\n".join(
+            [head, *(f"  {line.file}:{line.line} +{_bytes(line.bytes)} in {line.blocks} blocks" for line in self.lines)]
+        )
+
+
+class Capture:
+    """One capture.
+
+    Args:
+        seconds: how long it traces.
+        rss: reads the resident bytes of the process.
+    """
+
+    def __init__(self, seconds: float, rss: Callable[[], int] | None = None) -> None:
+        self._seconds = seconds
+        self._rss = rss or resident
+        self._stop = threading.Event()
+
+    def stop(self) -> None:
+        """End it early, from any thread."""
+        self._stop.set()
+
+    def run(self) -> Captured:
+        """Trace, wait and compare; not on an event loop.
+
+        Raises:
+            CaptureBusyError: a capture is under way, or the host traces for itself.
+        """
+        if not _running.acquire(blocking=False):
+            raise CaptureBusyError("a capture is under way: wait until it is over")
+        try:
+            if tracemalloc.is_tracing():
+                raise CaptureBusyError("this process runs tracemalloc for itself: a capture would spoil it")
+            tracemalloc.start(1)
+            try:
+                return self._trace()
+            finally:
+                tracemalloc.stop()
+        finally:
+            _running.release()
+
+    def _trace(self) -> Captured:
+        begun, resident = time.monotonic(), self._rss()
+        self._stop.wait(self._seconds)
+        seconds, resident = time.monotonic() - begun, self._rss() - resident
+        traced, _ = tracemalloc.get_traced_memory()
+        cost = tracemalloc.get_tracemalloc_memory()
+        begun = time.monotonic()
+        lines = _lines()
+        return Captured(
+            seconds, lines, traced, resident - cost, verdict(traced, resident - cost), cost, time.monotonic() - begun
+        )
+
+
+def study(seconds: float) -> Callable[[Mapping[str, list[str]]], tuple[Mapping[str, object], str]]:
+    """Return ``POST /debug/capture``: ``?seconds=`` says how long, otherwise it is as given.
+
+    The study raises ``ValueError`` where that is no number of seconds, ``CaptureBusyError`` where one runs.
+    """
+
+    def run(query: Mapping[str, list[str]]) -> tuple[Mapping[str, object], str]:
+        given = query.get("seconds", [""])[-1]
+        try:
+            wanted = float(given) if given else seconds
+        except ValueError:
+            wanted = 0.0
+        if not 0 < wanted <= LONGEST:
+            raise ValueError(f"seconds={given[:20]!r} cannot be used: give a number of seconds up to {LONGEST:.0f}")
+        captured = Capture(wanted).run()
+        return captured.content(), captured.text()
+
+    return run
+
+
+def verdict(traced: int, resident: int) -> Literal["buffers", "native"] | None:
+    """Say whose memory grew, from what was traced and what the process grew by, in bytes."""
+    if resident < _LEAST:
+        return None  # what was traced took the place of what had been there before the capture
+    return "buffers" if traced >= _SHARE * resident else "native"
+
+
+def _lines() -> tuple[Line, ...]:
+    # Nothing was traced before the start, so what is there now has come since: one snapshot, nothing to compare with.
+    snapshot = tracemalloc.take_snapshot().filter_traces(
+        (tracemalloc.Filter(False, tracemalloc.__file__), tracemalloc.Filter(False, _OURS))
+    )
+    found = []
+    for statistic in snapshot.statistics("lineno")[:LINES]:
+        frame = statistic.traceback[0]
+        found.append(Line(frame.filename, frame.lineno, statistic.size, statistic.count))
+    return tuple(found)
+
+
+def resident() -> int:
+    """Read the resident bytes of this process."""
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
+
+
+def _bytes(number: int) -> str:
+    return f"{number / 2**20:.1f} MB"

@@ -1,0 +1,149 @@
+"""A bounded history: a day of samples at falling resolution.
+
+The last sixty samples are kept as they are; older ones are folded into buckets of a minute, ten minutes and half
+an hour. A bucket keeps its last sample and the floor of each number in it, so that the saw teeth of the garbage
+collector vanish and a peak does not look like a level. Samples are packed: with twenty apps a day takes under
+2 MB, as objects it would be five times that.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from array import array
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from .fields import AppSample, Process
+from .samples import Sample
+
+#: Samples that are kept as they are.
+RECENT = 60
+#: (seconds that a bucket spans, seconds that such buckets are kept), each tier after the one before.
+TIERS = ((60.0, 3600.0), (600.0, 6 * 3600.0), (1800.0, 24 * 3600.0))
+
+_PROCESS = len(Process._fields)
+_APP = len(AppSample._fields)
+
+
+class Point(NamedTuple):
+    """One bucket of time: the floor of each number in it, and the last sample of it."""
+
+    low: Sample
+    last: Sample
+
+    @property
+    def time(self) -> float:
+        """Unix time of its last sample."""
+        return self.last.time
+
+
+class _Packed:
+    """A sample as an array of doubles; None is NaN. The names of its apps are shared by all that have the same."""
+
+    __slots__ = ("apps", "extras", "values")
+
+    def __init__(self, apps: tuple[str, ...], values: array[float], extras: Sample | None) -> None:
+        self.apps, self.values, self.extras = apps, values, extras
+
+    @property
+    def time(self) -> float:
+        return self.values[0]
+
+    def unpacked(self) -> Sample:
+        numbers = [None if math.isnan(value) else value for value in self.values]
+        starts = range(_PROCESS, len(numbers), _APP)
+        apps = {app: AppSample._make(numbers[at : at + _APP]) for app, at in zip(self.apps, starts, strict=True)}
+        sample = Sample(Process._make(numbers[:_PROCESS]), apps)
+        return sample if self.extras is None else self.extras._replace(process=sample.process, apps=apps)
+
+
+def _packed(sample: Sample, before: _Packed | None) -> _Packed:
+    names = tuple(sample.apps)
+    if before is not None and before.apps == names:
+        names = before.apps
+    values = array("d", _numbers((sample.process, *sample.apps.values())))
+    return _Packed(names, values, sample._replace(process=Process(0.0), apps={}))
+
+
+def _numbers(tables: Iterable[Iterable[float | None]]) -> Iterator[float]:
+    for table in tables:
+        for value in table:
+            yield math.nan if value is None else value
+
+
+def _floor(one: _Packed, other: _Packed) -> _Packed:
+    """Return the lower of each number, of the apps that ``other`` has."""
+    lows = array("d", (_lower(a, b) for a, b in zip(one.values[:_PROCESS], other.values[:_PROCESS], strict=True)))
+    positions = {app: _PROCESS + index * _APP for index, app in enumerate(one.apps)}
+    for index, app in enumerate(other.apps):
+        mine = other.values[_PROCESS + index * _APP :][:_APP]
+        at = positions.get(app)
+        theirs = mine if at is None else one.values[at : at + _APP]
+        lows.extend(_lower(a, b) for a, b in zip(theirs, mine, strict=True))
+    return _Packed(other.apps, lows, None)
+
+
+def _lower(one: float, other: float) -> float:
+    return other if math.isnan(one) or other < one else one
+
+
+class _Bucket:
+    __slots__ = ("last", "low")
+
+    def __init__(self, low: _Packed, last: _Packed) -> None:
+        self.low, self.last = low, last
+
+    def fold(self, later: _Bucket) -> None:
+        self.low, self.last = _floor(self.low, later.low), later.last
+
+    def without_names(self) -> _Bucket:
+        last = _Packed(self.last.apps, self.last.values, None)
+        return _Bucket(last if self.low is self.last else self.low, last)
+
+
+class History:
+    """Samples at falling resolution. Safe from any thread.
+
+    Args:
+        whole: keep each sample as it is, however many; for a run that ends, such as soak's.
+    """
+
+    def __init__(self, *, whole: bool = False) -> None:
+        self._lock = threading.Lock()
+        self._recent: deque[_Bucket] = deque()
+        self._tiers: list[deque[_Bucket]] = [deque() for _ in TIERS]
+        self._whole = whole
+
+    def add(self, sample: Sample) -> None:
+        """Append a sample. One that is older than the newest is left out: a clock that was set back."""
+        with self._lock:
+            before = self._recent[-1].last if self._recent else None
+            if before is not None and sample.time <= before.time:
+                return
+            packed = _packed(sample, before)
+            self._recent.append(_Bucket(packed, packed))
+            if len(self._recent) > RECENT and not self._whole:
+                self._sink(0, self._recent.popleft().without_names())
+
+    def _sink(self, tier: int, bucket: _Bucket) -> None:
+        if tier == len(TIERS):
+            return
+        (width, kept), buckets = TIERS[tier], self._tiers[tier]
+        if buckets and buckets[-1].last.time // width == bucket.last.time // width:
+            buckets[-1].fold(bucket)
+        else:
+            buckets.append(bucket)
+        while buckets and bucket.last.time - buckets[0].last.time > kept:
+            self._sink(tier + 1, buckets.popleft())
+
+    def points(self) -> list[Point]:
+        """Return all points, the oldest first."""
+        with self._lock:  # buckets are changed in place, what they hold is not
+            pairs = [(b.low, b.last) for buckets in (*reversed(self._tiers), self._recent) for b in buckets]
+        points = []
+        for low, last in pairs:
+            sample = last.unpacked()
+            points.append(Point(sample if low is last else low.unpacked(), sample))
+        return points

@@ -1,0 +1,94 @@
+"""Destroyed sessions that stay in memory, as documents or as models: growth with the number of destroyed sessions.
+
+Never "more than none": clean Bokeh keeps one, clean Panel one for ever, and what no full collection has looked at
+is pending.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ..thresholds import Thresholds
+from .fields import AppSample
+from .history import Point
+from .judgement import RETAINED, Evidence
+from .series import growth, windows
+
+#: What is retained at least before it is called growth; a host keeps one.
+_LEAST = 3
+#: Of the sessions that one collection looked at, the share that says enough without a second one.
+_MOST = 0.5
+
+#: Field -> row, and what it counts.
+_KINDS = {
+    "retained_sessions": ("bokeh_sessions_uncollected", "documents"),
+    "retained_models": ("bokeh_models_uncollected", "models"),
+}
+
+
+class Rate(NamedTuple):
+    """What is kept of how many destroyed sessions."""
+
+    kept: float
+    sessions: float
+
+
+def retained(points: Sequence[Point], thresholds: Thresholds, grace: float) -> list[Evidence]:
+    """Return the evidence for retained sessions."""
+    found = []
+    for app in points[-1].last.apps:
+        looked_at = _looked_at(points, app, grace)
+        for field, (row, what) in _KINDS.items():
+            rate = _rate(points, app, field, looked_at, thresholds)
+            if rate is not None:
+                text = (
+                    f"of {rate.sessions:.0f} destroyed sessions of {app}, {rate.kept:.0f} {what} are still in memory "
+                    f"after full collections ({rate.kept / rate.sessions:.2g} for each session)"
+                )
+                now = getattr(points[-1].last.apps[app], field)
+                found.append(Evidence(RETAINED, text, row, now, app, what))
+    return found
+
+
+def _looked_at(points: Sequence[Point], app: str, grace: float) -> dict[float, float]:
+    """Return for each point how many destroyed sessions a full collection has looked at, the grace over."""
+    seen: dict[float, float] = {}
+    times = [(point.time, point.last.apps.get(app, AppSample())) for point in points]
+    index, destroyed = -1, 0.0
+    for point in points:
+        sample = point.last.apps.get(app, AppSample())
+        full = point.last.process.gc_full
+        if full is None:
+            seen[point.time] = (sample.destroyed or 0) - (sample.pending_sessions or 0)
+            continue
+        while index + 1 < len(times) and times[index + 1][0] <= full - grace:
+            index += 1
+            destroyed = times[index][1].destroyed or 0
+        seen[point.time] = destroyed if index >= 0 else (points[0].last.apps.get(app, AppSample()).destroyed or 0)
+    return seen
+
+
+def _rate(
+    points: Sequence[Point], app: str, field: str, looked_at: dict[float, float], thresholds: Thresholds
+) -> Rate | None:
+    for part in windows(points):
+        pairs = [
+            (looked_at[point.time], number)
+            for point in part
+            if (sample := point.last.apps.get(app)) is not None and (number := getattr(sample, field)) is not None
+        ]
+        if not pairs:
+            continue
+        sessions = pairs[-1][0] - pairs[0][0]
+        if sessions < thresholds.judge_sessions:
+            continue
+        if len({x for x, _ in pairs}) < 3:  # one collection at the end: whether it stops growing cannot be seen
+            kept = pairs[-1][1] - pairs[0][1]
+            if kept >= max(_LEAST, _MOST * sessions):
+                return Rate(kept, sessions)
+            continue
+        grown = growth(pairs)
+        if grown is not None and grown.total >= max(_LEAST, thresholds.retained_share * sessions):
+            return Rate(grown.total, sessions)
+    return None

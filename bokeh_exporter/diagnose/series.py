@@ -1,0 +1,119 @@
+"""Growth, told from warm-up, saw teeth and plateaus.
+
+A run of numbers is cut into thirds along what it may grow with (destroyed sessions, events, time), and the floor
+of each third is compared with the next. A third is long enough to hold the bottom of a saw tooth; what has
+grown from the first to the second but not from the second to the third was warm-up or has reached its plateau.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from .fields import AppSample, Process
+from .history import Point
+from .samples import Sample
+
+#: Of what grew, at least this share must have grown in each half; steady growth has half of it in each.
+EACH_HALF = 0.3
+#: Spans that are looked at, in seconds: a leak that began lately is lost in a whole day.
+WINDOWS = (24 * 3600.0, 6 * 3600.0, 3600.0)
+
+
+class Growth(NamedTuple):
+    """Growth of y over x."""
+
+    #: Per unit of x.
+    slope: float
+    #: Over the whole span, at that slope.
+    total: float
+    #: How far x went.
+    span: float
+    start: float
+    end: float
+
+
+def growth(pairs: Iterable[tuple[float, float | None]]) -> Growth | None:
+    """Return how y grows with x, None if it does not in both halves or there is too little to tell.
+
+    Args:
+        pairs: x and y, in the order of x; pairs without y are left out.
+    """
+    known = [(x, y) for x, y in pairs if y is not None]
+    if len(known) < 3:
+        return None
+    first, span = known[0][0], known[-1][0] - known[0][0]
+    if span <= 0:
+        return None
+    thirds: list[list[tuple[float, float]]] = [[], [], []]
+    for x, y in known:
+        thirds[min(2, int(3 * (x - first) / span))].append((y, x))
+    if not all(thirds):
+        return None
+    # The floor of each, at its last place.
+    (low, x_low), (middle, _), (high, x_high) = (min(third, key=lambda pair: (pair[0], -pair[1])) for third in thirds)
+    rise = high - low
+    if rise <= 0 or min(middle - low, high - middle) < EACH_HALF * rise:
+        return None
+    slope = rise / (x_high - x_low)
+    return Growth(slope, slope * span, span, low, high)
+
+
+def windows(points: Sequence[Point]) -> Iterable[Sequence[Point]]:
+    """Yield the points of the whole history, and of shorter spans that end now."""
+    size = 0
+    for seconds in WINDOWS:
+        part = [point for point in points if points[-1].time - point.time <= seconds]
+        if len(part) != size:
+            yield part
+        size = len(part)
+
+
+def total(sample: Sample, field: str) -> float:
+    """Return a number summed over all apps; where no app has it, 0."""
+    position = AppSample._fields.index(field)
+    return sum(app[position] or 0 for app in sample.apps.values())
+
+
+def live(sample: Sample) -> float:
+    """Return how many sessions are not destroyed."""
+    return sum(app.live for app in sample.apps.values())
+
+
+def resident(process: Process) -> float | None:
+    """Return anonymous resident bytes less what the C allocator has free."""
+    return None if process.rss_anon is None else process.rss_anon - (process.malloc_free or 0)
+
+
+def collected(points: Sequence[Point]) -> list[Point]:
+    """Return the points that a full collection precedes by less than one step: garbage is not in their numbers."""
+    return [
+        point
+        for before, point in pairwise(points)
+        if point.last.process.gc_full is not None and point.last.process.gc_full > before.time
+    ]
+
+
+def at_rest(points: Sequence[Point]) -> list[Point]:
+    """Return the points at which about as few sessions lived as ever: there memory can be compared."""
+    if not points:
+        return []
+    least = min(live(point.last) for point in points)
+    return [point for point in points if live(point.last) <= max(least + 1, 1.1 * least)]
+
+
+def size(number: float) -> str:
+    """Write bytes for people."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if abs(number) >= factor:
+            return f"{number / factor:.1f} {unit}"
+    return f"{number:.0f} bytes"
+
+
+def duration(seconds: float) -> str:
+    """Write seconds for people."""
+    for unit, factor in (("h", 3600.0), ("min", 60.0)):
+        if seconds >= 2 * factor:
+            return f"{seconds / factor:.0f} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,55 @@
+"""All numbers of a moment in one shape, wherever they come from: the state of this process, or a scrape of another.
+
+Row of the catalogue -> label values in the row's order -> number. A histogram is two rows, its name with
+``_sum`` and with ``_count``. What the platform or the level of collection does not give is not in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from typing import Protocol
+
+from ..catalogue import BY_NAME, CATALOGUE
+from .levels import Level, merge
+from .metrics import State, is_event
+
+Numbers = Mapping[str, Mapping[tuple[str, ...], float]]
+
+#: Name of a sample -> names of its labels in the catalogue's order.
+_LABELS: dict[str, tuple[str, ...]] = {}
+for _row in CATALOGUE:
+    for _name in (f"{_row.name}_sum", f"{_row.name}_count") if _row.kind == "histogram" else (_row.name,):
+        _LABELS[_name] = _row.label_names
+
+
+class Reading(Protocol):
+    """A sample as prometheus_client's collectors and parsers give it."""
+
+    name: str
+    labels: dict[str, str]
+    value: float
+
+
+def of_samples(samples: Iterable[Reading], names: Collection[str] | None = None) -> Numbers:
+    """Return the numbers of an exposition's samples, all rows of ours or those named."""
+    numbers: dict[str, dict[tuple[str, ...], float]] = {}
+    for sample in samples:
+        labels = _LABELS.get(sample.name)
+        if labels is not None and (names is None or sample.name in names):
+            key = tuple(sample.labels.get(label, "") for label in labels)
+            numbers.setdefault(sample.name, {})[key] = float(sample.value)
+    return numbers
+
+
+def of_state(state: State, levels: Iterable[Level], names: AbstractSet[str]) -> Numbers:
+    """Return the numbers of this process: what the loops sampled, ``levels`` read now, and what was counted."""
+    numbers = {name: dict(found) for name, found in state.levels.merged().items() if name in names}
+    for name, value, labels in levels:
+        if name in names and len(labels) == len(BY_NAME[name].labels):
+            merge(BY_NAME[name], numbers.setdefault(name, {}), labels, value)
+    for row in CATALOGUE:
+        if is_event(row) and names & {row.name, f"{row.name}_sum", f"{row.name}_count"}:
+            for name, found in of_samples(state.samples(row.name), names).items():
+                numbers[name] = dict(found)
+    return numbers

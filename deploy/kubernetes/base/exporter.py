@@ -1,0 +1,3 @@
+import bokeh_exporter
+
+bokeh_exporter.install()
