@@ -77,7 +77,7 @@ class HoloviewsElements(Observer):
         if hasattr(plotting, "GenericElementPlot"):
             for cls in _family(plotting.GenericElementPlot):
                 self._hook_own(cls, "initialize_plot", self._rendering, "holoviews.Plot.initialize_plot", "self")
-                self._hook_own(cls, "update_frame", self._updating, "holoviews.Plot.update_frame", "self", "key")
+                self._hook_own(cls, "update_frame", self._updating, "holoviews.Plot.update_frame", "self")
 
     def _first(self, owner: str, name: str) -> bool:
         if (owner, name) in self._hooked:
@@ -87,7 +87,9 @@ class HoloviewsElements(Observer):
 
     def _hook_own(self, cls: type, name: str, enter: Callable[..., Leave | None], hook: str, *names: str) -> None:
         if name in vars(cls) and cls.__module__.startswith("holoviews.") and self._first(repr(cls), name):
+            fitted = self.patches.enabled.get(hook, True)
             self.hook.around(cls, name, enter, *names, hook=hook)
+            self.patches.enabled[hook] &= fitted  # one name for many classes: all of them fit, or it does not
 
     # --- hooks ---------------------------------------------------------------------------------
 

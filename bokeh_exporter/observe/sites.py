@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import sysconfig
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
 from .naming import is_framework
@@ -17,7 +17,7 @@ _OURS, _LIBRARY, _PACKAGE, _USER = range(4)
 _DEPTH = 80
 _FILES = 5000
 #: What is on the stack between a constructor and the one who calls it.
-_CONSTRUCTING = frozenset({"__init__", "__call__", "__new__", "override_initialization", "panel"})
+_CONSTRUCTING = frozenset({"__call__", "__new__", "override_initialization", "panel"})
 _HERE = __file__.replace("\\", "/").rpartition("/observe/")[0] + "/"
 _STANDARD = tuple({sysconfig.get_path(name).replace("\\", "/") + "/" for name in ("stdlib", "platstdlib")})
 
@@ -52,12 +52,19 @@ def site_of(made: Any) -> Site:
         elif kind != _OURS:
             if kind == _PACKAGE and package is None:
                 package = Site(_bare(code.co_filename), frame.f_lineno, False)
-            if direct and code.co_name not in _CONSTRUCTING:
-                direct = False
+            direct = direct and _constructs(frame, made)
         if frame.f_back is None:
             break
         frame = frame.f_back
     return package or NOWHERE
+
+
+def _constructs(frame: FrameType, made: Any) -> bool:
+    """Whether a frame is on the way from a call of a class to its constructor, not another thing's constructor."""
+    code = frame.f_code
+    if code.co_name != "__init__":
+        return code.co_name in _CONSTRUCTING
+    return frame.f_locals.get(code.co_varnames[0]) is made
 
 
 def _judge(code: CodeType, module: Any) -> int:

@@ -119,8 +119,13 @@ class Record:
 
     @property
     def seconds(self) -> float:
-        """From the begin to the end of what was begun with it; a timer's ends with its last function."""
-        return self.interaction.seconds or self.touched - self.started
+        """From its begin to the last thing that was seen to happen, in a callback scheduled later perhaps."""
+        return max(self.interaction.seconds, self.touched - self.started)
+
+    @property
+    def idle(self) -> bool:
+        """Whether it ran nothing and built nothing."""
+        return not (self.functions or self.counts or self._constructed or self._removed)
 
     def models(self) -> dict[str, dict[str, int]]:
         """Count models by class: created and attached, let go, there before and after, created in vain."""
@@ -234,7 +239,9 @@ class Elements:
 
     def most_rebuilt(self) -> list[dict[str, Any]]:
         """Return what is built again most per interaction of its app, as JSON can hold it."""
-        return most_rebuilt([(one.interaction.app, one.built) for one in self._folded() if one.phase == "update"])
+        return most_rebuilt(
+            [(one.interaction.app, one.built) for one in self._folded() if one.phase == "update" and not one.idle]
+        )
 
     def _folded(self) -> list[Record]:
         with self._folding:
