@@ -33,6 +33,8 @@ class ElementsWriter:
         if not self._elements.on:
             return
         for record in self._elements.finished():
+            if record.idle and (record.cause is None or record.cause["file"] is None):
+                continue  # such as document_ready, or what Panel asks of the browser: nobody listens
             if self._form != "off" and log.isEnabledFor(logging.INFO):
                 content = record.as_json()
                 log.info("%s", json.dumps(content) if self._form == "json" else line(content))

@@ -102,7 +102,12 @@ def _parameter(widget: Any, attribute: str) -> str:
 
 def _value(model: Any, attribute: str) -> Any:
     # The name comes from the browser: nothing but a property is read.
-    return getattr(model, attribute, None) if attribute in type(model).properties() else None
+    if attribute not in type(model).properties():
+        return None
+    try:
+        return getattr(model, attribute)
+    except Exception:  # it has no value yet
+        return None
 
 
 def _plain(value: Any) -> Any:

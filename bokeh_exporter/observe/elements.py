@@ -7,15 +7,17 @@ two sets of ids; models are never searched for. Panel's and HoloViews' parts are
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from time import perf_counter
 from typing import Any, ClassVar, TypeVar
 
 from .. import config as options
-from ..state.elements import Built, Record
 from ..state.interactions import current
+from ..state.records import Built, Record
 from .causes import SITE, cause_of
 from .frame import Frame, Observer
+from .naming import timing
 from .references import References
 from .sites import site_of
 
@@ -25,6 +27,8 @@ Check = Callable[[int, Record, Any], None]
 _BUILDS = 50
 #: Models that no document has taken up so far.
 _UNUSED = 2000
+#: Models constructed outside of any interaction and in no document yet.
+_STRAYS = 2000
 
 Made = TypeVar("Made")
 
@@ -45,6 +49,8 @@ class Elements(Observer):
         self.checks: list[Check] = []
         #: Models that no document had at the end of their build: id -> number.
         self._unused: dict[str, int] = {}
+        #: Models that a thread of the user's constructed: it is in no interaction until a document takes them up.
+        self._strays: dict[str, bool] = {}
 
     def start(self) -> None:
         """Hook into messages, models and documents."""
@@ -63,6 +69,10 @@ class Elements(Observer):
         hook.before(
             DocumentCallbackManager, "notify_change", self._changing, "self", "model", "attr", "old", "new", "hint"
         )
+        hook.replace(
+            DocumentCallbackManager, "add_session_callback", self._registering,
+            "self", "callback_obj", "callback", "one_shot",
+        )  # fmt: skip
         hook.before(ServerSession, "__init__", self._built, "self", "session_id", "document")
 
     def stop(self) -> None:
@@ -79,9 +89,12 @@ class Elements(Observer):
     def _constructing(self, model: Any, *rest: object, **named: object) -> None:
         number = current.get()
         record = self.elements.record(number)
-        if record is None:
-            return
         cls, identity = type(model).__name__, model.id
+        if record is None:
+            self._strays[identity] = True
+            if len(self._strays) > _STRAYS:
+                self._strays.pop(next(iter(self._strays)), None)
+            return
         record.add(Record.constructed, identity, cls)
         site = site_of(model)
         if site.file is None:
@@ -121,6 +134,9 @@ class Elements(Observer):
         if gone:
             record.add(Record.detached, [(model, type(before[model]).__name__) for model in gone])
         if come:
+            for model in self._strays.keys() & come:
+                self._strays.pop(model, None)
+                record.add(Record.constructed, model, type(after[model]).__name__)
             record.add(Record.attached, [(model, type(after[model]).__name__) for model in come])
             for model in self._unused.keys() & come:  # used after all
                 self._use(model)
@@ -143,6 +159,41 @@ class Elements(Observer):
             stays = references.of(old).items() & references.of(new).items()
             if stays:
                 record.add(Record.kept, list(stays))
+
+    def _registering(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        """Keep an interaction open until the callbacks that it has scheduled for once have run."""
+
+        @functools.wraps(original)
+        def add_session_callback(manager: Any, callback_obj: Any, callback: Any, one_shot: bool) -> Any:
+            number = current.get() if self.patches.on and one_shot else 0
+            if number and self.state.interactions.origin(number)[1] == "update":
+                callback = self._awaited(number, callback)
+            return original(manager, callback_obj, callback, one_shot)
+
+        return add_session_callback
+
+    def _awaited(self, number: int, callback: Callable[..., Any]) -> Callable[..., Any]:
+        elements = self.elements
+        elements.enter(number)
+        if inspect.iscoroutinefunction(callback):
+
+            @timing(callback)
+            async def call_async(*args: Any, **kwargs: Any) -> Any:
+                try:
+                    return await callback(*args, **kwargs)
+                finally:
+                    elements.leave(number)
+
+            return call_async
+
+        @timing(callback)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return callback(*args, **kwargs)
+            finally:
+                elements.leave(number)
+
+        return call
 
     # --- the first build -----------------------------------------------------------------------
 

@@ -13,8 +13,8 @@ from time import perf_counter
 from typing import Any, ClassVar
 
 from .. import config as options
-from ..state.elements import Built, Record
 from ..state.interactions import current
+from ..state.records import Built, Record
 from .apps import KEY
 from .children import Children
 from .elements import Elements, made_in

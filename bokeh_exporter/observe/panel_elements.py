@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 
 from .. import config as options
 from ..state import Level
-from ..state.elements import Built, Record
 from ..state.interactions import current
+from ..state.records import Built, Record
 from .apps import KEY, App
 from .causes import SITE
 from .children import Children
