@@ -49,10 +49,10 @@ def line(record: Mapping[str, Any]) -> str:
     models = record["models"]
     numbers = [f"{sum(models[what].values())} {what}" for what in ("created", "removed", "reused")]
     numbers[0] = numbers[0].replace(" ", " models ", 1)
-    discarded = sum(models["discarded"].values())
+    numbers += [f"{sum(models[what].values())} {what}" for what in ("added", "discarded") if models[what]]
     parts = [
         ", ".join([*_functions(record["functions"]), *_libraries(record)]) or "nothing ran",
-        ", ".join([*numbers, *([f"{discarded} discarded"] if discarded else [])]),
+        ", ".join(numbers),
         *_unused(record["never_used"] or ()),
         f"{_time(record['seconds'])}, {_size(record['bytes_sent'])} sent",
     ]

@@ -43,6 +43,7 @@ class Record:
         self.built: Counter[Built] = Counter()
         self._constructed: dict[str, str] = {}
         self._created: dict[str, str] = {}
+        self._added: dict[str, str] = {}
         self._removed: dict[str, str] = {}
         self._reused: dict[str, str] = {}
 
@@ -60,14 +61,13 @@ class Record:
     def attached(self, models: Models) -> None:
         """Note models that a document has taken up."""
         for model, cls in models:
-            self._removed.pop(model, None)
-            if model in self._constructed:
-                self._created[model] = cls
+            if self._removed.pop(model, None) is None:
+                (self._created if model in self._constructed else self._added)[model] = cls
 
     def detached(self, models: Models) -> None:
         """Note models that a document has let go."""
         for model, cls in models:
-            if self._created.pop(model, None) is None:
+            if self._created.pop(model, None) is None and self._added.pop(model, None) is None:
                 self._removed[model] = cls
 
     def kept(self, models: Models) -> None:
@@ -118,17 +118,24 @@ class Record:
     @property
     def idle(self) -> bool:
         """Whether it ran nothing and built nothing."""
-        return not (self.functions or self.counts or self._constructed or self._removed)
+        return not (self.functions or self.counts or self._constructed or self._added or self._removed)
 
     def models(self) -> dict[str, dict[str, int]]:
-        """Count models by class: created and attached, let go, there before and after, created in vain."""
-        created, removed = self._created, self._removed
+        """Count models by class.
+
+        ``created``: constructed, and taken up by the document; ``removed``: let go by it; ``reused``: in a part that was
+        replaced, before and after. Two more tell of the rest: ``added``, constructed earlier and taken up now, and
+        ``discarded``, constructed and not taken up.
+        """
+        created, removed, added = self._created, self._removed, self._added
         discarded = [cls for model, cls in self._constructed.items() if model not in created]
-        reused = [cls for model, cls in self._reused.items() if model not in created and model not in removed]
+        come_or_gone = {*created, *removed, *added}
+        reused = [cls for model, cls in self._reused.items() if model not in come_or_gone]
         return {
             "created": dict(Counter(created.values())),
             "removed": dict(Counter(removed.values())),
             "reused": dict(Counter(reused)),
+            "added": dict(Counter(self._added.values())),
             "discarded": dict(Counter(discarded)),
         }
 

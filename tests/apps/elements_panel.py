@@ -35,6 +35,7 @@ def slider(name: str) -> pn.widgets.IntSlider:
 bound, depended, watched, streamed, plotted, awaited = (
     slider(each) for each in ("bound", "depended", "watched", "streamed", "plotted", "awaited")
 )
+looking = pn.widgets.Button(name="look")
 counter = Counter(name="counter")
 shown = pn.pane.Markdown("nothing yet")
 tabs = pn.Tabs(("one", pn.pane.Markdown("first")), ("two", pn.pane.Markdown("second")), dynamic=True, name="tabs")
@@ -81,7 +82,7 @@ streamed.param.watch(send, "value")
 awaited.param.watch(slowly, "value")
 dynamic = hv.DynamicMap(curve, streams=[drawn])
 hvplotted = hv.DynamicMap(pn.bind(plot, plotted))
-widgets = pn.Column(bound, depended, watched, streamed, plotted, awaited, counter)
+widgets = pn.Column(bound, depended, watched, streamed, plotted, awaited, counter, looking)
 body = pn.Column(pn.bind(view, bound), text, shown, tabs, pn.pane.HoloViews(dynamic), pn.pane.HoloViews(hvplotted))
 if "template" in arguments:
     template = pn.template.BootstrapTemplate(title="elements")
@@ -90,4 +91,11 @@ if "template" in arguments:
     template.servable()
 else:
     pn.Column(widgets, body).servable()
-pn.state.onload(lambda: watch(pn.state.curdoc, name))
+
+
+def loaded() -> None:
+    look = watch(pn.state.curdoc, name)
+    looking.on_click(lambda event: look())
+
+
+pn.state.onload(loaded)

@@ -1,13 +1,13 @@
 """What models a document holds, by Bokeh's public change events: the truth that the rebuild ledger is compared with."""
 
-from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from app_counts import tell  # type: ignore[import-not-found]
 from bokeh.document.events import ModelChangedEvent
 from bokeh.model import Model
 
-_PARTS = ("children", "tabs", "child", "elements", "renderers")
+_PARTS = ("children", "tabs", "child", "elements", "renderers", "stylesheets")
 
 
 def _led(value: Any) -> dict[str, str]:
@@ -19,31 +19,34 @@ def _led(value: Any) -> dict[str, str]:
     return {}
 
 
-def watch(doc: Any, name: str) -> None:
-    """Tell, after each change, which models the document holds and which of a changed part were there before."""
-    parts: dict[tuple[str, str], dict[str, str]] = {}
-    stayed: dict[str, str] = {}
+def watch(doc: Any, name: str) -> Callable[[], None]:
+    """Tell, after each change, which models the document holds and which of a changed part were there before.
 
-    def look() -> dict[str, str]:
+    Returns:
+        what looks again: Panel sends the events of what it holds back by itself, and nobody is told of them.
+    """
+    parts: dict[tuple[str, str], tuple[list[str], dict[str, str]]] = {}
+    history: list[dict[str, str]] = []
+
+    def look() -> None:
         held: dict[str, str] = {}
+        stayed: dict[str, str] = {}
         for root in doc.roots:
             for model in root.references():
                 held[model.id] = type(model).__name__
                 for part in _PARTS:
-                    if part in model.properties():
-                        parts[model.id, part] = _led(getattr(model, part))
-        return held
+                    if part not in model.properties():
+                        continue
+                    value = getattr(model, part)
+                    now = [each.id for each in value if isinstance(each, Model)] if isinstance(value, list) else []
+                    led = _led(value)
+                    before, was_led = parts.get((model.id, part), (now, led))
+                    parts[model.id, part] = now, led
+                    if now != before:
+                        stayed.update(led.items() & was_led.items())
+        history.append(stayed)
+        tell(f"truth.{name}", {"held": held, "stayed": history})
 
-    def changed(event: Any) -> None:
-        if isinstance(event, ModelChangedEvent) and event.attr in _PARTS:
-            before = parts.get((event.model.id, event.attr), {})
-            stayed.update(before.items() & _led(getattr(event.model, event.attr)).items())
-        tell(f"truth.{name}", {"held": look(), "stayed": stayed})
-
-    doc.on_change(changed)
-    tell(f"truth.{name}", {"held": look(), "stayed": stayed})
-
-
-def counted(before: dict[str, str], after: dict[str, str]) -> dict[str, int]:
-    """Count by class what is in one and not in the other."""
-    return dict(Counter(cls for key, cls in before.items() if key not in after))
+    doc.on_change(lambda event: look() if isinstance(event, ModelChangedEvent) else None)
+    look()
+    return look
