@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 from collections import Counter
@@ -62,7 +63,7 @@ class Ledger:
         if look is not None:
             seen = len(found["stayed"])
             look()
-            found = wait_until(lambda: told(seen))
+            found = wait_until(functools.partial(told, seen))
         return found["held"], found["stayed"]
 
     def move(self, tab: Tab, label: str, value: int) -> Row:

@@ -123,9 +123,9 @@ class Record:
     def models(self) -> dict[str, dict[str, int]]:
         """Count models by class.
 
-        ``created``: constructed, and taken up by the document; ``removed``: let go by it; ``reused``: in a part that was
-        replaced, before and after. Two more tell of the rest: ``added``, constructed earlier and taken up now, and
-        ``discarded``, constructed and not taken up.
+        ``created``: constructed, and taken up by the document; ``removed``: let go by it; ``reused``: in a part that
+        was replaced, before and after. Two more tell of the rest: ``added``, constructed earlier and taken up now,
+        and ``discarded``, constructed and not taken up.
         """
         created, removed, added = self._created, self._removed, self._added
         discarded = [cls for model, cls in self._constructed.items() if model not in created]
