@@ -24,6 +24,9 @@ test: ## style, types, generated documents, and the suite on each line of Python
 lint: ## style, types and generated documents only
 	@$(PYTHON) .ci/lines.py lint
 
+soak-all: ## soak every leak case of tests/leaks on each line of versions, and print what was expected and what came
+	@$(PYTHON) .ci/lines.py soak $(ARGS)
+
 bench: ## what the exporter costs: the same app with it and without it, alternating
 	@$(PYTHON) .ci/lines.py prepare dev
 	@.venv/bin/python -m benchmarks.run $(ARGS)

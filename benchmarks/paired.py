@@ -90,11 +90,11 @@ class _Round:
         if "idle" in only:
             await self._idle()
         if "roundtrip" in only:
-            before = await _overhead(self.exporter)
-            await self._blocks("round trip", _ROUND_TRIPS, _round_trips)
-            if before is not None and (after := await _overhead(self.exporter)) is not None:
+            before = await overhead(self.exporter)
+            await self._blocks("round trip", _ROUND_TRIPS, round_trips)
+            if before is not None and (after := await overhead(self.exporter)) is not None:
                 self.said.append(1e6 * (after - before) / ((_ROUND_TRIPS[0] + 1) * _ROUND_TRIPS[1]))
-            await self._blocks("with callback", _PRESSES, _presses)
+            await self._blocks("with callback", _PRESSES, presses)
         if "page" in only:
             await self._blocks("metadata page", _PAGES, _pages)
         if "creation" in only:
@@ -108,7 +108,7 @@ class _Round:
         pairs, operations = size
         one, other = await prepare(self.bare), await prepare(self.exporter)
         done = await alternate(
-            pairs, lambda: _block(self.bare, one, operations), lambda: _block(self.exporter, other, operations)
+            pairs, lambda: block(self.bare, one, operations), lambda: block(self.exporter, other, operations)
         )
         self.taken[what] = [(1000 * a.wall, 1000 * b.wall) for a, b in done]
         self.taken[f"{what}, server CPU"] = [(1000 * a.cpu, 1000 * b.cpu) for a, b in done]
@@ -128,7 +128,7 @@ class _Round:
             await session.close()
 
 
-async def _block(server: Server, operation: Run, operations: int) -> Block:
+async def block(server: Server, operation: Run, operations: int) -> Block:
     """Run one block. An operation returns its own wall time: what it has to tidy up is not part of it."""
 
     async def run() -> float:
@@ -142,7 +142,8 @@ async def _block(server: Server, operation: Run, operations: int) -> Block:
 # --- operations: each is prepared for a server and returns what runs it once ---------------------
 
 
-async def _round_trips(server: Server) -> Run:
+async def round_trips(server: Server) -> Run:
+    """Prepare moving a slider that nobody listens to."""
     session = await Session.visit(server.url)
     slider, value = session.model("Level"), 0
 
@@ -156,7 +157,8 @@ async def _round_trips(server: Server) -> Run:
     return change
 
 
-async def _presses(server: Server) -> Run:
+async def presses(server: Server) -> Run:
+    """Prepare pressing a button whose callback answers."""
     session = await Session.visit(server.url)
     button = session.model("Press")
 
@@ -202,7 +204,8 @@ async def _load(server: Server) -> None:
         await session.close()
 
 
-async def _overhead(server: Server) -> float | None:
+async def overhead(server: Server) -> float | None:
+    """Return the seconds that the exporter says its hooks and samples took so far."""
     if server.metrics is None:
         return None
     found = _OVERHEAD.search(await clients.get(server.metrics))

@@ -9,9 +9,9 @@ import sys
 import time
 from collections.abc import Iterator
 
-from . import paired, scale
+from . import levels, paired, scale
 from .results import Result, as_json, as_text, setting
-from .servers import PANELS, PLAIN, pin
+from .servers import PANELS, PLAIN, App, pin
 
 ALL = (*paired.MEASUREMENTS, *scale.MEASUREMENTS)
 
@@ -23,12 +23,17 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="how often each pair of servers is started anew")
     parser.add_argument("--json", action="store_true", help="print one JSON document at the end instead of lines")
     parser.add_argument("--null", action="store_true", help="compare two servers without exporter: the noise floor")
+    parser.add_argument("--levels", action="store_true", help="compare what each level costs, as a table")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an end like any other: the servers end, too
     pin()
     start = time.monotonic()
     if not given.json:
         print(setting(given.null), flush=True)
+    if given.levels:
+        for line in levels.table(_apps(), given.rounds):
+            print(line, flush=True)
+        return
     results = []
     for result in _results(given.only, given.rounds, given.null):
         results.append(result)
@@ -41,16 +46,19 @@ def main() -> None:
 
 
 def _results(only: tuple[str, ...], rounds: int, null: bool) -> Iterator[Result]:
-    apps = [PLAIN]
-    if importlib.util.find_spec("panel") is not None:
-        apps.append(PANELS)
-    else:
-        print("Panel is not installed: the Panel app is left out", file=sys.stderr)
+    apps = _apps()
     if set(only) & set(paired.MEASUREMENTS):
         for app in apps:
             yield from paired.compare(app, rounds, only, null)
     if not null:  # a sample and a scrape have nothing to be compared with
         yield from scale.measure(only)
+
+
+def _apps() -> list[App]:
+    if importlib.util.find_spec("panel") is not None:
+        return [PLAIN, PANELS]
+    print("Panel is not installed: the Panel app is left out", file=sys.stderr)
+    return [PLAIN]
 
 
 def _chosen(text: str) -> tuple[str, ...]:

@@ -92,7 +92,7 @@ def pin() -> None:
 class Process:
     """A child process of ours: its processor time, its memory, its end."""
 
-    def __init__(self, command: list[str], *, keep_input: bool = False) -> None:
+    def __init__(self, command: list[str], *, keep_input: bool = False, level: str | None = None) -> None:
         self.log = Path(tempfile.mkstemp(prefix="bokeh-exporter-bench-", suffix=".log")[1])
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -100,7 +100,7 @@ class Process:
                 stdin=subprocess.PIPE if keep_input else subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=environment(),
+                env=environment(**({"BOKEH_EXPORTER_COLLECT": level} if level else {})),
             )
         if _SHARED:
             os.sched_setaffinity(self.process.pid, _SHARED)
@@ -150,10 +150,10 @@ class Process:
 class Server(Process):
     """A server process with one app."""
 
-    def __init__(self, app: App, with_exporter: bool) -> None:
+    def __init__(self, app: App, with_exporter: bool, level: str | None = None) -> None:
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}/{app.name}"
-        super().__init__(_command(app, self.port, with_exporter))
+        super().__init__(_command(app, self.port, with_exporter), level=level)
         self._with_exporter = with_exporter
         self.metrics: str | None = None
 

@@ -163,6 +163,11 @@ CATALOGUE: tuple[Metric, ...] = (
         "bokeh.sessions.destroyed", "{session}", "ServerSession.destroy",
     ),
     Metric(
+        SESSIONS, "bokeh_sessions_undiscarded", "gauge", (APP,),
+        "Destroyed sessions that the server keeps in its table all the same: a model's destroy() raised",
+        "bokeh.sessions.undiscarded", "{session}", "ApplicationContext._sessions",
+    ),
+    Metric(
         SESSIONS, "bokeh_session_duration_seconds", "histogram", (APP,),
         "Lifetime of destroyed sessions", "bokeh.session.duration", "s",
         "ServerSession, monotonic clock", LIFETIME,
@@ -347,7 +352,8 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
     Metric(
         CALLBACKS, "bokeh_callback_net_blocks", "gauge", (APP, Label("callback", cap=100)),
-        "Net Python blocks retained across the calls of a callback (opt-in)", "bokeh.callback.net_blocks", "{block}",
+        "Net Python blocks that a callback's calls left behind; some ten per call are noise (opt-in)",
+        "bokeh.callback.net_blocks", "{block}",
         "sys.getallocatedblocks before and after", optional=True,
     ),
     # --- HTTP requests -------------------------------------------------------------------------
@@ -449,8 +455,14 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
     Metric(
         MEMORY, "bokeh_memory_attributed_bytes", "gauge", (APP, Label("activity", ACTIVITIES)),
-        "Net change of resident memory while this activity ran, since start; it ranks, it does not account exactly",
+        "Net change of resident memory while this activity ran, since start; unattributed: while two ran at once, in "
+        "several threads. It ranks, it does not account exactly",
         "bokeh.memory.attributed", "By", "/proc/self/statm before and after", optional=True,
+    ),
+    Metric(
+        MEMORY, "bokeh_memory_background_bytes", "gauge", (),
+        "Net change of resident memory while no activity ran, since start: the app's own threads, native code",
+        "bokeh.memory.background", "By", "/proc/self/statm before and after", optional=True,
     ),
     Metric(
         MEMORY, "bokeh_memory_malloc_bytes", "gauge", (Label("state", MALLOC_STATES),),

@@ -161,7 +161,17 @@ class Config(Thresholds):
         "0 or 1",
         "1 shows the values of widgets in the rebuild ledger, shortened; for development. Passwords and files never.",
     )
-    debug: bool = _option(False, _flag, "0 or 1", "1 enables the explain, trim and stack endpoints.")
+    trim_after_destroy: bool = _option(
+        False,
+        _flag,
+        "0 or 1",
+        "1 gives memory back to the system after sessions were destroyed: a full collection, which stops the app for "
+        "a moment, then glibc's malloc_trim.",
+    )
+    trim_interval: float = _option(
+        60.0, _seconds, "a number of seconds from 0.05 to 86400", "Seconds between two such trims, at least."
+    )
+    debug: bool = _option(False, _flag, "0 or 1", "1 enables the explain, trim, census, collect and stack endpoints.")
     token: str | None = _option(
         None,
         _text,

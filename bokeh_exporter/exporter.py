@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import TypeVar
+from typing import Any
 
 from ._version import __version__
 from .config import Config
@@ -31,17 +31,17 @@ from .observe.cgroups import Cgroups
 from .observe.collecting import Collecting
 from .observe.endings import Endings, end
 from .observe.executors import Executors, Pool
-from .observe.frame import Frame, Observer
+from .observe.frame import Frame
+from .observe.heap_census import census
 from .observe.loops import Loops
 from .observe.sessions import Sessions
 from .observe.stacks import report
 from .observe.table import OBSERVERS
+from .observe.trim import Trims
 from .observe.watcher import Watcher
 from .state import Level, State
 
 log = logging.getLogger("bokeh_exporter")
-
-AnyObserver = TypeVar("AnyObserver", bound=Observer)
 
 
 class Exporter:
@@ -62,7 +62,7 @@ class Exporter:
         self._monitor: Monitor  # made with the watcher, whose thread looks at it
         self._drain = Drain(
             self.state, config, visitors=self._visitors,
-            memory_share=lambda: self._find(Cgroups).share(), end=end,
+            memory_share=lambda: self._frame.find(Cgroups).share(), end=end,
         )  # fmt: skip
         self._serving = False
         self._closed = False
@@ -125,18 +125,12 @@ class Exporter:
         self._frame.on_loop = self._serve
         self._frame.start(OBSERVERS)
         # Nobody would send a signal on that was held back before the watcher looks.
-        self._find(Endings).holds = lambda: self._watcher is not None and self._drain.holds()
+        self._frame.find(Endings).holds = lambda: self._watcher is not None and self._drain.holds()
         self._loops.attach_running()
-
-    def _find(self, kind: type[AnyObserver]) -> AnyObserver:
-        for observer in self._frame.observers:
-            if isinstance(observer, kind):
-                return observer
-        raise RuntimeError(f"the table of observers has no {kind.__name__}")
 
     @property
     def _loops(self) -> Loops:
-        return self._find(Loops)
+        return self._frame.find(Loops)
 
     def _serve(self) -> None:
         """Open the endpoint, once. What goes wrong is logged and never reaches the host."""
@@ -177,7 +171,8 @@ class Exporter:
             self._frame.find(Collecting).answer if config.debug else None,
             self._begin_drain if config.drain else None,
             {"capture": capture_study(config.capture_seconds)} if config.debug else None,
-            Status(self.state, self._read, self._monitor.verdict, self._monitor.columns).answer,
+            debug=self._debug() if config.debug else {},
+            status=Status(self.state, self._read, self._monitor.verdict, self._monitor.columns).answer,
         )  # fmt: skip
         self._endpoint = endpoint = open_endpoint(config, pages.routes(), lambda e: self.state.swallow("endpoint", e))
         missing = sorted(hook for hook, fits in self._frame.patches.enabled.items() if not fits)
@@ -206,7 +201,7 @@ class Exporter:
         return report([(loop, site.thread) for site in self._loops.sites() if (loop := site.loop()) is not None])
 
     def _visitors(self) -> int:
-        return self._find(Sessions).visitors(time.monotonic())
+        return self._frame.find(Sessions).visitors(time.monotonic())
 
     def _begin_drain(self) -> str:
         self._drain.ask()
@@ -215,9 +210,13 @@ class Exporter:
     def _adopt_handler(self) -> None:
         if threading.current_thread() is threading.main_thread():
             try:
-                self._find(Endings).adopt(asyncio.get_running_loop())
+                self._frame.find(Endings).adopt(asyncio.get_running_loop())
             except Exception as error:
                 self.state.swallow("endings", error)
+
+    def _debug(self) -> dict[str, Callable[[], dict[str, Any]]]:
+        trims = self._frame.find(Trims)
+        return {"trim": lambda: trims.trim().as_json(), "census": lambda: census().as_json()}
 
     def _not_ready(self) -> str | None:
         if self._drain.on:
@@ -244,6 +243,7 @@ class Exporter:
         self._frame.after_fork(tornado_task)
         if not tornado_task:
             self._frame.patches.on = False
+            self.state.memory.attribution.stop()
         elif self._serving:
             self._serving = False
             self._loops.forget()

@@ -1,4 +1,4 @@
-"""Write docs/metrics.md, docs/options.md and the tables in README.md from the catalogue and the options.
+"""Write docs/metrics.md, docs/options.md and the tables in README.md and docs/verdicts.md from catalogue and options.
 
 Usage: python docs/build.py [--check]
 
@@ -179,6 +179,16 @@ def options_page() -> str:
     )
 
 
+def thresholds_table() -> str:
+    """Return the table in docs/verdicts.md."""
+    rows = (
+        (code(config.variable(name)), shown(field.default), field.metadata["help"], field.metadata["reason"])
+        for name, field in config.OPTIONS.items()
+        if "reason" in field.metadata
+    )
+    return table(("Variable", "Default", "Meaning", "Why this value"), rows)
+
+
 # --- files ---------------------------------------------------------------------------------------
 
 
@@ -191,17 +201,19 @@ def between_markers(text: str, name: str, content: str) -> str:
     pattern = re.compile(rf"(<!-- generated: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
     replaced, times = pattern.subn(lambda found: f"{found[1]}\n{content}\n{found[2]}", text)
     if times != 1:
-        raise ValueError(f"README.md must have the markers of {name!r} once, it has them {times} times")
+        raise ValueError(f"there must be one pair of markers of {name!r}, there are {times}")
     return replaced
 
 
 def generated() -> dict[Path, str]:
     """Return what each file must hold."""
     readme = ROOT / "README.md"
+    verdicts = ROOT / "docs" / "verdicts.md"
     text = between_markers(readme.read_text(encoding="utf-8"), "metrics", metrics_summary())
     return {
         ROOT / "docs" / "metrics.md": metrics_page(),
         ROOT / "docs" / "options.md": options_page(),
+        verdicts: between_markers(verdicts.read_text(encoding="utf-8"), "thresholds", thresholds_table()),
         readme: between_markers(text, "options", options_table()),
     }
 

@@ -217,6 +217,37 @@ def test_labels_and_errors_of_a_panel_app(serve: Serve, panel: Counted) -> None:
         assert panel.read()["calls"]["callbacks_panel.py:watched"] == 3
 
 
+def test_what_panel_calls_itself(serve: Serve, tmp_path: Path) -> None:
+    panel = Counted(tmp_path, "/called_panel")
+    server = serve(panel_serve("called_panel.py", env=panel.env))
+    with server.open_tab(panel.app) as tab:
+        tab.click("go")
+        panel.wait("calls", pressed=1, tick=2, executed=1, answered=1, **{"callbacks_module:scheduled": 1})
+        assert panel.read()["periodic"] == {"is the registered": 1}
+        with pytest.raises(ServerError, match="clicked_fails raises"):
+            tab.event("cell-click", "DataTabulator", column="a", row=1)
+        panel.wait("calls", clicked=1, clicked_fails=1)
+
+        def busy(name: str) -> Callable[[Scrape], bool]:
+            # Both steps of each iteration burn 50 ms, and wait beside that.
+            label, least = f"called_panel.py:{name}", 0.1 * panel.read()["calls"][f"called_panel.py:{name}"]
+            return lambda s: least <= s.total("bokeh_callback_busy_seconds_total", callback=label) < 1.9 * least
+
+        for name in "generates", "generates_async":
+            until(server, busy(name), f"the steps of {name} are its busy time")
+        scheduled = "callbacks_module:scheduled"  # by the interaction, as no document is the current one then
+        assert server.scrape().value("bokeh_callback_calls_total", callback=scheduled, app=panel.app) == 1
+    panel.wait("calls", gone=1)
+    done = until(
+        server, lambda s: s.total("bokeh_callback_calls_total", callback="called_panel.py:gone") == 1, "destroyed"
+    )
+    mine = {label: number for label, number in panel.read()["calls"].items() if label.startswith("called_panel")}
+    assert {label: done.total("bokeh_callback_calls_total", callback=label) for label in mine} == mine
+    errors = {label: n for label, n in done.by("bokeh_callback_errors_total", "callback", app=panel.app).items() if n}
+    assert errors == panel.read()["errors"] == {"called_panel.py:clicked_fails": 1}
+    assert done.total("bokeh_exporter_errors_total") == 0
+
+
 def count_over(scraped: Scrape, name: str, seconds: str, **labels: str) -> float:
     return scraped.total(f"{name}_count", **labels) - scraped.total(f"{name}_bucket", le=seconds, **labels)
 

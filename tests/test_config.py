@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Any
 
 import pytest
 
 import bokeh_exporter
 from bokeh_exporter.config import LEVELS, OPTIONS, Config, ConfigError, flag, unknown_variables, variable
+from bokeh_exporter.thresholds import Thresholds
 
 #: Option -> (text that can be used, what it becomes), in the order of DESIGN.md.
 GOOD: dict[str, list[tuple[str, Any]]] = {
@@ -16,6 +18,7 @@ GOOD: dict[str, list[tuple[str, Any]]] = {
     "port": [("0", 0), ("65535", 65535), ("9200", 9200)],
     "port_span": [("1", 1), ("1000", 1000)],
     "sample_period": [("0.05", 0.05), ("86400", 86400.0), ("1e1", 10.0)],
+    "verdict_period": [("60", 60.0), ("0.05", 0.05)],
     "collect": [(level, level) for level in LEVELS],
     "token": [("t0psecret", "t0psecret"), (" t0psecret\n", "t0psecret")],
     "token_file": [("/run/secrets/token", "/run/secrets/token")],
@@ -24,9 +27,17 @@ GOOD: dict[str, list[tuple[str, Any]]] = {
     "disabled": [("0", False), ("1", True)],
     "stall_after": [("5", 5.0), ("0.5", 0.5)],
     "debug": [("0", False), ("1", True)],
+    "grace": [("60", 60.0), ("0.05", 0.05)],
+    "collect_garbage": [("0", False), ("1", True)],
+    "collect_garbage_limit": [("300", 300.0), ("0.05", 0.05)],
+    "explain_retained": [("0", False), ("1", True)],
+    "capture": [("0", False), ("1", True)],
+    "capture_seconds": [("60", 60.0), ("0.5", 0.5)],
     "drain": [("0", False), ("1", True)],
     "drain_seconds": [("60", 60.0), ("0.5", 0.5)],
     "recycle_at": [("0.85", 0.85), (".5", 0.5)],
+    "trim_after_destroy": [("0", False), ("1", True)],
+    "trim_interval": [("60", 60.0), ("0.5", 0.5)],
 }
 
 BAD: dict[str, list[str]] = {
@@ -34,6 +45,7 @@ BAD: dict[str, list[str]] = {
     "port": ["-1", "65536", "80.5", "http", "0x50", "True"],
     "port_span": ["0", "1001", "two", "1.5"],
     "sample_period": ["0", "0.049", "86401", "nan", "inf", "-1", "soon", "1s"],
+    "verdict_period": ["0", "86401", "soon"],
     "collect": ["deep", "Session", "session,update", "1"],
     "token": [" "],
     "token_file": [" "],
@@ -42,9 +54,17 @@ BAD: dict[str, list[str]] = {
     "disabled": ["yes", "true", "2", "no"],
     "stall_after": ["0", "-1", "never"],
     "debug": ["yes", "2"],
+    "grace": ["0", "-1", "never"],
+    "collect_garbage": ["yes", "2"],
+    "collect_garbage_limit": ["0", "-1", "never"],
+    "explain_retained": ["yes", "2"],
+    "capture": ["yes", "2"],
+    "capture_seconds": ["0", "soon"],
     "drain": ["yes", "2"],
     "drain_seconds": ["0", "-1", "soon"],
     "recycle_at": ["0", "1", "85", "85%", "nan"],
+    "trim_after_destroy": ["yes", "2"],
+    "trim_interval": ["0", "-1", "never"],
 }
 
 #: TLS needs both.
@@ -55,8 +75,29 @@ def pairs(table: dict[str, list[Any]]) -> list[tuple[str, Any]]:
     return [(name, value) for name, values in table.items() for value in values]
 
 
+#: From where on numbers are evidence: a table of its own, each with a reason and bounds.
+THRESHOLDS = [name for name, field in OPTIONS.items() if "reason" in field.metadata]
+
+
 def test_every_option_is_tried_here() -> None:
-    assert GOOD.keys() == BAD.keys() == OPTIONS.keys()
+    assert GOOD.keys() == BAD.keys() == OPTIONS.keys() - set(THRESHOLDS)
+    assert {field.name for field in dataclasses.fields(Thresholds)} == set(THRESHOLDS)
+
+
+@pytest.mark.parametrize("name", THRESHOLDS)
+def test_thresholds_have_a_reason_and_keep_to_their_bounds(name: str) -> None:
+    field = OPTIONS[name]
+    assert len(field.metadata["reason"]) > 40
+    default: Any = field.default
+    kind = type(default)
+    least, most = map(float, re.findall(r"\d[\d.e+]*", field.metadata["wants"]))
+    assert least <= default <= most
+    for good in (least, most, default):
+        value = getattr(Config.load({variable(name): f"{good:.17g}"}), name)
+        assert (value, type(value)) == (good, kind)
+    for bad in (f"{least - 1:.17g}", f"{2 * most:.17g}", "nan", "many"):
+        with pytest.raises(ConfigError, match=f"^{variable(name)}: .*number from"):
+            Config.load({variable(name): bad})
 
 
 def test_defaults() -> None:
@@ -143,7 +184,7 @@ def test_the_environment_is_read_at_each_call(monkeypatch: pytest.MonkeyPatch) -
         ("prot", "did you mean port?"),
         ("sample_perod", "did you mean sample_period?"),
         ("tokenfile", "did you mean token_file?"),
-        ("xyzzy", "known are address, port, port_span, sample_period, collect"),
+        ("xyzzy", "known are address, port, port_span, sample_period, verdict_period, collect"),
     ],
 )
 def test_unknown_options_are_an_error_with_a_suggestion(name: str, remedy: str) -> None:

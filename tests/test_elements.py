@@ -84,6 +84,10 @@ class Ledger:
         assert row["models"]["removed"] == gone(before, after)
 
 
+def differs(ledger: Ledger, name: str, before: Held) -> bool:
+    return ledger.truth(name)[0] != before
+
+
 def looking(tab: Tab) -> Callable[[], None]:
     """Return what makes the Panel app look at its document."""
     return lambda: tab.click("look")
@@ -123,7 +127,6 @@ def panel(serve: Serve, counts: Path) -> Ledger:
     return Ledger(serve(server), counts)
 
 
-@pytest.mark.front_door
 def test_plain_bokeh(bokeh: Ledger) -> None:
     with bokeh.server.open_tab("/elements_bokeh") as tab:
         (build,) = [each for each in bokeh.status()["interactions"] if each["kind"] == "build"]
@@ -191,7 +194,7 @@ def test_two_sessions_that_interleave_over_an_await(bokeh: Ledger) -> None:
     tabs["b"].set("slow", value=2)
     for name in "ba":  # crossed: the second to begin is the first to end
         control.set("open", value=name)
-        wait_until(lambda name=name: bokeh.truth(name)[0] != before[name])
+        wait_until(functools.partial(differs, bokeh, name, before[name]))
     for name, value in ("a", 1), ("b", 2):
         row = bokeh.settled(label="slow", new=value)
         bokeh.compare(row, before[name], bokeh.truth(name)[0])

@@ -176,9 +176,18 @@ def test_every_entry_is_what_it_was(host: Host) -> None:
     assert differences(before, entries()) == set()
 
 
+def weak_references(host: Host, count: int | None = None) -> list[int]:
+    """How many weak references there are to the first session, its Document and its models, or to so many of them."""
+    session = next(iter(host.context._sessions.values()))
+    things = [session, session._document, *session._document.models]
+    return [weakref.getweakrefcount(thing) for thing in things][:count]
+
+
 @pytest.mark.front_door
 def test_nothing_of_it_is_left(host: Host) -> None:
     with host.tab() as tab:
+        callbacks, filters = list(gc.callbacks), list(logging.getLogger("bokeh.document.modules").filters)
+        references = weak_references(host)
         exporter: Any = bokeh_exporter.install(port=0, sample_period=0.1)
         port, url = wait_until(lambda: exporter.port), exporter.url
         with host.tab() as other:
@@ -186,10 +195,14 @@ def test_nothing_of_it_is_left(host: Host) -> None:
             sessions = list(host.context._sessions.values())
             assert all(MARK in vars(session) for session in sessions)
             assert MARK in vars(host.context)
+            watched = weak_references(host, len(references))
+            assert all(now > before for now, before in zip(watched, references, strict=True))
             held = weakref.ref(exporter), weakref.ref(exporter.state)
             exporter.close()  # what uninstall() calls
             assert not any(MARK in vars(session) for session in sessions)
             assert MARK not in vars(host.context)
+            assert weak_references(host, len(references)) == references
+            assert (gc.callbacks, logging.getLogger("bokeh.document.modules").filters) == (callbacks, filters)
             del sessions
             works(other, 1)
         works(tab, 2)

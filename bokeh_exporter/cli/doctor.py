@@ -25,9 +25,7 @@ _COLORS = {"healthy": "green", "event_loop_stalled": "red"}
 @click.argument("target")
 @click.option("--token", metavar="TOKEN", help=f"Bearer token of the endpoint. [{options.variable('token')}]")
 @click.option("--json", "as_json", is_flag=True, help="Print the server's status as JSON.")
-@click.option(
-    "--watch", is_flag=True, help=f"Look every {_PERIOD:g} s until interrupted; with --json a line each time."
-)
+@click.option("--watch", is_flag=True, help=f"Look every {_PERIOD:g} s until interrupted.")
 def command(target: str, token: str | None, as_json: bool, watch: bool) -> int:
     """Say how the server behind the exporter at TARGET is: its URL, or the PID of the server.
 

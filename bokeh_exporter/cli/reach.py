@@ -14,12 +14,23 @@ import psutil
 
 #: Seconds for an answer: the endpoint has a thread of its own and needs milliseconds.
 TIMEOUT = 10.0
+#: Seconds for each port of a process, of which one is the exporter's.
+_SCAN = 5.0
 _PATH = "/api/v1/status"
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what a server may listen on, not ours
 
 
 class Unreachable(Exception):  # noqa: N818 - it is the outcome, as click's exceptions are
-    """The exporter cannot be asked: one line that names it and the remedy."""
+    """The exporter cannot be asked: one line that names it and the remedy.
+
+    Attributes:
+        refused: an exporter, it seems, but one that wants another token or has a certificate that is not trusted.
+        answered: something speaks HTTP there.
+    """
+
+    def __init__(self, message: str, *, refused: bool = False, answered: bool = False) -> None:
+        super().__init__(message)
+        self.refused, self.answered = refused, answered
 
 
 def open_url(url: str, token: str | None = None, *, method: str = "GET", timeout: float = TIMEOUT) -> Any:
@@ -35,34 +46,36 @@ def open_url(url: str, token: str | None = None, *, method: str = "GET", timeout
     return urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=timeout)
 
 
-def status_of(url: str, token: str | None = None) -> dict[str, Any]:
+def status_of(url: str, token: str | None = None, timeout: float = TIMEOUT) -> dict[str, Any]:
     """Return the status of the exporter at a URL.
 
     Raises:
         Unreachable: there is none, it wants another token, or what answers is something else.
     """
+    refused = answered = False
     try:
-        with open_url(url + _PATH, token) as response:
+        with open_url(url + _PATH, token, timeout=timeout) as response:
             status = json.load(response)
         if isinstance(status, dict) and status.get("schema") == 1:
             return status
+        answered = True
         why = "what answers there is no bokeh_exporter of this version: give the exporter's URL, not the server's"
     except urllib.error.HTTPError as error:
-        if error.code == 401:
+        answered, refused = True, error.code == 401
+        if refused:
             why = "it wants a bearer token: give the right one with --token"
         else:
             why = f"it answers {error.code} to {_PATH}: give the exporter's URL, which its log line names"
     except urllib.error.URLError as error:
         reason = error.reason
         if isinstance(reason, ssl.SSLCertVerificationError):
+            refused = True
             why = f"its certificate is not trusted ({reason.verify_message}): name its authority in SSL_CERT_FILE"
         else:
-            why = (
-                f"{getattr(reason, 'strerror', None) or reason}: is the server running, and is this the exporter's URL?"
-            )
+            why = f"{getattr(reason, 'strerror', None) or reason}: does the server run, and is it the exporter's URL?"
     except (OSError, ValueError, http.client.HTTPException) as error:
         why = f"{error or type(error).__name__}: give the exporter's URL, which its log line names"
-    raise Unreachable(f"{url} cannot be asked: {why}")
+    raise Unreachable(f"{url} cannot be asked: {why}", refused=refused, answered=answered)
 
 
 def url_of_process(pid: int, token: str | None = None) -> str:
@@ -72,22 +85,26 @@ def url_of_process(pid: int, token: str | None = None) -> str:
         Unreachable: there is no such process, it may not be looked at, or no exporter listens in it.
     """
     refused = None
-    for url in _urls(pid):
-        try:
-            status_of(url, token)
-        except Unreachable as error:
-            refused = error if "token" in str(error) or "certificate" in str(error) else refused
-        else:
-            return url
+    for address in _listening(pid):
+        for scheme in ("http", "https"):
+            url = f"{scheme}://{address}"
+            try:
+                status_of(url, token, _SCAN)
+            except Unreachable as error:
+                refused = error if error.refused else refused
+                if error.answered:  # and would wait for the end of what TLS says
+                    break
+            else:
+                return url
     if refused is not None:
         raise refused
     raise Unreachable(
-        f"no bokeh_exporter listens in process {pid}: start the server with it (bokeh-exporter run, panel serve --setup), "
-        "or give the process that serves where there are several"
+        f"no bokeh_exporter listens in process {pid}: start the server with it (bokeh-exporter run), "
+        "and give the process that serves where there are several"
     )
 
 
-def _urls(pid: int) -> Iterator[str]:
+def _listening(pid: int) -> Iterator[str]:
     try:
         process = psutil.Process(pid)
         # Called connections() before psutil 6.
@@ -99,5 +116,4 @@ def _urls(pid: int) -> Iterator[str]:
     for one in found:
         if one.status == psutil.CONN_LISTEN:
             host = _WILDCARDS.get(one.laddr.ip, one.laddr.ip)
-            for scheme in ("http", "https"):
-                yield f"{scheme}://{f'[{host}]' if ':' in host else host}:{one.laddr.port}"
+            yield f"{f'[{host}]' if ':' in host else host}:{one.laddr.port}"

@@ -13,6 +13,8 @@ class AppSample(NamedTuple):
     unused: float | None = None
     blocked: float | None = None
     pending: float | None = None
+    #: Destroyed and still in the server's table.
+    undiscarded: float | None = None
     created: float | None = None
     destroyed: float | None = None
     never_connected: float | None = None
@@ -57,6 +59,7 @@ APP_SOURCES: Mapping[str, tuple[str, tuple[str | None, ...]]] = {
     "unused": ("bokeh_sessions", ("unused",)),
     "blocked": ("bokeh_sessions", ("blocked",)),
     "pending": ("bokeh_sessions", ("pending",)),
+    "undiscarded": ("bokeh_sessions_undiscarded", ()),
     "created": ("bokeh_sessions_created_total", ()),
     "destroyed": ("bokeh_sessions_destroyed_total", (None,)),
     "never_connected": ("bokeh_sessions_never_connected_total", ()),
@@ -90,7 +93,7 @@ class Process(NamedTuple):
     lifetime: float | None = None
     check: float | None = None
     swept: float | None = None
-    models: float | None = None
+    models_alive: float | None = None
     known_models: float | None = None
     orphaned: float | None = None
     modules: float | None = None
@@ -136,7 +139,7 @@ SOURCES: Mapping[str, tuple[str, tuple[str | None, ...]]] = {
     "lifetime": ("bokeh_server_unused_session_lifetime_seconds", ()),
     "check": ("bokeh_server_session_check_interval_seconds", ()),
     "swept": ("bokeh_session_cleanup_last_completed_timestamp_seconds", ()),
-    "models": ("bokeh_models", ()),
+    "models_alive": ("bokeh_models", ()),
     "known_models": ("bokeh_known_models", ()),
     "orphaned": ("bokeh_models_orphaned", (None,)),
     "modules": ("bokeh_app_modules", ()),

@@ -1,7 +1,7 @@
 """A bounded history: a day of samples at falling resolution.
 
-The last sixty samples are kept as they are; older ones are folded into buckets of a minute, ten minutes and half
-an hour. A bucket keeps its last sample and the floor of each number in it, so that the saw teeth of the garbage
+The last sixty samples are kept as they are; older ones are folded into buckets of a minute, ten minutes and an
+hour. A bucket keeps its last sample and the floor of each number in it, so that the saw teeth of the garbage
 collector vanish and a peak does not look like a level. Samples are packed: with twenty apps a day takes under
 2 MB, as objects it would be five times that.
 """
@@ -20,8 +20,8 @@ from .samples import Sample
 
 #: Samples that are kept as they are.
 RECENT = 60
-#: (seconds that a bucket spans, seconds that such buckets are kept), each tier after the one before.
-TIERS = ((60.0, 3600.0), (600.0, 6 * 3600.0), (1800.0, 24 * 3600.0))
+#: (seconds that a bucket spans, age in seconds up to which it is kept), each tier after the one before.
+TIERS = ((60.0, 3600.0), (600.0, 6 * 3600.0), (3600.0, 24 * 3600.0))
 
 _PROCESS = len(Process._fields)
 _APP = len(AppSample._fields)
@@ -125,9 +125,9 @@ class History:
             packed = _packed(sample, before)
             self._recent.append(_Bucket(packed, packed))
             if len(self._recent) > RECENT and not self._whole:
-                self._sink(0, self._recent.popleft().without_names())
+                self._sink(0, self._recent.popleft().without_names(), sample.time)
 
-    def _sink(self, tier: int, bucket: _Bucket) -> None:
+    def _sink(self, tier: int, bucket: _Bucket, now: float) -> None:
         if tier == len(TIERS):
             return
         (width, kept), buckets = TIERS[tier], self._tiers[tier]
@@ -135,8 +135,8 @@ class History:
             buckets[-1].fold(bucket)
         else:
             buckets.append(bucket)
-        while buckets and bucket.last.time - buckets[0].last.time > kept:
-            self._sink(tier + 1, buckets.popleft())
+        while buckets and now - buckets[0].last.time > kept:
+            self._sink(tier + 1, buckets.popleft(), now)
 
     def points(self) -> list[Point]:
         """Return all points, the oldest first."""

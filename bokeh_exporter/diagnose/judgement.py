@@ -30,6 +30,8 @@ class Evidence:
     #: Why, in a word: of lingering sessions age, blocked, reuse, sweep, pending, probes or lifetime; of a stall loop or
     #: executor; of growth objects, bytes, models or data.
     reason: str | None = None
+    #: About how many bytes it explains, where that can be said.
+    bytes: float | None = None
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ _TICKED = 5.0
 _PROBES = 0.5
 #: Sessions that may stay blocked or pending for long before their number speaks for itself.
 _FEW = 3
+#: Seconds for which many unused sessions are looked at, however long they may live.
+_LONG = 300.0
 #: Times as long as an unused session: a long job may go on after its browser has left.
 _BLOCKED, _BLOCKED_FEW = 2.0, 10.0
 
@@ -59,7 +61,7 @@ def _of_app(app: str, points: Sequence[Point], thresholds: Thresholds, limit: fl
             ),
         ),
         (
-            limit,
+            min(limit, _LONG),
             lambda sample, each: (each.unused or 0) >= thresholds.unused_sessions,
             lambda: _many(app, points, thresholds),
         ),
@@ -87,7 +89,8 @@ def _aged(app: str, sample: Sample, thresholds: Thresholds, limit: float) -> Evi
     now, process = sample.apps[app], sample.process
     age = now.unused_age or 0
     swept = None if process.swept is None or process.check is None else process.time - process.swept
-    if swept is not None and swept > 10 * (process.check or 0) + 2 * thresholds.linger_seconds:
+    # A sweep that runs, and be it late, has been here since.
+    if swept is not None and swept > max(limit / 2, 2 * (process.check or 0), thresholds.linger_seconds):
         return Evidence(
             LINGERING, f"the sweep of unused sessions last finished {duration(swept)} ago, though it is due every "
             f"{process.check:g} s: a session-destroyed hook hangs. {now.unused:.0f} sessions of {app} wait for it",

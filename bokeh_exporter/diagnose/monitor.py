@@ -17,7 +17,7 @@ from ..config import Config
 from ..state import Level, State
 from ..state.numbers import of_state
 from .history import History, Point
-from .judgement import HEALTHY, Judgement
+from .judgement import HEALTHY, Judgement, Kind
 from .samples import ROWS, sample_of
 from .series import live, total
 from .verdict import judge
@@ -47,6 +47,10 @@ class Monitor:
         self.history = History()
         #: What holds now; replaced as a whole.
         self.judgement = judge((), config)
+        #: What a capture of allocations has found to grow, if there was one.
+        self.settled: Kind | None = None
+        #: Is called with each judgement, in the thread that looks: for what a verdict sets off.
+        self.on_judged: Callable[[Judgement], None] = lambda judgement: None
         #: Unix time from which on the leading verdict has held.
         self.since = time.time()
         self._due = 0.0
@@ -62,7 +66,9 @@ class Monitor:
             return
         self._due, self._was_stalled = now + self._config.verdict_period, bool(stalled)
         self.history.add(sample_of(of_state(self._state, self._read(), ROWS), time.time()))
-        self._replace(judge(self.history.points(), self._config, grace=self._config.grace, stalled=stalled))
+        points, settled = self.history.points(), self.settled
+        self._replace(judge(points, self._config, grace=self._config.grace, stalled=stalled, settled=settled))
+        self.on_judged(self.judgement)
 
     def _replace(self, new: Judgement) -> None:
         old, self.judgement = self.judgement, new

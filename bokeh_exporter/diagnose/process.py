@@ -30,6 +30,9 @@ _LASTING = 3
 #: Of resident memory, the share that free memory of the allocator must be to matter.
 _OF_RSS = 0.2
 
+#: Of what the allocator keeps, the share that growth must make up to be told before it.
+_EXPLAINS = 0.2
+
 Number = Callable[[Process], "float | None"]
 
 _BLOCKS = "bokeh_python_allocated_blocks"
@@ -69,24 +72,24 @@ def _by_visit(rest: Sequence[Point], thresholds: Thresholds) -> Iterator[Evidenc
     for row, what, number, least in _COUNTS:
         found = grown(number)
         if found is not None and found.slope >= least:
-            yield _evidence(f"{found.slope:.2g} {what}", found, row, "objects")
+            yield _evidence(f"{found.slope:.2g} {what}", found, row, "objects", None)
     blocks = grown(lambda process: process.blocks)
     if blocks is not None and blocks.slope >= thresholds.process_blocks:
         yield _evidence(
-            f"{blocks.slope:.0f} blocks of Python objects", blocks, "bokeh_python_allocated_blocks", "objects"
+            f"{blocks.slope:.0f} blocks of Python objects", blocks, _BLOCKS, "objects", _BLOCK_BYTES * blocks.total
         )
     for row, number in _BYTES:
         found = grown(number)
         if found is None or found.slope < thresholds.process_bytes or found.total < thresholds.process_total:
             continue
         objects = _NOT_OBJECTS * _BLOCK_BYTES * (blocks.slope if blocks is not None else 0)
-        yield _evidence(size(found.slope), found, row, "objects" if found.slope < objects else "bytes")
+        yield _evidence(size(found.slope), found, row, "objects" if found.slope < objects else "bytes", found.total)
         return
 
 
-def _evidence(what: str, found: Growth, row: str, reason: str) -> Evidence:
+def _evidence(what: str, found: Growth, row: str, reason: str, taken: float | None) -> Evidence:
     text = f"each of {found.span:.0f} visits left {what} behind, at moments with as few sessions as ever"
-    return Evidence(PROCESS, text, row, found.slope, None, reason)
+    return Evidence(PROCESS, text, row, found.slope, None, reason, taken)
 
 
 def _by_itself(rest: Sequence[Point], thresholds: Thresholds) -> Iterator[Evidence]:
@@ -113,8 +116,14 @@ def kind_of(evidence: Sequence[Evidence], settled: Kind | None) -> Kind | None:
     return "objects" if reasons else None
 
 
-def fragmentation(points: Sequence[Point], thresholds: Thresholds) -> list[Evidence]:
-    """Return the evidence for memory that was freed and is still resident."""
+def fragmentation(points: Sequence[Point], thresholds: Thresholds, released: float | None = None) -> list[Evidence]:
+    """Return the evidence for memory that was freed and is still resident; ``released`` by a trim is the proof."""
+    if released is not None:
+        before = points[-1].last.process.rss or 0
+        if released < max(thresholds.slack_bytes, _OF_RSS * before):
+            return []
+        text = f"a trim gave back {size(released)} of {size(before)} resident: freed memory that the allocator kept"
+        return [Evidence(FRAGMENTATION, text, "bokeh_memory_reclaimed_bytes_total", released, bytes=released)]
     tail = points[-_LASTING:]
     if len(tail) < _LASTING:
         return []
@@ -131,7 +140,12 @@ def fragmentation(points: Sequence[Point], thresholds: Thresholds) -> list[Evide
         f"{size(slack)} that the allocator has free are still resident, {share:.0%} of its "
         f"{size(process.malloc_resident or 0)}; {size(process.malloc_in_use or 0)} are in use"
     )
-    return [Evidence(FRAGMENTATION, text, "bokeh_memory_malloc_resident_bytes", slack)]
+    return [Evidence(FRAGMENTATION, text, "bokeh_memory_malloc_resident_bytes", slack, bytes=slack)]
+
+
+def explains(evidence: Evidence, slack: float) -> bool:
+    """Whether growth of the process explains the memory, next to what the allocator keeps."""
+    return evidence.verdict != PROCESS or evidence.bytes is None or evidence.bytes >= _EXPLAINS * slack
 
 
 def _slack(process: Process) -> float | None:

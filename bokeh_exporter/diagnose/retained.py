@@ -13,12 +13,15 @@ from ..thresholds import Thresholds
 from .fields import AppSample
 from .history import Point
 from .judgement import RETAINED, Evidence
-from .series import growth, windows
+from .series import growth, in_thirds, windows
 
 #: What is retained at least before it is called growth; a host keeps one.
 _LEAST = 3
 #: Of the sessions that one collection looked at, the share that says enough without a second one.
 _MOST = 0.5
+
+#: Few sessions may leak, and not evenly; the numbers are exact, so less than elsewhere will do.
+_EACH_HALF = 0.2
 
 #: Field -> row, and what it counts.
 _KINDS = {
@@ -83,12 +86,19 @@ def _rate(
         sessions = pairs[-1][0] - pairs[0][0]
         if sessions < thresholds.judge_sessions:
             continue
-        if len({x for x, _ in pairs}) < 3:  # one collection at the end: whether it stops growing cannot be seen
+        # One collection at the end, or all close together: whether it stops growing cannot be seen.
+        if not in_thirds(pairs):
             kept = pairs[-1][1] - pairs[0][1]
             if kept >= max(_LEAST, _MOST * sessions):
                 return Rate(kept, sessions)
             continue
-        grown = growth(pairs)
-        if grown is not None and grown.total >= max(_LEAST, thresholds.retained_share * sessions):
+        grown = growth(pairs, _EACH_HALF)
+        if grown is not None and _goes_on(pairs) and grown.total >= max(_LEAST, thresholds.retained_share * sessions):
             return Rate(grown.total, sessions)
     return None
+
+
+def _goes_on(pairs: Sequence[tuple[float, float]]) -> bool:
+    """Whether the last third of the sessions left something too; these numbers have no saw teeth."""
+    (first, _), (last, now) = pairs[0], pairs[-1]
+    return now > max(number for sessions, number in pairs if sessions <= first + (last - first) * 2 / 3)

@@ -13,7 +13,7 @@ from ..state.numbers import Numbers
 from .fields import APP_SOURCES, SOURCES, AppSample, Process
 
 #: Callbacks and classes that a sample names; those that weigh most.
-NAMED = 10
+NAMED = 8
 
 Pair = tuple[str, str]
 Key = TypeVar("Key", bound=Hashable)

@@ -15,8 +15,9 @@ from .fields import AppSample, Process
 from .history import Point
 from .samples import Sample
 
-#: Of what grew, at least this share must have grown in each half; steady growth has half of it in each.
-EACH_HALF = 0.3
+#: Of what grew, at least this share must have grown in each half; steady growth has half of it in each, a cache that
+#: fills ever more slowly less than 0.35 in the second.
+EACH_HALF = 0.38
 #: Spans that are looked at, in seconds: a leak that began lately is lost in a whole day.
 WINDOWS = (24 * 3600.0, 6 * 3600.0, 3600.0)
 
@@ -34,30 +35,39 @@ class Growth(NamedTuple):
     end: float
 
 
-def growth(pairs: Iterable[tuple[float, float | None]]) -> Growth | None:
+def growth(pairs: Iterable[tuple[float, float | None]], each_half: float = EACH_HALF) -> Growth | None:
     """Return how y grows with x, None if it does not in both halves or there is too little to tell.
 
     Args:
         pairs: x and y, in the order of x; pairs without y are left out.
+        each_half: the share of what grew that must have grown in each half.
     """
     known = [(x, y) for x, y in pairs if y is not None]
-    if len(known) < 3:
+    thirds = in_thirds(known)
+    if not thirds:
         return None
-    first, span = known[0][0], known[-1][0] - known[0][0]
-    if span <= 0:
-        return None
-    thirds: list[list[tuple[float, float]]] = [[], [], []]
-    for x, y in known:
-        thirds[min(2, int(3 * (x - first) / span))].append((y, x))
-    if not all(thirds):
-        return None
+    span = known[-1][0] - known[0][0]
     # The floor of each, at its last place.
-    (low, x_low), (middle, _), (high, x_high) = (min(third, key=lambda pair: (pair[0], -pair[1])) for third in thirds)
+    floors = (min(third, key=lambda pair: (pair[1], -pair[0])) for third in thirds)
+    (x_low, low), (x_middle, middle), (x_high, high) = floors
     rise = high - low
-    if rise <= 0 or min(middle - low, high - middle) < EACH_HALF * rise:
-        return None
     slope = rise / (x_high - x_low)
+    # Of steady growth each half has its share, wherever in its third the floor is.
+    halves = ((middle - low) / (x_middle - x_low), (high - middle) / (x_high - x_middle))
+    if rise <= 0 or min(halves) < 2 * each_half * slope:
+        return None
     return Growth(slope, slope * span, span, low, high)
+
+
+def in_thirds(pairs: Sequence[tuple[float, float]]) -> Sequence[Sequence[tuple[float, float]]]:
+    """Return pairs, which are in the order of x, by thirds of the way of x; nothing where one of them has none."""
+    span = pairs[-1][0] - pairs[0][0] if pairs else 0.0
+    if span <= 0:
+        return ()
+    thirds: list[list[tuple[float, float]]] = [[], [], []]
+    for x, y in pairs:
+        thirds[min(2, int(3 * (x - pairs[0][0]) / span))].append((x, y))
+    return thirds if all(thirds) else ()
 
 
 def windows(points: Sequence[Point]) -> Iterable[Sequence[Point]]:

@@ -26,7 +26,7 @@ from .judgement import (
     Kind,
 )
 from .lingering import lingering
-from .process import fragmentation, kind_of, process_growth
+from .process import explains, fragmentation, kind_of, process_growth
 from .retained import retained
 from .series import live
 from .session import OF_DOCUMENTS, session_growth
@@ -66,6 +66,7 @@ def judge(
     grace: float = 60.0,
     stalled: Sequence[str] = (),
     settled: Kind | None = None,
+    released: float | None = None,
 ) -> Judgement:
     """Judge a history.
 
@@ -75,13 +76,16 @@ def judge(
         grace: seconds after destroy from which on a full collection counts.
         stalled: why nobody is served now, a line each.
         settled: what a capture of allocations has found to grow, buffers that Python owns or native memory.
+        released: bytes that a trim gave back right after the last point; None if there was none.
     """
     evidence = [Evidence(STALLED, text, _stall_row(text), None, None, _stall_reason(text)) for text in stalled]
     if points:
         evidence += lingering(points, thresholds)
         evidence += retained(points, thresholds, grace)
         evidence += _growth(points, thresholds, {one.verdict for one in evidence})
-        evidence += fragmentation(points, thresholds)
+        kept = fragmentation(points, thresholds, released)
+        slack = sum(one.bytes or 0 for one in kept)
+        evidence = [*(one for one in evidence if explains(one, slack)), *kept]
     return _judgement(evidence, settled, points)
 
 

@@ -12,11 +12,12 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from .._version import __version__
 from ..state import State
 from .http import Answer, Later, Request, Route
-from .prometheus import exposition
+from .prometheus import Exposition
 
 #: Seconds between two answers of a debug endpoint: each stops the app for a moment.
 PAUSE = 1.0
@@ -37,6 +38,7 @@ class Pages:
         drain: begins to drain and says so; None while that is not to be had over HTTP.
         studies: what takes its time, by path below ``/debug``; empty while debugging is off.
         status: answers ``/api/v1/status``.
+        debug: what else is done on ``POST /debug/NAME`` and answered as JSON, by name; empty while it is off.
     """
 
     def __init__(
@@ -49,8 +51,10 @@ class Pages:
         drain: Callable[[], str] | None = None,
         studies: Mapping[str, Study] | None = None,
         status: Route | None = None,
+        debug: Mapping[str, Callable[[], Mapping[str, Any]]] | None = None,
     ) -> None:
         self._state = state
+        self._exposition = Exposition(state.registry)
         self._problems = problems
         self._not_ready = not_ready
         self._stacks = stacks
@@ -58,6 +62,7 @@ class Pages:
         self._drain = drain
         self._studies = studies or {}
         self._status = status
+        self._debug = debug or {}
 
     def routes(self) -> Mapping[tuple[str, str], Route]:
         """Return the routes by method and path."""
@@ -80,14 +85,14 @@ class Pages:
             routes["POST", "/debug/drain"] = lambda request: _plain(202, drain())
         for name, study in self._studies.items():
             routes["POST", f"/debug/{name}"] = apart(sparing(studied(study)))
+        for name, answer in self._debug.items():
+            routes["POST", f"/debug/{name}"] = sparing(_answering(answer))
         return routes
 
     def metrics(self, request: Request) -> Answer:
         """Answer a scrape: text 0.0.4 or OpenMetrics by ``Accept``, restricted by ``name[]``."""
         self._state.drain()
-        content_type, body = exposition(
-            self._state.registry, request.headers.get("Accept", ""), request.query.get("name[]", [])
-        )
+        content_type, body = self._exposition(request.headers.get("Accept", ""), request.query.get("name[]", []))
         return Answer(200, body, content_type)
 
     def stall(self) -> str | None:
@@ -144,6 +149,10 @@ def studied(study: Study) -> Callable[[Request], Answer]:
 def apart(route: Callable[[Request], Answer]) -> Route:
     """Return the route, answered in a thread of its own."""
     return lambda request: Later(lambda: route(request))
+
+
+def _answering(work: Callable[[], Mapping[str, Any]]) -> Callable[[Request], Answer]:
+    return lambda request: _json(work())
 
 
 def sparing(route: Callable[[Request], Answer], pause: float = PAUSE) -> Callable[[Request], Answer]:

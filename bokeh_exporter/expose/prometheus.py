@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
@@ -21,13 +22,18 @@ from prometheus_client.registry import Collector
 
 from ..catalogue import CATALOGUE, Metric
 from ..state import Level, State
+from ..state.events import EventFamily
 from ..state.levels import merge
 from ..state.metrics import is_event
+from .encoding import Encoder
 
 log = logging.getLogger("bokeh_exporter")
 
 #: What the samples of a family may be called, so that ``name[]`` understands the family's name as well.
 _SUFFIXES = ("", "_total", "_bucket", "_sum", "_count", "_info")
+
+#: Formats that are kept ready: a Prometheus asks for one, a person for another.
+_ENCODERS = 4
 
 _Numbers = dict[tuple[str, ...], float]
 
@@ -97,37 +103,55 @@ def _family(metric: Metric, numbers: _Numbers) -> Family:
     return family
 
 
-class _WithoutCreated(Collector):
-    """A registry as the encoders see it, less the ``_created`` samples."""
+def _without_created(families: Iterable[Family]) -> Iterator[Family]:
+    for family in families:
+        created = family.name + "_created"
+        if not isinstance(family, EventFamily) and any(sample.name == created for sample in family.samples):
+            family = copy.copy(family)  # collectors may keep theirs
+            family.samples = [sample for sample in family.samples if sample.name != created]
+        yield family
 
-    def __init__(self, registry: Collector) -> None:
+
+class Exposition:
+    """A registry as text. Keeps what it has encoded: the next scrape has the same lines."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
+        self._encoders: dict[str, Encoder] = {}
+        self._lock = threading.Lock()
 
-    def collect(self) -> Iterator[Family]:
-        for family in self._registry.collect():
-            created = family.name + "_created"
-            if any(sample.name == created for sample in family.samples):
-                family = copy.copy(family)  # collectors may keep theirs
-                family.samples = [sample for sample in family.samples if sample.name != created]
-            yield family
+    def __call__(self, accept: str, names: Sequence[str] = ()) -> tuple[str, bytes]:
+        """Encode the registry; return the content type and the body.
+
+        Args:
+            accept: the request's ``Accept``: OpenMetrics where it asks for it, else text 0.0.4.
+            names: families or series to restrict the answer to; all, if empty.
+        """
+        try:
+            encode, content_type = choose_encoder(accept)
+        except (TypeError, ValueError):  # it trips over a version that is no number
+            encode, content_type = choose_encoder("")
+        if names:
+            wanted = self._registry.restricted_registry([name + suffix for name in names for suffix in _SUFFIXES])
+            return content_type, encode(_Families(_without_created(wanted.collect())))
+        with self._lock:
+            encoder = self._encoders.get(content_type)
+            if encoder is None:
+                if len(self._encoders) >= _ENCODERS:
+                    self._encoders.clear()  # a client may ask for any version
+                encoder = Encoder(encode, exemplars=content_type.startswith("application/openmetrics-text"))
+                self._encoders[content_type] = encoder
+            return content_type, encoder.encode(_without_created(self._registry.collect()))
 
 
-def exposition(registry: CollectorRegistry, accept: str, names: Sequence[str] = ()) -> tuple[str, bytes]:
-    """Encode a registry; return the content type and the body.
+class _Families(Collector):
+    """Families as the official encoders want them."""
 
-    Args:
-        registry: what to encode.
-        accept: the request's ``Accept``: OpenMetrics where it asks for it, else text 0.0.4.
-        names: families or series to restrict the answer to; all, if empty.
-    """
-    try:
-        encode, content_type = choose_encoder(accept)
-    except (TypeError, ValueError):  # it trips over a version that is no number
-        encode, content_type = choose_encoder("")
-    wanted: Collector = registry
-    if names:
-        wanted = registry.restricted_registry([name + suffix for name in names for suffix in _SUFFIXES])
-    return content_type, encode(_WithoutCreated(wanted))
+    def __init__(self, families: Iterable[Family]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Family]:
+        return self._families
 
 
 def build_registry_extras(registry: CollectorRegistry) -> None:

@@ -93,3 +93,19 @@ def tls_context(cert: str, key: str) -> ssl.SSLContext:
             f"({getattr(error, 'reason', None) or error}): give two PEM files that belong together"
         ) from None
     return context
+
+
+def read_token(path: str) -> str:
+    """Read the bearer token from a file.
+
+    Raises:
+        EndpointError: it cannot be read, or is empty.
+    """
+    name = variable("token_file")
+    try:
+        token = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise EndpointError(f"{name}={path} cannot be read ({error}): give a file that this user may read") from None
+    if not token:
+        raise EndpointError(f"{name}={path} is empty: put the token into it")
+    return token

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
+from ..state.interactions import current
 from .apps import App
 from .frame import Observer
 from .websockets import close_code, payload_size, token_expired
@@ -79,15 +80,24 @@ class _Connection:
             resolved = self._host._resolve_application(self._host._route_path(self._scope))
             self._app = self._observer.apps.of(resolved[0])
         elif kind == "websocket.receive" and self._app is not None and self._counts_bytes:
-            self._app.child("bokeh_websocket_received_bytes_total").inc(_payload(event))
+            self._book("bokeh_websocket_received_bytes_total", event)
         elif kind == "websocket.send" and self._app is not None and self._counts_bytes:
-            self._app.child("bokeh_websocket_sent_bytes_total").inc(_payload(event))
+            size = self._book("bokeh_websocket_sent_bytes_total", event)
+            record = self._observer.state.interactions.get(current.get())
+            if record is not None:
+                record.bytes_sent += size
         elif kind == "websocket.close" and self._app is None:
             self._rejected()
         elif kind in ("websocket.close", "websocket.disconnect") and self._code is None:
             self._code = event.get("code", 1005)
         elif kind == "bokeh_exporter.end" and self._app is not None:
             self._app.child("bokeh_websocket_closed_total", close_code(self._code)).inc()
+
+    def _book(self, name: str, event: Event) -> int:
+        size = _payload(event)
+        if self._app is not None:
+            self._observer.state.record(self._app.child(name).inc, size)
+        return size
 
     def _rejected(self) -> None:
         if self._host._resolve_application(self._host._route_path(self._scope) or "//") is None:

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from .entries import Account, ModelRef, Owner, OwnerRef
+from .entries import Account, ModelRef, Owner, OwnerRef, add
 
 #: Changes that wait to be booked, beyond which who makes a model books them: nobody else seems to.
 _WAITING = 100_000
@@ -109,6 +109,14 @@ class Book:
         link.key, link.owner = id(thing), owner
         return link
 
+    def clear(self) -> None:
+        """Take every weak reference off; those of owners are in cycles with them."""
+        with self.lock:
+            for owner in [*self.owners.values(), *(o for each in self.accounts.values() for o in each.owners.values())]:
+                owner.document = owner.session = None
+            for entries in (self.models, self.owners, self.accounts, self.pending, self._changed, self._dead):
+                entries.clear()
+
     # --- off the hot path ------------------------------------------------------------------------
 
     def drain(self, judged: float | None = None) -> None:
@@ -144,7 +152,7 @@ class Book:
             return
         if not ref.known:
             ref.known = True
-            _add(self.alive, ref.cls, 1)
+            add(self.alive, ref.cls, 1)
         owner = ref.owner
         if owner is not ref.member:
             self._move(ref, owner)
@@ -152,10 +160,11 @@ class Book:
         orphan = free and not ref.exempt and (owner is None or not owner.closed)
         if orphan is not ref.orphan:
             ref.orphan = orphan
-            _add(self.orphaned, ref.cls, 1 if orphan else -1)
-            if owner is not None and orphan:
+            add(self.orphaned, ref.cls, 1 if orphan else -1)
+        if owner is not None:  # an orphan may have come to its owner and left again since it was booked last
+            if orphan:
                 owner.removed[ref.key] = ref
-            elif owner is not None and owner.removed.get(ref.key) is ref:
+            elif owner.removed.get(ref.key) is ref:
                 del owner.removed[ref.key]
 
     def _move(self, ref: ModelRef, owner: Owner | None) -> None:
@@ -176,7 +185,7 @@ class Book:
         if not ref.known:
             ref.gone = True
             return
-        _add(self.alive, ref.cls, -1)
+        add(self.alive, ref.cls, -1)
         ref.owner, ref.attached, ref.exempt = None, True, True
         self._book(ref)  # out of its owner's numbers, and no orphan
         ref.gone = True
@@ -236,9 +245,3 @@ class Book:
             for numbers, number in ((account.models, owner.models), (account.documents, owner.document is not None)):
                 numbers[0] -= number
                 numbers[1] += number
-
-
-def _add(numbers: dict[str, int], key: str, number: int) -> None:
-    numbers[key] = numbers.get(key, 0) + number
-    if not numbers[key]:
-        del numbers[key]

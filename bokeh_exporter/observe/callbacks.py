@@ -18,9 +18,10 @@ from ..state.interactions import current
 from .apps import App
 from .calls import Calls
 from .frame import Frame, Observer
+from .generators import stepwise
 from .naming import name_of, timing
-
-KINDS = {"PeriodicCallback": "periodic", "TimeoutCallback": "timeout", "NextTickCallback": "next_tick"}
+from .panel_callbacks import PanelCallbacks
+from .roll import KINDS, mark
 
 
 class Callbacks(Observer):
@@ -32,13 +33,16 @@ class Callbacks(Observer):
     def __init__(self, frame: Frame) -> None:
         super().__init__(frame)
         self.calls = Calls(self.state)
+        self._panel = PanelCallbacks(self.hook, self.patches, self.apps, self.calls, self._here)
         frame.running = self.calls.running
 
     def start(self) -> None:
         """Hook into Bokeh's documents."""
+        from bokeh.application import Application
         from bokeh.document.callbacks import DocumentCallbackManager
 
         hook = self.hook
+        hook.before(Application, "on_session_destroyed", self._destroying, "self", "session_context")
         hook.replace(
             DocumentCallbackManager,
             "notify_change",
@@ -91,17 +95,7 @@ class Callbacks(Observer):
                         "function",
                         hook="param.eval_function_with_deps",
                     )
-        state = sys.modules.get("panel.io.state")
-        if state is not None and "panel.state.onload" not in enabled:
-            self.hook.replace(state._state, "onload", self._onload, "self", "callback", hook="panel.state.onload")
-            self.hook.replace(
-                state._state,
-                "add_periodic_callback",
-                self._add_periodic_callback,
-                "self",
-                "callback",
-                hook="panel.state.add_periodic_callback",
-            )
+        self._panel.refresh()
 
     def _app(self, document: Any) -> App | None:
         return self.apps.of_document(document) if document is not None else None
@@ -130,7 +124,10 @@ class Callbacks(Observer):
 
                     def callback_invoker() -> None:
                         for callback in model._callbacks.get(attr) or ():
-                            calls.call(app, "property", callback, attr, old, new)
+                            if inspect.iscoroutinefunction(callback):
+                                callback(attr, old, new)  # nobody awaits it, so it never runs
+                            else:
+                                calls.call(app, "property", callback, attr, old, new)
 
             return original(manager, model, attr, old, new, hint, setter, callback_invoker)
 
@@ -175,9 +172,22 @@ class Callbacks(Observer):
             app = self._app(manager._document()) if self.patches.on else None
             if app is not None and kind is not None:
                 callback = self.calls.wrapped(app, kind, callback, keep=one_shot)
-            return original(manager, callback_obj, callback, one_shot)
+            result = original(manager, callback_obj, callback, one_shot)
+            if app is not None:
+                mark(manager._document())
+            return result
 
         return add_session_callback
+
+    def _destroying(self, application: object, session_context: Any) -> None:
+        # The hosts take the callbacks out of the document before they call them, so nobody sees these.
+        document = session_context._document
+        app = self._app(document)
+        if app is not None:
+            callbacks = document.callbacks._session_destroyed_callbacks
+            document.callbacks._session_destroyed_callbacks = {
+                callback if name_of(callback) is None else self.calls.inside(app, callback) for callback in callbacks
+            }
 
     # --- param and Panel -----------------------------------------------------------------------
 
@@ -209,30 +219,11 @@ class Callbacks(Observer):
         def eval_function_with_deps(function: Any) -> Any:
             if not self.patches.on or name_of(function) is None:
                 return original(function)
-            return self.calls.call_as(self._here(), function, original, function)
+            app = self._here()
+            return stepwise(self.calls, app, function, self.calls.call_as(app, function, original, function))
 
         eval_function_with_deps.__dict__["_bokeh_exporter"] = True
         return eval_function_with_deps
-
-    def _onload(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        def onload(state: Any, callback: Any, *args: Any, **kwargs: Any) -> Any:
-            app = self._app(state.curdoc) if self.patches.on else None
-            if app is not None:
-                callback = self.calls.wrapped(app, "onload", callback, keep=False)
-            return original(state, callback, *args, **kwargs)
-
-        return onload
-
-    def _add_periodic_callback(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        def add_periodic_callback(state: Any, callback: Any, *args: Any, **kwargs: Any) -> Any:
-            app = self._app(state.curdoc) if self.patches.on else None
-            if app is not None:
-                # Panel registers a function of its own with the document, which has the kind; it catches what
-                # the user's raises, so that is timed by itself.
-                callback = self.calls.inside(app, callback)
-            return original(state, callback, *args, **kwargs)
-
-        return add_periodic_callback
 
 
 def _is_bokehs(invoker: Any) -> bool:

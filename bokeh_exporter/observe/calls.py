@@ -16,8 +16,9 @@ from typing import Any
 
 from ..state import State
 from ..state.interactions import current
+from ..state.queue import Tally
 from .apps import App
-from .naming import name_of, timing
+from .naming import is_skip, name_of, timing
 
 #: App, callback and ``perf_counter`` of its begin.
 Running = tuple[str, str, float]
@@ -27,7 +28,8 @@ class Calls:
     """Times calls and knows which run, by thread."""
 
     def __init__(self, state: State) -> None:
-        self._state = state
+        #: Where calls are booked.
+        self.state = state
         self._running: dict[int, list[Running]] = {}
 
     def running(self, thread: int) -> list[Running]:
@@ -62,13 +64,15 @@ class Calls:
         number = current.get()
         token = None
         if not number:
-            number = self._state.interactions.begin(app.label, kind or "property").number
+            number = self.state.interactions.begin(app.label, kind or "property").number
             token = current.set(number)
-        stack = self._stack()
+        stack = self.stack()
         start = perf_counter()
         stack.append((app.label, label or kind or "", start))
-        if self._state.elements.on:
-            self._state.elements.enter(number)
+        if self.state.elements.on:
+            self.state.elements.enter(number)
+        attribution = self.state.memory.attribution
+        entered = attribution.enter(app.label, "callback", label)
         error: BaseException | None = None
         result = None
         try:
@@ -77,6 +81,7 @@ class Calls:
             error = raised
             raise
         finally:
+            attribution.leave(entered, label)
             stack.pop()
             busy = perf_counter() - start
             continues = inspect.iscoroutine(result)
@@ -94,7 +99,7 @@ class Calls:
     ) -> Any:
         # Whoever awaits us may be a task of its own by now, so the interaction is set in its context too.
         token = current.set(number)
-        steps = _Steps(awaitable, self, (app.label, label or kind or "", start), busy)
+        steps = Steps(awaitable, self, (app.label, label or kind or "", start), busy, label)
         error: BaseException | None = None
         try:
             return await steps
@@ -107,7 +112,8 @@ class Calls:
             with contextlib.suppress(ValueError):  # thrown away unfinished, in another context
                 current.reset(token)
 
-    def _stack(self) -> list[Running]:
+    def stack(self) -> list[Running]:
+        """Return the calls under way in this thread, for who adds to them."""
         thread = threading.get_ident()
         stack = self._running.get(thread)
         if stack is None:
@@ -129,21 +135,21 @@ class Calls:
         error: BaseException | None,
     ) -> None:
         try:
-            failed = isinstance(error, Exception) and not _is_skip(error)
+            failed = isinstance(error, Exception) and not is_skip(error)
             if label is not None:
-                self._state.record(app.bundle(label, _book), busy)
+                self.state.record(app.bundle(label, _book), busy)
                 if failed:
-                    self._state.record(app.child("bokeh_callback_errors_total", label).inc, 1)
+                    self.state.record(app.child("bokeh_callback_errors_total", label).inc, 1)
             if kind is not None:
-                self._state.record(app.child("bokeh_callback_duration_seconds", kind).observe, seconds)
-            record = self._state.interactions.get(number)
+                self.state.record(app.child("bokeh_callback_duration_seconds", kind).observe, seconds)
+            record = self.state.interactions.get(number)
             if record is not None and label is not None:
                 record.callbacks += 1
                 record.errors += failed
-            if self._state.elements.on:
-                self._state.elements.leave(number, label, seconds, busy, failed)
+            if self.state.elements.on:
+                self.state.elements.leave(number, label, seconds, busy, failed)
         except Exception as ours:
-            self._state.swallow("callbacks", ours)
+            self.state.swallow("callbacks", ours)
 
     def wrapped(self, app: App, kind: str, function: Callable[..., Any], *, keep: bool) -> Callable[..., Any]:
         """Return a function that calls through :meth:`call`, a coroutine function for a coroutine function.
@@ -155,11 +161,11 @@ class Calls:
             keep: whether it belongs to the interaction that registers it, as a callback that runs once does.
         """
         number = current.get() if keep else 0
-        if number and self._state.interactions.origin(number)[1] == "init":
+        if number and self.state.interactions.origin(number)[1] == "init":
             number = 0  # what the build registered is set off by something later
 
         def begin() -> Any:
-            return current.set(number or self._state.interactions.begin(app.label, kind).number)
+            return current.set(number or self.state.interactions.begin(app.label, kind).number)
 
         if inspect.iscoroutinefunction(function):
 
@@ -200,45 +206,37 @@ class Calls:
         return call
 
 
-def _is_skip(error: BaseException) -> bool:
-    """Whether it is param's ``Skip``, by which a function says that nothing has changed."""
-    return type(error).__name__ == "Skip" and type(error).__module__.startswith("param.")
-
-
-def _book(app: App, label: str) -> Callable[[float], None]:
-    calls = app.child("bokeh_callback_calls_total", label).inc
-    busy = app.child("bokeh_callback_busy_seconds_total", label).inc
+def _book(app: App, label: str) -> Tally:
     app.child("bokeh_callback_errors_total", label)  # at zero before the first failure
-
-    def book(seconds: float) -> None:
-        calls()
-        busy(seconds)
-
-    return book
+    return Tally(app.child("bokeh_callback_calls_total", label), app.child("bokeh_callback_busy_seconds_total", label))
 
 
-class _Steps:
+class Steps:
     """Awaits something and adds up the time that its steps take."""
 
-    def __init__(self, awaitable: Awaitable[Any], calls: Calls, entry: Running, busy: float) -> None:
+    def __init__(self, awaitable: Awaitable[Any], calls: Calls, entry: Running, busy: float, label: str | None) -> None:
         self._awaitable = awaitable
         self._calls = calls
         self._entry = entry
+        self._label = label
         self.busy = busy
 
     def __await__(self) -> Generator[Any, Any, Any]:
         steps: Any = self._awaitable.__await__()
+        attribution = self._calls.state.memory.attribution
         value: Any = None
         error: BaseException | None = None
         while True:
-            stack = self._calls._stack()
+            stack = self._calls.stack()
             stack.append(self._entry)
             start = perf_counter()
+            entered = attribution.enter(self._entry[0], "callback", self._label)
             try:
                 yielded = steps.send(value) if error is None else steps.throw(error)
             except StopIteration as stop:
                 return stop.value
             finally:
+                attribution.leave(entered, self._label)
                 self.busy += perf_counter() - start
                 stack.pop()
             try:

@@ -34,7 +34,7 @@ def cause_of(message: Any, document: Any, reveal: bool) -> dict[str, Any] | None
     widget = _component(model, attribute, name) or model
     old = new = None
     if attribute is not None:
-        secret = _is_secret(model) or _is_secret(widget)
+        secret = _is_secret(widget) or (widget is not model and _is_secret(model))
         old, new = (
             HIDDEN if secret else told(value, reveal) for value in (_value(model, attribute), _plain(event.get("new")))
         )
@@ -81,18 +81,21 @@ def _component(model: Any, attribute: str | None, event: str) -> Any:
 
 
 def _label(widget: Any, model: Any) -> str | None:
-    for owner, attribute in (
-        (widget, "label"), (model, "title"), (model, "label"), (widget, "name"), (model, "name"),
-    ):  # fmt: skip
-        text = getattr(owner, attribute, None)
+    if widget is not model and isinstance(text := getattr(widget, "label", None), str) and text:
+        return escaped(text)
+    # Asked for a property that it has not, a model looks for similar names for 0.1 ms.
+    values = model.__dict__.get("_property_values", {})
+    for name in ("title", "label", "name"):
+        text = values.get(name)
         if isinstance(text, str) and text:
             return escaped(text)
-    return None
+    name = None if widget is model else widget.name
+    return escaped(name) if isinstance(name, str) and name else None
 
 
 def _parameter(widget: Any, attribute: str) -> str:
     """Return the name that a Panel component has for a property of its model."""
-    mapping = getattr(widget, "_property_mapping", None)
+    mapping = getattr(type(widget), "_property_mapping", None)
     if isinstance(mapping, dict) and attribute not in mapping:
         for parameter, name in mapping.items():
             if name == attribute:
@@ -122,4 +125,5 @@ def _plain(value: Any) -> Any:
 
 
 def _is_secret(owner: Any) -> bool:
-    return any(word in kind.__name__ for kind in type(owner).__mro__ for word in _SECRET)
+    names = " ".join([kind.__name__ for kind in type(owner).__mro__])
+    return any(word in names for word in _SECRET)

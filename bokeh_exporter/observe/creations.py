@@ -99,10 +99,10 @@ class Creations(Observer):
         token = current.set(build.number)
 
         def leave(result: object, error: BaseException | None) -> None:
-            current.reset(token)
             build.seconds = time.monotonic() - attempt.start
+            self.state.record(app.child("bokeh_session_create_duration_seconds").observe, build.seconds)
+            current.reset(token)
             self._attempts.pop(key, None)
-            app.child("bokeh_session_create_duration_seconds").observe(time.monotonic() - attempt.start)
             if error is not None and not attempt.failed and not isinstance(error, asyncio.CancelledError):
                 attempt.failed.add("token")  # neither hook nor script: reading the token's payload
             for step in attempt.failed:

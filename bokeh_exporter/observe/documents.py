@@ -1,13 +1,18 @@
-"""Live documents: how many models are attached to them."""
+"""Live documents: how many models are attached to them.
+
+A document works out which models are attached to it in one place, ``DocumentModelManager.recompute``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import functools
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 from ..state import Level
 from .apps import App
 from .frame import Observer
+from .roll import Roll, mark
 
 
 class Documents(Observer):
@@ -15,17 +20,30 @@ class Documents(Observer):
 
     name: ClassVar[str] = "documents"
 
+    def start(self) -> None:
+        """Hook into what changes a document's table of models."""
+        from bokeh.document.models import DocumentModelManager
+
+        self.hook.replace(DocumentModelManager, "recompute", self._recomputing, "self")
+
+    def _recomputing(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        patches, swallow = self.patches, self.hook.swallow
+
+        @functools.wraps(original)
+        def recompute(manager: Any) -> Any:
+            result = original(manager)
+            if patches.on:
+                try:
+                    mark(manager._document())
+                except Exception as ours:
+                    swallow(ours)
+            return result
+
+        return recompute
+
     def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:
-        """Take the length of each document's own table of models."""
+        """Read the roll."""
         for context, app in contexts:
-            total = largest = 0
-            for session in list(context._sessions.values()):
-                document = session.__dict__.get("_document")  # deleted in a destroyed session
-                if document is None or session._destroyed:
-                    continue
-                models = len(document.models)
-                total += models
-                if models > largest:
-                    largest = models
-            yield Level("bokeh_document_models", total, (app.label,))
-            yield Level("bokeh_document_models_max", largest, (app.label,))
+            roll = Roll.of(context).refresh()
+            yield Level("bokeh_document_models", roll.models, (app.label,))
+            yield Level("bokeh_document_models_max", roll.largest, (app.label,))

@@ -7,9 +7,10 @@ lock and may run inside the garbage collector. Plain objects of slots: there is 
 from __future__ import annotations
 
 import weakref
+from typing import Any
 
 
-class ModelRef(weakref.ref):  # type: ignore[type-arg]  # generic for checkers only, before Python 3.9
+class ModelRef(weakref.ref[Any]):
     """A model, as far as it is known."""
 
     __slots__ = ("attached", "cls", "exempt", "gone", "key", "known", "member", "orphan", "owner")
@@ -29,7 +30,7 @@ class ModelRef(weakref.ref):  # type: ignore[type-arg]  # generic for checkers o
     orphan: bool
 
 
-class OwnerRef(weakref.ref):  # type: ignore[type-arg]
+class OwnerRef(weakref.ref[Any]):
     """The Document or the session of an owner."""
 
     __slots__ = ("key", "owner")
@@ -68,3 +69,10 @@ class Account:
         self.documents, self.models = [0, 0], [0, 0]
         #: Owners of which something is alive, those destroyed first coming first.
         self.owners: dict[int, Owner] = {}
+
+
+def add(numbers: dict[str, int], key: str, number: int) -> None:
+    """Add to one of the numbers; what is zero is not kept."""
+    numbers[key] = numbers.get(key, 0) + number
+    if not numbers[key]:
+        del numbers[key]

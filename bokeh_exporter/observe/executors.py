@@ -93,7 +93,7 @@ class Executors(Observer):
     def start(self) -> None:
         """Leave the histogram out where there are no pools: announced, as every family, but without a number."""
         if not self._has_pools:
-            self._wait._samples = tuple
+            self._wait.silent = True
 
     def pools(self) -> list[Pool]:
         """List the pools in use. From any thread."""

@@ -6,6 +6,7 @@ One broken observer never costs more than its own numbers: the failure is counte
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, TypeVar
@@ -69,6 +70,8 @@ class Frame:
         self.durations: dict[str, float] = {}
         #: The calls of users' functions that run now in a thread: app, callback, ``perf_counter`` of its begin.
         self.running: Callable[[int], list[tuple[str, str, float]]] = lambda thread: []
+        #: The loops that run.
+        self.loops: Callable[[], list[asyncio.AbstractEventLoop]] = list
         #: Called on each loop that is seen running for the first time; a server does not fork after that.
         self.on_loop: Callable[[], None] = lambda: None
 

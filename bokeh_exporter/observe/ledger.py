@@ -83,7 +83,7 @@ class Ledger(Observer):
     def stop(self) -> None:
         """Forget everything: nothing of ours is left on what lives on."""
         self.state.on_drain.remove(self.drain)
-        self.book = Book()
+        self.book.clear()
 
     def after_fork(self, serves: bool) -> None:
         """The lock may have been held by a thread that did not come along."""
@@ -92,8 +92,10 @@ class Ledger(Observer):
     # --- events --------------------------------------------------------------------------------
 
     def _made(self, document: Any, **named: object) -> None:
-        # Bokeh makes a configuration for each Document, and a model that it refers to.
-        config = document._config
+        # Newer Bokeh makes a configuration for each Document, and a model that it refers to.
+        config = getattr(document, "_config", None)
+        if config is None:
+            return
         values = (*config._property_values.values(), *config._unstable_default_values.values())
         self.book.made_by_bokeh([config, *(value for value in values if hasattr(value, "_temp_document"))])
 

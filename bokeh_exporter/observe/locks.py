@@ -13,12 +13,11 @@ from time import perf_counter
 from typing import Any, ClassVar, cast
 
 from .. import config as options
-from ..catalogue import CALLBACK_KINDS
 from ..state import Level
 from ..state.interactions import current
 from .apps import App, context_of
-from .callbacks import KINDS
 from .frame import Observer
+from .roll import Roll, mark
 
 
 class Locks(Observer):
@@ -29,9 +28,11 @@ class Locks(Observer):
 
     def start(self) -> None:
         """Hook into new sessions, and into those that exist."""
+        from bokeh.document.callbacks import DocumentCallbackManager
         from bokeh.server.session import ServerSession
 
         self.hook.after(ServerSession, "__init__", self._opened, "self", "session_id", "document")
+        self.hook.after(DocumentCallbackManager, "remove_session_callback", self._removed, "self", "callback_obj")
         for context, app in self.apps.alive():
             for session in list(context._sessions.values()):
                 self._watch(session, app)
@@ -46,6 +47,9 @@ class Locks(Observer):
         context = context_of(document)
         if context is not None:
             self._watch(session, self.apps.of(context))
+
+    def _removed(self, manager: Any, callback_obj: object) -> None:
+        mark(manager._document())
 
     def _watch(self, session: Any, app: App) -> None:
         lock = session._lock
@@ -82,16 +86,7 @@ class Locks(Observer):
         return acquired
 
     def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:
-        """Count what is registered, by kind; most sessions have nothing."""
+        """Read from the roll what is registered, by kind."""
         for context, app in contexts:
-            counts = dict.fromkeys(CALLBACK_KINDS, 0)
-            for session in list(context._sessions.values()):
-                document = session.__dict__.get("_document")
-                registered = getattr(getattr(document, "callbacks", None), "_session_callbacks", None)
-                if registered:
-                    for callback in list(registered):
-                        kind = KINDS.get(type(callback).__name__)
-                        if kind is not None:
-                            counts[kind] += 1
-            for kind, count in counts.items():
+            for kind, count in Roll.of(context).refresh().callbacks.items():
                 yield Level("bokeh_session_callbacks", count, (app.label, kind))

@@ -57,6 +57,7 @@ class Loops(Observer):
         self._lag = self.state.child("bokeh_event_loop_lag_seconds")
         self._duration = self.state.child("bokeh_exporter_sample_duration_seconds")
         self._stopped = False
+        frame.loops = lambda: [loop for site in self.sites() if (loop := site.loop()) is not None]
 
     def start(self) -> None:
         """Hook into what tells that a loop runs, and find the loops that already do."""

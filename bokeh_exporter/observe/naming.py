@@ -103,6 +103,11 @@ def is_framework(module: str | None) -> bool:
     return module is not None and module.partition(".")[0] in _FRAMEWORKS
 
 
+def is_skip(error: BaseException) -> bool:
+    """Whether it is param's ``Skip``, by which a function says that nothing has changed."""
+    return type(error).__name__ == "Skip" and type(error).__module__.startswith("param.")
+
+
 def _describe(function: Any) -> str | None:
     module = _attribute(function, "__module__")
     if is_framework(module):

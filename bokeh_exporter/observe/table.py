@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from .activities import Activities
 from .app_modules import AppModules
 from .asgi import AsgiWebSockets
 from .callbacks import Callbacks
 from .census import Census
 from .cgroups import Cgroups
 from .collecting import Collecting
+from .components import Components
 from .configuration import Configuration
 from .creations import Creations
+from .data_sources import DataSources
 from .documents import Documents
 from .elements import Elements
 from .endings import Endings
@@ -31,10 +34,13 @@ from .refusals import Refusals
 from .requests import Requests
 from .sessions import Sessions
 from .sweeps import Sweeps
+from .trim import Trims
 from .websockets import Messages, WebSockets
 
 OBSERVERS: tuple[type[Observer], ...] = (
     Garbage,
+    # The first: what a sample allocates is nobody's, and its hooks are inside those that begin interactions.
+    Activities,
     Sessions,
     # Before what makes models: it reads the book that the ledger keeps.
     Ledger,
@@ -51,6 +57,8 @@ OBSERVERS: tuple[type[Observer], ...] = (
     HoloviewsElements,
     LateImports,
     PanelLevels,
+    Components,
+    DataSources,
     Callbacks,
     Locks,
     WebSockets,
@@ -62,6 +70,7 @@ OBSERVERS: tuple[type[Observer], ...] = (
     Executors,
     Endings,
     Memory,
+    Trims,
     Cgroups,
     Collecting,
     # The last, so that a loop that is found is sampled by hooks that are all in.

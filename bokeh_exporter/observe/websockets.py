@@ -22,6 +22,7 @@ from ..state.interactions import current
 from .apps import KEY, App
 from .frame import Observer
 from .patches import Leave
+from .roll import Roll
 
 
 class WebSockets(Observer):
@@ -66,20 +67,14 @@ class WebSockets(Observer):
         ).inc()
 
     def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:
-        """Count connections and the bytes that slow browsers have not taken."""
+        """Count connections, and the bytes that slow browsers have not taken."""
         for context, app in contexts:
-            connections, unsent, buffered = 0, 0, False
-            for session in list(context._sessions.values()):
-                for connection in list(session.__dict__["_subscribed_connections"]):
-                    connections += 1
-                    waiting = unsent_bytes(connection)
-                    if waiting is not None:
-                        buffered = True
-                        unsent += waiting
-            yield Level("bokeh_websocket_connections", connections, (app.label,))
+            roll = Roll.of(context).refresh()
+            waiting = roll.slice(unsent_bytes)
+            yield Level("bokeh_websocket_connections", roll.connections, (app.label,))
             # Without connections there is no transport to ask; tornado's, which tells, comes with tornado's loop.
-            if buffered or (not connections and hasattr(context._loop, "asyncio_loop")):
-                yield Level("bokeh_websocket_send_buffer_bytes", unsent, (app.label,))
+            if waiting or (not roll.connections and hasattr(context._loop, "asyncio_loop")):
+                yield Level("bokeh_websocket_send_buffer_bytes", sum(waiting), (app.label,))
 
 
 class Messages(Observer):

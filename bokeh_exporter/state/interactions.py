@@ -32,8 +32,8 @@ class Interaction:
     """What is booked on one interaction. Plain numbers and text; it refers to nothing of the host."""
 
     __slots__ = (
-        "app", "bytes_sent", "callbacks", "errors", "kind", "messages", "models", "number", "patches", "seconds",
-        "time",
+        "app", "bytes_sent", "callbacks", "errors", "kind", "messages", "models", "number", "patches", "rss_change",
+        "rss_told", "seconds", "time",
     )  # fmt: skip
 
     def __init__(self, number: int, app: str, kind: str) -> None:
@@ -45,6 +45,9 @@ class Interaction:
         self.time = time()
         #: From its begin to the end of what was begun with it; tasks may go on after that.
         self.seconds = 0.0
+        #: What resident memory gained in it, as far as it was read; see ``Attribution.change_of``.
+        self.rss_change: int | None = None
+        self.rss_told = True
         self.messages = self.callbacks = self.errors = self.models = self.patches = self.bytes_sent = 0
 
 

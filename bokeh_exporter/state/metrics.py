@@ -15,14 +15,16 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry
 
 from ..catalogue import APP, BY_NAME, CATALOGUE, ROUTE, Metric
 from .elements import Elements
+from .events import EventCounter, EventHistogram
 from .interactions import Interactions, current
 from .labels import Limiter
 from .levels import Level, Levels
-from .queue import Entry, TalliedHistogram, apply
+from .memory import Memory
+from .queue import Entry, apply
 
 log = logging.getLogger("bokeh_exporter")
 
@@ -48,6 +50,7 @@ class State:
         self.limiter = Limiter()
         self.interactions = Interactions()
         self.elements = Elements(self.interactions)
+        self.memory = Memory(self.interactions)
         #: Observations of the hot path, see :meth:`record`. Bounded: what is never drained must not grow.
         self.queue: deque[Entry] = deque(maxlen=QUEUE)
         #: Called with each drained batch after it was applied, in the thread that drains: further outputs.
@@ -59,7 +62,7 @@ class State:
         self.removals = 0
         #: Seconds spent in hooks and samples; a plain cell, since a lock costs more than the number is worth.
         self.overhead = [0.0]
-        self._events: dict[str, Counter | Histogram] = {}
+        self._events: dict[str, EventCounter | EventHistogram] = {}
         self._children: dict[str, dict[tuple[str, ...], Any]] = {}
         self._lock = threading.Lock()
         self._logged: set[str] = set()
@@ -72,10 +75,10 @@ class State:
                 if not any(not label.values for label in metric.labels):
                     self.touch(metric.name)
 
-    def _build(self, metric: Metric) -> Counter | Histogram:
+    def _build(self, metric: Metric) -> EventCounter | EventHistogram:
         if metric.kind == "counter":
-            return Counter(metric.name, metric.help, metric.label_names, registry=self.registry)
-        return TalliedHistogram(
+            return EventCounter(metric.name, metric.help, metric.label_names, registry=self.registry)
+        return EventHistogram(
             metric.name, metric.help, metric.label_names, buckets=metric.buckets, registry=self.registry
         )
 
@@ -118,7 +121,10 @@ class State:
             if batch:
                 self._apply(batch)
         for left in list(self.on_drain):
-            left()
+            try:
+                left()
+            except Exception as error:
+                self.swallow("drain", error)
 
     def _apply(self, batch: list[Entry]) -> None:
         apply(batch, lambda error: self.swallow("drain", error))
@@ -138,6 +144,7 @@ class State:
         self._draining = threading.Lock()
         self._lock = threading.Lock()
         self.elements.after_fork()
+        self.memory.attribution.after_fork()
 
     def touch(self, name: str, app: str | None = None) -> None:
         """Let the series of a row exist at zero: every closed value, for one app where the row has apps."""
@@ -172,6 +179,7 @@ class State:
                     self._events[name].remove(*labels)
             self.limiter.forget(app, removed)
             self.removals += 1
+        self.memory.attribution.forget(app)
 
     def swallow(self, component: str, error: BaseException) -> None:
         """Count an exception of ours that must not reach the host; log the first of each component."""

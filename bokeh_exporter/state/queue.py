@@ -7,10 +7,11 @@ none. A batch holds many entries of few children, so each child is touched once 
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter
+
+from .events import EventHistogram
 
 #: What to call, with what, and the number of the interaction that it belongs to.
 Entry = tuple[Callable[[float], None], float, int]
@@ -35,22 +36,6 @@ class Tally:
         self.total.inc(sum(values))
 
 
-class TalliedHistogram(Histogram):
-    """A histogram that takes many observations with one lock for each bucket that they fall into."""
-
-    def observe_all(self, values: Iterable[float]) -> None:
-        """Observe each of the values."""
-        counts: dict[int, int] = {}
-        total = 0.0
-        for value in values:
-            total += value
-            bucket = bisect_left(self._upper_bounds, value)
-            counts[bucket] = counts.get(bucket, 0) + 1
-        self._sum.inc(total)
-        for bucket, count in counts.items():
-            self._buckets[bucket].inc(count)
-
-
 def apply(batch: Iterable[Entry], failed: Callable[[Exception], None]) -> None:
     """Apply a batch. What fails is told and costs no other entry its number."""
     grouped: dict[Callable[[float], None], list[float]] = {}
@@ -71,7 +56,7 @@ def _apply(update: Callable[[float], None], values: list[float]) -> None:
     owner = getattr(update, "__self__", None)
     if isinstance(update, Tally):
         update.add(values)
-    elif isinstance(owner, TalliedHistogram):
+    elif isinstance(owner, EventHistogram):
         owner.observe_all(values)
     elif isinstance(owner, Counter):
         update(sum(values))

@@ -170,7 +170,7 @@ class Record:
             "bytes_sent": one.bytes_sent,
             "seconds": self.seconds,
             "finished": self.over(perf_counter()),
-            "rss_change": getattr(one, "rss_change", None),
+            "rss_change": one.rss_change if one.rss_told else None,
         }
 
 

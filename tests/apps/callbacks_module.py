@@ -15,3 +15,7 @@ class Imported:
 def doubled(n: int) -> str:
     called("callbacks_module:doubled")
     return f"doubled {2 * n}"
+
+
+def scheduled() -> None:
+    called("callbacks_module:scheduled")

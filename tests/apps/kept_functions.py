@@ -49,6 +49,19 @@ def removed(doc: Any) -> None:
     KEPT.append(kept)
 
 
+def late(doc: Any) -> None:
+    """Keeps a model that ``make`` makes, and ``show`` adds and removes again."""
+    make, show = Button(name="make", label="make"), Button(name="show", label="show")
+
+    def shown() -> None:
+        doc.add_root(KEPT[-1])
+        doc.remove_root(KEPT[-1])
+
+    make.on_click(lambda: KEPT.append(Div(text="late")))
+    show.on_click(shown)
+    doc.add_root(Column(children=[make, show]))
+
+
 def orphan(doc: Any) -> None:
     """Keeps a model that is never added."""
     doc.add_root(Slider(name="n", start=0, end=9, value=0))
@@ -81,4 +94,4 @@ def threads(doc: Any) -> None:
 
 
 #: The sweep stops at a session that raises, so that app is the last.
-APPS = {f"/{app.__name__}": app for app in (clean, document, plot, removed, orphan, threads, zombie)}
+APPS = {f"/{app.__name__}": app for app in (clean, document, plot, removed, late, orphan, threads, zombie)}

@@ -28,7 +28,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from bokeh_exporter.catalogue import CATALOGUE
 from bokeh_exporter.expose.http import Answer, Endpoint, EndpointError, Limits, Request, Route, tls_context
-from bokeh_exporter.expose.prometheus import LevelCollector, build_registry_extras, exposition
+from bokeh_exporter.expose.prometheus import Exposition, LevelCollector, build_registry_extras
 from bokeh_exporter.state import Level, State
 from bokeh_exporter.state.levels import snapshot
 from bokeh_exporter.state.metrics import is_event
@@ -555,7 +555,7 @@ def state() -> State:
     ],
 )
 def test_every_family_in_both_formats(state: State, accept: str, content_type: str) -> None:
-    got, body = exposition(state.registry, accept)
+    got, body = Exposition(state.registry)(accept)
     assert got.startswith(content_type)
     parse = parse_openmetrics if content_type == OPENMETRICS else parse_text
     families = {family.name: family for family in parse(body.decode())}
@@ -572,12 +572,12 @@ def test_every_family_in_both_formats(state: State, accept: str, content_type: s
 def test_an_accept_that_makes_no_sense_is_answered(state: State) -> None:
     # Which format it gets is prometheus_client's affair, and has changed; some of its versions raise.
     for accept in ("application/openmetrics-text;version=not.a.number", "text/plain;version=x", ";;=,", "\xff"):
-        assert b"bokeh_sessions" in exposition(state.registry, accept)[1]
+        assert b"bokeh_sessions" in Exposition(state.registry)(accept)[1]
 
 
 def test_names_restrict(state: State) -> None:
     def names(*wanted: str) -> set[str]:
-        return {s.name for f in parse_text(exposition(state.registry, "", wanted)[1].decode()) for s in f.samples}
+        return {s.name for f in parse_text(Exposition(state.registry)("", wanted)[1].decode()) for s in f.samples}
 
     assert names("bokeh_sessions", "bokeh_sessions_created_total") == {"bokeh_sessions", "bokeh_sessions_created_total"}
     stem = "bokeh_session_duration_seconds"
@@ -590,7 +590,7 @@ def test_created_stays_on_for_the_host() -> None:
     registry = CollectorRegistry()
     Counter("jobs", "Jobs", registry=registry).inc()
     Histogram("wait", "Wait", registry=registry).observe(1)
-    assert b"_created" not in exposition(registry, OPENMETRICS)[1]
+    assert b"_created" not in Exposition(registry)(OPENMETRICS)[1]
     assert registry.get_sample_value("jobs_created") is not None
 
 
@@ -606,15 +606,15 @@ def test_registering_reads_nothing_and_a_bad_level_costs_only_itself() -> None:
 
     state.registry.register(LevelCollector(state, read))
     assert calls == 0
-    assert b'state="connected"} 5.0' in exposition(state.registry, "")[1]
-    text = exposition(state.registry, "")[1].decode()
+    assert b'state="connected"} 5.0' in Exposition(state.registry)("")[1]
+    text = Exposition(state.registry)("")[1].decode()
     assert "# TYPE bokeh_sessions gauge" in text
-    assert 'bokeh_exporter_errors_total{component="levels"} 3.0' in exposition(state.registry, "")[1].decode()
+    assert 'bokeh_exporter_errors_total{component="levels"} 3.0' in Exposition(state.registry)("")[1].decode()
     assert sum(not is_event(metric) for metric in CATALOGUE) == len(list(LevelCollector(state, read).describe()))
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
 def test_promtool_takes_it(state: State) -> None:
-    body = exposition(state.registry, "")[1]
+    body = Exposition(state.registry)("")[1]
     done = subprocess.run(["promtool", "check", "metrics"], input=body, capture_output=True, timeout=60)
     assert (done.returncode, done.stdout + done.stderr) == (0, b"")

@@ -1,0 +1,100 @@
+"""``bokeh-exporter soak``: visit an app for a minute and say whether it leaks, where, and what holds it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import NoReturn
+
+import click
+
+from ..soak import Plan, Report, SoakError, UsageError, soak
+from .common import EX_USAGE, FAILED, HEALTHY, SETTINGS, UNHEALTHY, fail
+
+
+@click.command(context_settings=SETTINGS)
+@click.argument("target")
+@click.option("--host", metavar="panel|bokeh", help="What serves it; panel where TARGET imports panel.")
+@click.option("--sessions", type=int, default=30, show_default=True, help="Visits; two more come first.")
+@click.option("--concurrency", type=int, default=2, show_default=True, help="Visits at a time.")
+@click.option("--interact", is_flag=True, help="Let visitors move widgets and click buttons.")
+@click.option("--query", metavar="TEMPLATE", help="Of the page, such as 'theme=t{i}'; {i} is the visit's number.")
+@click.option("--duration", type=float, metavar="SECONDS", help="Go on visiting for at least so long.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else on standard output.")
+@click.argument("server_args", nargs=-1, type=click.UNPROCESSED)
+def command(
+    target: str,
+    host: str | None,
+    sessions: int,
+    concurrency: int,
+    interact: bool,
+    query: str | None,
+    duration: float | None,
+    as_json: bool,
+    server_args: tuple[str, ...],
+) -> int:
+    """Serve TARGET on loopback, visit it as browsers do, and judge what stays in memory.
+
+    Ends with 0 if it is healthy, 1 with any other verdict, 2 if the app or its server failed. SERVER_ARGS, after
+    --, go to the server.
+
+    \b
+    bokeh-exporter soak app.py --interact
+    bokeh-exporter soak app/ --host bokeh --sessions 100 --json
+    bokeh-exporter soak app.py --query 'theme=t{i}' -- --reuse-sessions
+    """
+    try:
+        plan = Plan.of(
+            target, host=host, sessions=sessions, concurrency=concurrency, interact=interact, query=query,
+            duration=duration, server_args=server_args,
+        )  # fmt: skip
+    except UsageError as error:
+        fail(f"soak: {error}", EX_USAGE)
+    progress = Progress()
+    try:
+        report = soak(plan, progress)
+    except SoakError as error:
+        progress.end()
+        _failed(error, as_json)
+    progress.end()
+    if as_json:
+        click.echo(report.json())
+    else:
+        _print(report)
+    return HEALTHY if report.healthy else UNHEALTHY
+
+
+class Progress:
+    """Says on standard error how far it is: one line that is written over on a terminal, a line per step elsewhere."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._step = ""
+
+    def __call__(self, step: str, detail: str) -> None:
+        """Hear of a step, and how far it is."""
+        if self._terminal:
+            click.echo(f"\r\033[K{step} {detail}", err=True, nl=False)
+        elif step != self._step:
+            click.echo(step, err=True)
+        self._step = step
+
+    def end(self) -> None:
+        """Take the line away again."""
+        if self._terminal:
+            click.echo("\r\033[K", err=True, nl=False)
+
+
+def _failed(error: SoakError, as_json: bool) -> NoReturn:
+    if as_json:
+        click.echo(json.dumps({"error": str(error)}))
+    elif error.log:
+        click.echo(error.log.rstrip(), err=True)
+    fail(f"soak: {error}", FAILED)
+
+
+def _print(report: Report) -> None:
+    healthy, *rest = report.text().splitlines()
+    click.echo(click.style(healthy, bold=True, fg="green" if report.healthy else "red"))
+    for line in rest:
+        click.echo(line)

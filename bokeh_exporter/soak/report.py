@@ -1,0 +1,165 @@
+"""What a soak found, for machines and for people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..diagnose import Judgement, Point, Sample, judge
+from ..diagnose.verdict import Kind
+from ..thresholds import Thresholds
+from .plan import Plan
+
+
+@dataclass
+class Found:
+    """What was seen on the way.
+
+    Attributes:
+        used: in the long visit, after so many uses.
+        held: in the long visit, while nobody did anything.
+        base: before the visits that count; its memory is what theirs is measured by.
+        warm: when the grace of the visits before has passed, one that counts still open; its counts are subtracted.
+        batches: after so many of them.
+        end: after all of them and the grace.
+        sessions: visits that count.
+        settled: whose memory grew, if it had to be settled.
+        released: bytes that trim gave back at the end; None where it was not tried.
+        stalled: whether the event loop stood still, and for whom.
+        retained: as explain tells it.
+        points: the history that is judged.
+    """
+
+    used: list[tuple[int, Sample]] = field(default_factory=list)
+    held: list[Sample] = field(default_factory=list)
+    base: Sample | None = None
+    warm: Sample | None = None
+    batches: list[tuple[int, Sample]] = field(default_factory=list)
+    end: Sample | None = None
+    sessions: int = 0
+    settled: Kind | None = None
+    released: float | None = None
+    stalled: str = ""
+    retained: list[Any] = field(default_factory=list)
+    points: Sequence[Point] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    """The outcome. ``content`` has the documented keys; the text is for people.
+
+    Attributes:
+        judgement: the verdict, with evidence and advice.
+        content: what ``--json`` prints.
+    """
+
+    judgement: Judgement
+    content: dict[str, Any]
+    used: Sequence[tuple[int, Sample]] = ()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing is wrong."""
+        return self.judgement.name == "healthy"
+
+    def text(self) -> str:
+        """Return it for people; the first line is the verdict."""
+        return "\n".join(_lines(self))
+
+    def json(self) -> str:
+        """Return the content as JSON."""
+        return json.dumps(self.content, indent=2)
+
+
+def judged(found: Found, thresholds: Thresholds, grace: float) -> Judgement:
+    """Judge what was found so far, as the server does."""
+    stalled = [found.stalled] if found.stalled else []
+    return judge(found.points, thresholds, grace=grace, stalled=stalled, settled=found.settled, released=found.released)
+
+
+def report(plan: Plan, found: Found, thresholds: Thresholds, grace: float) -> Report:
+    """Judge what was found, and put it together."""
+    judgement = judged(found, thresholds, grace)
+    assert found.base is not None and found.warm is not None and found.end is not None  # noqa: S101
+    counts = {name: round(max(0.0, _sum(found.end, name) - _sum(found.warm, name))) for name in _COUNTS}
+    # The visit that stayed open is not one that lingers.
+    lingering = round(max(0.0, _table(found.end) - (_table(found.warm) - 1)))
+    content = {
+        "verdict": judgement.name,
+        "verdicts": [name for name in (judgement.name, *judgement.others) if name != "healthy"],
+        "evidence": [evidence.text for evidence in judgement.evidence],
+        "process_growth_of": judgement.process_growth_of,
+        "advice": judgement.advice,
+        "sessions": found.sessions,
+        "retained_sessions": counts["retained_sessions"],
+        "retained_models": counts["retained_models"],
+        "lingering_sessions": lingering,
+        "pending_sessions": counts["pending_sessions"],
+        "bytes_per_session": round(((found.end.process.rss or 0) - (found.base.process.rss or 0)) / found.sessions),
+        "attributed_bytes": {
+            activity: round(_sum(found.end, f"attributed_{activity}") - _sum(found.base, f"attributed_{activity}"))
+            for activity in _ACTIVITIES
+        },
+        "retained": found.retained,
+    }
+    return Report(judgement, content, found.used)
+
+
+_COUNTS = ("retained_sessions", "retained_models", "pending_sessions")
+_ACTIVITIES = ("session_create", "session_destroy", "message", "callback", "http")
+
+
+def _table(sample: Sample) -> float:
+    """Sessions in the server's table, also those that were destroyed and could not be discarded."""
+    return _sum(sample, "connected") + _sum(sample, "unused") + _sum(sample, "blocked") + _sum(sample, "undiscarded")
+
+
+def _sum(sample: Sample, name: str) -> float:
+    return float(sum(getattr(app, name) or 0 for app in sample.apps.values()))
+
+
+# --- for people -----------------------------------------------------------------------------------------
+
+
+def _lines(report: Report) -> Iterator[str]:
+    content, judgement = report.content, report.judgement
+    of = f" of {judgement.process_growth_of}" if judgement.process_growth_of else ""
+    others = f", also {', '.join(judgement.others)}" if judgement.others else ""
+    yield f"{judgement.name}{of}{others}"
+    yield from (f"  {text}" for text in content["evidence"])
+    yield f"  {judgement.advice}"
+    if judgement.beside:
+        yield f"  Note that {', '.join(judgement.beside)} is on, which grows memory itself."
+    yield f"sessions            {content['sessions']}, {content['bytes_per_session']:+,} bytes each"
+    yield (
+        f"retained            {content['retained_sessions']} sessions, {content['retained_models']} models; "
+        f"{content['pending_sessions']} sessions wait for a collection"
+    )
+    yield f"lingering           {content['lingering_sessions']} sessions"
+    yield from _per_use(report.used)
+    for activity, number in content["attributed_bytes"].items():
+        if number:
+            yield f"  during {activity:18} {number:+,} bytes"
+    for held in content["retained"]:
+        yield from _holder(held)
+
+
+def _per_use(used: Sequence[tuple[int, Sample]]) -> Iterator[str]:
+    if len(used) < 2 or used[-1][0] <= used[0][0]:
+        return
+    (before, first), (after, last) = used[0], used[-1]
+    uses = after - before
+    numbers = (
+        ("models", _sum(last, "models") - _sum(first, "models")),
+        ("blocks of Python", (last.process.blocks or 0) - (first.process.blocks or 0)),
+        ("bytes", (last.process.heap or 0) - (first.process.heap or 0)),
+    )
+    yield f"each interaction    {', '.join(f'{number / uses:+.3g} {what}' for what, number in numbers)} ({uses} of them)"
+
+
+def _holder(held: Mapping[str, Any]) -> Iterator[str]:
+    count = f"{held['count']} x " if held.get("count") else ""
+    yield f"{count}{held.get('kind', '')} {held.get('type', '')} held by {held.get('root', held.get('holder', '?'))}"
+    yield from (f"    {step}" for step in held.get("path") or ())

@@ -1,0 +1,225 @@
+"""The course of a soak.
+
+Two visits come first and are subtracted: they fill the caches of the process. The second is alone and uses the page
+a hundred times; what grows with the uses grows in a session. The first visit that counts is alone as well and stays
+open for a while, during which the grace of the two before it passes: what grows then grows by itself. The others
+follow in a few batches. Each number is read after a full collection, so that what waits for one is not taken
+for growth; the last when the grace of all visits has passed too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..config import Config
+from ..diagnose import History, Sample
+from ..diagnose.judgement import PROCESS
+from .plan import Plan
+from .probe import Probe, ProbeError
+from .report import Found, Report, judged, report
+from .server import SoakServer
+from .visitor import VisitError
+from .visits import STAY, Visits
+
+#: Seconds that one visit stays open, and how often it is looked at meanwhile.
+HELD, LOOKS = 15.0, 4
+#: Batches of visits; memory is read after each.
+BATCHES = 4
+#: Seconds that sessions may stay beyond their lifetime before they count as staying.
+PATIENCE = 2.0
+#: Seconds to wait at most for sessions to expire, whatever lifetime the user's server has.
+LONGEST_LIFETIME = 60.0
+
+#: Seconds of tracing.
+CAPTURE = 10.0
+#: Seconds between two looks without a collection.
+EVERY = 2.0
+
+Say = Callable[[str, str], None]
+
+
+def soak(plan: Plan, say: Say = lambda step, detail: None) -> Report:
+    """Serve the app, visit it, and say what stays in memory.
+
+    Args:
+        plan: what to do.
+        say: hears what is being done: the step, and how far it is.
+
+    Raises:
+        SoakError: the app or its server failed.
+    """
+    say(f"starting {plan.host} serve {plan.target.name}", "")
+    with SoakServer(plan) as server:
+        try:
+            return asyncio.run(_Soak(plan, server, say).run())
+        except (VisitError, ProbeError) as error:
+            raise server.failure("the server ended" if server.ended else str(error)) from None
+
+
+@dataclass
+class _Soak:
+    plan: Plan
+    server: SoakServer
+    say: Say
+    found: Found = field(default_factory=Found)
+
+    def __post_init__(self) -> None:
+        self.probe = Probe(self.server.exporter, self.server.token)
+        self.visits = Visits(self.plan, self.server.url)
+        self.history = History(whole=True)
+        self.thresholds = Config.load()
+        # Samples have to be in the order of their times.
+        self._looking = asyncio.Lock()
+        self._stuck = 0.0
+
+    async def run(self) -> Report:
+        """Do it all, and look now and then without collecting, as the server does."""
+        watch = asyncio.create_task(self._watch())
+        try:
+            return await self._run()
+        finally:
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY)
+            with contextlib.suppress(ProbeError):
+                async with self._looking:
+                    self.history.add(await self.probe.sample())
+
+    async def _run(self) -> Report:
+        self.say("warming up", "")
+        await self.visits.visit()
+        await self._check_app()
+        await self._gone()
+        await self._used_visit()
+        await self._gone()
+        gone = time.monotonic()
+        await self.probe.post("/debug/trim")
+        self.found.base = await self._look()
+        await self._held_visit(gone + self.server.grace)
+        await self._gone()
+        await self._batches()
+        await self._grace()
+        self.found.end = await self._look()
+        self.say("all visits are over", "")
+        self.found.points = self.history.points()
+        await self._confirm()
+        return report(self.plan, self.found, self.thresholds, self.server.grace)
+
+    async def _check_app(self) -> None:
+        sample = await self.probe.sample()
+        if sum(app.create_errors or 0 for app in sample.apps.values()):
+            raise self.server.failure("the app failed")
+
+    async def _look(self) -> Sample:
+        """Read the numbers after a full collection."""
+        async with self._looking:
+            await self.probe.post("/debug/collect")
+            sample = await self.probe.sample()
+            self.history.add(sample)
+        return sample
+
+    async def _used_visit(self) -> None:
+        """Visit, and use the page a hundred times."""
+        tab = await self.visits.open()
+        try:
+            uses = self.visits.uses_of_a_long_visit(tab)
+            # What the first use of each widget makes is there to stay, in caches and on the page.
+            done = await self.visits.use(tab, min(uses, len(tab.controls)))
+            self.found.used.append((done, await self._look()))
+            for part in range(1, LOOKS + 1):
+                self.say("using the page", f"{done} of {uses} times")
+                more = (uses - done) // (LOOKS + 1 - part)
+                done += await self.visits.use(tab, more, done)
+                self.found.used.append((done, await self._look()))
+            await asyncio.sleep(STAY)
+        finally:
+            await tab.close()
+
+    async def _held_visit(self, until: float) -> None:
+        """Visit as the others do, and stay for a while; the counts to subtract are read when ``until`` has come."""
+        tab = await self.visits.open()
+        try:
+            await self.visits.use_as_others(tab)
+            begun = time.monotonic()
+            self.found.held.append(await self._look())
+            for part in range(1, LOOKS + 1):
+                self.say("keeping the page open", f"{(part - 1) * HELD / LOOKS:.0f} of {HELD:.0f} s")
+                await asyncio.sleep(max(0.0, begun + part * HELD / LOOKS - time.monotonic()))
+                self.found.held.append(await self._look())
+            if until > time.monotonic():  # the grace may be longer than that
+                await asyncio.sleep(until - time.monotonic())
+                self.found.held.append(await self._look())
+            self.found.warm, self.found.sessions = self.found.held[-1], 1
+        finally:
+            await tab.close()
+
+    async def _batches(self) -> None:
+        total, made = self.plan.sessions - 1, 1
+        for part in range(BATCHES):
+            number = total * (part + 1) // BATCHES - total * part // BATCHES
+            if not number:
+                continue
+
+            def progress() -> None:
+                nonlocal made
+                made += 1
+                self.say("visiting", f"{made} of {max(total + 1, made)}")
+
+            self.found.sessions += await self.visits.visits(number, self.plan.duration / BATCHES, progress)
+            await self._gone()
+            self.found.batches.append((self.found.sessions, await self._look()))
+
+    async def _gone(self) -> None:
+        """Wait until no session is left, or those that are left stay for longer than they may."""
+        server = self.plan.server
+        # Once some have stayed so will others: nobody waits for them as patiently again.
+        patience = min(server.lifetime + 2 * server.check, LONGEST_LIFETIME) + (PATIENCE if not self._stuck else 0.5)
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            sample = await self.probe.sample()
+            if sum(app.live for app in sample.apps.values()) <= self._stuck:
+                return
+            await asyncio.sleep(0.25)
+        self._stuck = sum(app.live for app in sample.apps.values())
+
+    async def _grace(self) -> None:
+        """Wait out the grace, and see meanwhile which of the destroyed turn out to be retained."""
+        begun = time.monotonic()
+        while (left := begun + self.server.grace + 0.5 - time.monotonic()) > 0:
+            self.say("waiting out the grace", f"{left:.0f} s")
+            await asyncio.sleep(min(left, self.server.grace / LOOKS))
+            if left > self.server.grace / LOOKS:
+                await self._look()
+
+    async def _confirm(self) -> None:
+        """Settle what the numbers leave open: who holds what, does a trim give memory back, whose memory grows?"""
+        self.say("asking who holds what", "")
+        answer = await self.probe.post("/debug/explain")
+        self.found.retained = list((answer or {}).get("retained") or [])
+        self.say("trimming", "")
+        trimmed = await self.probe.post("/debug/trim")
+        if trimmed and trimmed.get("supported"):
+            self.found.released = float(trimmed["released_bytes"])
+        judgement = judged(self.found, self.thresholds, self.server.grace)
+        if PROCESS in (judgement.name, *judgement.others) and judgement.process_growth_of is None:
+            await self._capture()
+
+    async def _capture(self) -> None:
+        """Trace allocations during a few more visits: growth that is traced is in buffers, other growth is native."""
+        self.say("tracing allocations", "")
+        capture = asyncio.create_task(self.probe.post(f"/debug/capture?seconds={CAPTURE:g}"))
+        await asyncio.sleep(0.5)
+        # The last of them are to be gone before the capture ends: what a session holds is not what stays.
+        deadline = CAPTURE - 2 * self.plan.server.lifetime - 2
+        await self.visits.visits(1, deadline, lambda: None)
+        await self._gone()
+        await self.probe.post("/debug/collect")
+        answer = await capture
+        self.found.settled = (answer or {}).get("of")

@@ -1,0 +1,245 @@
+"""What resident memory gained and lost while something ran: who, doing what, in bytes.
+
+Hooks say ``enter`` and ``leave``. Between two readings of ``/proc/self/statm`` the change belongs to the
+innermost activity that ran, or to nobody (``background``); one during which two threads were at work is
+``unattributed``, as no reading can tell them apart. What is awaited does not run: coroutines enter and
+leave with each of their steps (:class:`Stepped`), so sessions that take turns on a loop do not overlap.
+
+A reading costs 2 us, so a boundary takes one only where the last is older than :data:`FRESH`, or where
+the outermost activity ends. A message with a callback costs one reading when messages follow each other
+closely, two when they do not. Within :data:`FRESH` a change may be booked on the neighbour.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Awaitable, Generator
+from threading import get_ident
+from time import perf_counter
+from typing import Any
+
+from .blocks import Blocks
+from .interactions import Interactions, current
+from .statm import Statm
+
+#: Seconds within which a reading is taken for the present: too short to touch more than a few MB.
+FRESH = 0.001
+
+UNATTRIBUTED = "unattributed"
+
+#: App and activity.
+Owner = tuple[str, str]
+
+
+class Attribution:
+    """Books the change of resident memory. From any thread; one that is at work is measured, a second is noticed."""
+
+    def __init__(self, interactions: Interactions) -> None:
+        self._interactions = interactions
+        self._statm: Statm | None = None
+        #: Set where blocks of Python's allocator are booked on callbacks too.
+        self.blocks: Blocks | None = None
+        self._reset()
+
+    def _reset(self) -> None:
+        #: Owner -> net bytes. Written by whoever holds ``_holding``.
+        self._bytes: dict[Owner, int] = {}
+        self._background = 0
+        #: Held while something runs that is measured, from the outermost enter to its leave.
+        self._holding = threading.Lock()
+        self._thread = 0
+        self._stack: list[Owner] = []
+        #: The apps of the activities under way in other threads than the measured one.
+        self._others: list[str] = []
+        self._other = ""
+        self._overlapped = False
+        self._owner: Owner | None = None
+        self._left = 0.0
+        self._rss: int | None = None
+        self._read_at = 0.0
+
+    def start(self) -> None:
+        """Begin to measure. Until then, and where there is no ``/proc``, entering costs next to nothing."""
+        if self._statm is None:
+            self._statm = Statm()
+        self._rss = self._statm.read()
+        self._read_at = perf_counter()
+
+    def stop(self) -> None:
+        """Close what is open."""
+        statm, self._statm, self._rss = self._statm, None, None
+        if statm is not None:
+            statm.close()
+
+    def after_fork(self) -> None:
+        """In a child: what is open tells of the parent, and so do the numbers."""
+        measures = self._statm is not None
+        self.stop()
+        self._reset()
+        if self.blocks is not None:
+            self.blocks = Blocks()
+        if measures:
+            self.start()
+
+    # --- hooks ---------------------------------------------------------------------------------
+
+    def enter(self, app: str, activity: str, callback: str | None = None) -> bool | None:
+        """Say that an activity begins to run in this thread; ``leave`` wants what this returns.
+
+        Args:
+            app: its label.
+            activity: one of the catalogue's.
+            callback: the label of the user's function, whose blocks are counted where that is asked for.
+        """
+        if self._rss is None:
+            return None
+        thread = get_ident()
+        if self._thread == thread:
+            if perf_counter() - self._read_at > FRESH:
+                self._book()
+            self._stack.append((app, activity))
+        elif self._holding.acquire(False):
+            self._thread = thread
+            # On the stack before anything else: a finalizer may run hooks of ours between any two lines.
+            self._stack.append((app, activity))
+            if perf_counter() - self._read_at > FRESH:
+                self._owner = None
+                self._book()
+            if self.blocks is not None:
+                self.blocks.begin()
+        else:
+            self._others.append(app)
+            self._other, self._overlapped = app, True
+            if self.blocks is not None:
+                self.blocks.forget()
+            return False
+        self._owner = app, activity
+        self._left = 0.0
+        if callback is not None and self.blocks is not None:
+            self.blocks.enter(None if self._overlapped else (app, callback))
+        return True
+
+    def leave(self, entered: bool | None, callback: str | None = None) -> None:
+        """Say that it has ended, or waits; ``callback`` as ``enter`` was given it."""
+        if not entered:
+            if entered is False and self._others:
+                self._others.pop()
+            return
+        stack = self._stack
+        if not stack or self._thread != get_ident():
+            return  # forked meanwhile
+        if callback is not None and self.blocks is not None:
+            self.blocks.leave()
+        now = perf_counter()
+        if len(stack) == 1:
+            self._book()
+            stack.pop()
+            self._owner = None
+            self._thread = 0
+            with contextlib.suppress(RuntimeError):
+                self._holding.release()
+            return
+        if now - self._read_at > FRESH:
+            self._book()
+            stack.pop()
+            self._owner = stack[-1]
+        else:
+            stack.pop()  # it keeps what is not read yet, unless what goes on takes longer
+            self._left = now
+
+    def _book(self) -> None:
+        """Read, and book the change since the last reading. Only in the thread that holds."""
+        now = perf_counter()
+        before, statm = self._rss, self._statm
+        self._read_at = now
+        rss = self._rss = statm.read() if statm is not None else None
+        overlapped, self._overlapped = self._overlapped, bool(self._others)
+        owner = self._owner
+        if self._left:
+            if now - self._left > FRESH and self._stack:
+                owner = self._stack[-1]
+            self._left = 0.0
+        if rss is None or before is None:
+            return
+        change = rss - before
+        if owner is None and not overlapped:
+            self._background += change
+            return
+        record = self._interactions.get(current.get())
+        if record is not None:
+            if overlapped:
+                record.rss_told = False
+            else:
+                record.rss_change = (record.rss_change or 0) + change
+        if change:
+            key = owner if owner is not None and not overlapped else (owner[0] if owner else self._other, UNATTRIBUTED)
+            self._bytes[key] = self._bytes.get(key, 0) + change
+
+    # --- readers -------------------------------------------------------------------------------
+
+    def measures(self) -> bool:
+        """Whether there is a source of these numbers."""
+        return self._rss is not None
+
+    def read(self) -> tuple[dict[Owner, int], int]:
+        """Return the net bytes by app and activity, and those gained or lost while no activity ran."""
+        if self._holding.acquire(False):  # nothing runs: what has changed since is nobody's
+            self._thread = get_ident()
+            self._stack.append(("", ""))
+            try:
+                self._owner = None
+                self._book()
+                if self.blocks is not None:
+                    self.blocks.settle()
+            finally:
+                self._stack.clear()
+                self._thread = 0
+                with contextlib.suppress(RuntimeError):
+                    self._holding.release()
+        return dict(self._bytes), self._background
+
+    def change_of(self, number: int) -> int | None:
+        """Return what resident memory gained in an interaction, None where it cannot be told or is not known.
+
+        It cannot where another activity ran at the same time in another thread.
+        """
+        record = self._interactions.get(number)
+        return record.rss_change if record is not None and record.rss_told else None
+
+    def forget(self, app: str) -> None:
+        """Drop the numbers of an app that is gone."""
+        for owner in [owner for owner in list(self._bytes) if owner[0] == app]:
+            self._bytes.pop(owner, None)
+        if self.blocks is not None:
+            self.blocks.drop(app)
+
+
+class Stepped:
+    """Awaits something, and is entered while one of its steps runs."""
+
+    __slots__ = ("_activity", "_app", "_attribution", "_awaitable")
+
+    def __init__(self, attribution: Attribution, app: str, activity: str, awaitable: Awaitable[Any]) -> None:
+        self._attribution, self._app, self._activity, self._awaitable = attribution, app, activity, awaitable
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        attribution = self._attribution
+        steps: Any = self._awaitable.__await__()
+        value: Any = None
+        error: BaseException | None = None
+        while True:
+            entered = attribution.enter(self._app, self._activity)
+            try:
+                yielded = steps.send(value) if error is None else steps.throw(error)
+            except StopIteration as stop:
+                return stop.value
+            finally:
+                attribution.leave(entered)
+            try:
+                value, error = (yield yielded), None
+            except GeneratorExit:
+                steps.close()
+                raise
+            except BaseException as thrown:
+                value, error = None, thrown

@@ -1,0 +1,114 @@
+"""prometheus_client's counter and histogram, with what a busy server needs of them in addition.
+
+A histogram takes many observations at once. And a family can tell its bare numbers, child by child, so
+that an encoder which knows the text around them need not build a ``Sample`` with a dictionary for every
+line: at 20 apps that is 4,700 of them and nine tenths of a scrape. Whoever asks for ``samples`` gets
+prometheus_client's own. All that is used of it beyond its public API is in this file.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from itertools import accumulate
+from typing import Any
+
+from prometheus_client import Counter, Histogram
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.samples import Sample
+
+
+class EventCounter(Counter):
+    """A counter."""
+
+    def numbers(self) -> list[float]:
+        """Return the values of this child's samples, in their order."""
+        return [self._value.get()]
+
+    def has_exemplar(self) -> bool:
+        """Whether a sample of this child has an exemplar."""
+        return self._value.get_exemplar() is not None
+
+    def collect(self) -> Iterable[Family]:
+        """Return the family, which builds its samples when it is asked for them."""
+        return [EventFamily(self)]
+
+
+class EventHistogram(Histogram):
+    """A histogram that takes many observations with one lock for each bucket that they fall into."""
+
+    #: Announced, but without a number: what it would count does not exist here.
+    silent = False
+
+    def observe_all(self, values: Iterable[float]) -> None:
+        """Observe each of the values."""
+        counts: dict[int, int] = {}
+        total = 0.0
+        for value in values:
+            total += value
+            bucket = bisect_left(self._upper_bounds, value)
+            counts[bucket] = counts.get(bucket, 0) + 1
+        self._sum.inc(total)
+        for bucket, count in counts.items():
+            self._buckets[bucket].inc(count)
+
+    def numbers(self) -> list[float]:
+        """Return the values of this child's samples, in their order: cumulative buckets, count, sum."""
+        if self.silent:
+            return []
+        buckets = list(accumulate([bucket.get() for bucket in self._buckets]))
+        return [*buckets, buckets[-1], self._sum.get()]
+
+    def has_exemplar(self) -> bool:
+        """Whether a bucket of this child has an exemplar."""
+        return any(bucket.get_exemplar() is not None for bucket in self._buckets)
+
+    def _child_samples(self) -> Iterable[Sample]:
+        return () if self.silent else super()._child_samples()
+
+    def collect(self) -> Iterable[Family]:
+        """Return the family, which builds its samples when it is asked for them."""
+        return [EventFamily(self)]
+
+
+class EventFamily(Family):
+    """The family of a counter or histogram, without ``_created``, which would be one more line for each child."""
+
+    def __init__(self, source: EventCounter | EventHistogram) -> None:
+        self._source = source
+        self._samples: list[Sample] | None = None
+        super().__init__(source._name, source._documentation, source._type, source._unit)
+
+    @property
+    def samples(self) -> list[Sample]:
+        """The samples, as prometheus_client builds them."""
+        if self._samples is None:
+            self._samples = [sample for child in self.children() for sample in samples_of(self._source, child)]
+        return self._samples
+
+    @samples.setter
+    def samples(self, samples: list[Sample]) -> None:
+        self._samples = samples or None
+
+    def children(self) -> list[Any]:
+        """Return the children that there are now."""
+        if not self._source._labelnames:
+            return [self._source]
+        with self._source._lock:
+            return list(self._source._metrics.values())
+
+    def of(self, child: Any) -> Family:
+        """Return the family with the samples of one child only."""
+        family = Family(self.name, self.documentation, self.type, self.unit)
+        family.samples = samples_of(self._source, child)
+        return family
+
+
+def samples_of(source: Any, child: Any) -> list[Sample]:
+    """Return the samples of one child, with the names and labels that they have in the family."""
+    labels = dict(zip(source._labelnames, child._labelvalues, strict=True)) if source._labelnames else {}
+    return [
+        sample._replace(name=source._name + sample.name, labels={**labels, **sample.labels})
+        for sample in child._child_samples()
+        if sample.name != "_created"
+    ]

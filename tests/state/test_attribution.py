@@ -1,0 +1,113 @@
+"""Attribution of resident memory, on this very process: nesting, steps, threads."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from bokeh_exporter.state import State
+from bokeh_exporter.state.attribution import Attribution, Stepped
+from bokeh_exporter.state.interactions import current
+from bokeh_exporter.state.statm import Statm
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
+
+MB = 1_000_000
+kept: list[bytearray] = []
+
+
+def keep(megabytes: int) -> None:
+    kept.append(bytearray(b"x") * (megabytes * MB))
+
+
+@pytest.fixture
+def state() -> Iterator[State]:
+    state = State()
+    state.memory.attribution.start()
+    yield state
+    state.memory.attribution.stop()
+    kept.clear()
+
+
+def booked(attribution: Attribution) -> dict[tuple[str, str], float]:
+    """Return what was booked, to the next ten MB: what tests keep are tens, what the heap reuses is less."""
+    return {owner: round(size / MB / 10) * 10 for owner, size in attribution.read()[0].items() if abs(size) > 5 * MB}
+
+
+def test_what_is_inside_is_not_counted_outside(state: State) -> None:
+    attribution = state.memory.attribution
+    outer = attribution.enter("/a", "message")
+    keep(20)
+    inner = attribution.enter("/a", "callback")
+    keep(50)
+    attribution.leave(inner)
+    keep(30)
+    attribution.leave(outer)
+    keep(40)
+    assert booked(attribution) == {("/a", "message"): 50, ("/a", "callback"): 50}
+    assert round(attribution.read()[1] / MB, -1) == 40
+
+
+def test_what_is_awaited_does_not_run_so_that_turns_do_not_overlap(state: State) -> None:
+    attribution = state.memory.attribution
+
+    async def work(sizes: list[int]) -> None:
+        for size in sizes:
+            keep(size)
+            await asyncio.sleep(0.005)
+
+    async def both() -> None:
+        async def run(app: str, sizes: list[int]) -> None:
+            await Stepped(attribution, app, "http", work(sizes))
+
+        await asyncio.gather(run("/a", [20, 20]), run("/b", [30, 30, 30]))
+
+    asyncio.run(both())
+    assert booked(attribution) == {("/a", "http"): 40, ("/b", "http"): 90}
+
+
+def test_the_change_of_an_interaction_is_told_where_it_can_be(state: State) -> None:
+    attribution = state.memory.attribution
+    alone, crowded = (state.interactions.begin("/a", "event").number for _ in range(2))
+    assert attribution.change_of(alone) is None
+    current.set(alone)
+    entered = attribution.enter("/a", "callback")
+    keep(20)
+    attribution.leave(entered)
+    assert round((attribution.change_of(alone) or 0) / MB, -1) == 20
+
+    current.set(crowded)
+    entered = attribution.enter("/a", "callback")
+
+    def other() -> None:
+        second = attribution.enter("/b", "callback")
+        keep(30)
+        attribution.leave(second)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    thread.join()
+    attribution.leave(entered)
+    assert attribution.change_of(crowded) is None
+    assert booked(attribution) == {("/a", "callback"): 20, ("/a", "unattributed"): 30}
+    current.set(0)
+
+
+def test_a_descriptor_that_somebody_closed_ends_the_numbers_and_nothing_else(state: State) -> None:
+    attribution = state.memory.attribution
+    statm = attribution._statm
+    assert statm is not None
+    import os
+
+    os.close(statm._descriptor)
+    attribution.leave(attribution.enter("/a", "callback"))
+    assert not attribution.measures()
+    assert attribution.enter("/a", "callback") is None
+
+
+def test_absent_without_proc() -> None:
+    assert Statm("/nowhere/statm").read() is None
