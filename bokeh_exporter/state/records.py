@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from time import perf_counter
 from typing import Any
 
@@ -40,7 +40,7 @@ class Record:
         self.entries: deque[tuple[Any, ...]] = deque(maxlen=_ENTRIES)
         self.functions: dict[str, list[float]] = {}
         self.counts: dict[tuple[str, str], Counter[str]] = {}
-        self.built: Counter[Built] = Counter()
+        self.built: dict[Built, int] = {}
         self._constructed: dict[str, str] = {}
         self._created: dict[str, str] = {}
         self._added: dict[str, str] = {}
@@ -81,7 +81,7 @@ class Record:
     def made(self, built: Built) -> None:
         """Count what a line of the user's constructed."""
         if built in self.built or len(self.built) < _BUILT:
-            self.built[built] += 1
+            self.built[built] = self.built.get(built, 0) + 1
 
     def ran(self, name: str, seconds: float, busy: float, failed: bool) -> None:
         """Count a call of a user's function."""
@@ -132,11 +132,11 @@ class Record:
         come_or_gone = {*created, *removed, *added}
         reused = [cls for model, cls in self._reused.items() if model not in come_or_gone]
         return {
-            "created": dict(Counter(created.values())),
-            "removed": dict(Counter(removed.values())),
-            "reused": dict(Counter(reused)),
-            "added": dict(Counter(self._added.values())),
-            "discarded": dict(Counter(discarded)),
+            "created": _by_class(created.values()),
+            "removed": _by_class(removed.values()),
+            "reused": _by_class(reused),
+            "added": _by_class(added.values()),
+            "discarded": _by_class(discarded),
         }
 
     def exempt(self, models: Iterable[str]) -> None:
@@ -172,6 +172,10 @@ class Record:
             "finished": self.over(perf_counter()),
             "rss_change": one.rss_change if one.rss_told else None,
         }
+
+
+def _by_class(classes: Collection[str]) -> dict[str, int]:
+    return dict(Counter(classes)) if classes else {}
 
 
 def _named(built: Built) -> dict[str, Any]:
