@@ -28,7 +28,10 @@ HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 #: Two workers, as CI has two cores; tests that share something, such as the default port, share an xdist_group.
 PARALLEL = ("-n", "2", "--dist", "loadgroup")
 #: Program -> Debian's package that has it.
-PROGRAMS = {"prometheus": "prometheus", "promtool": "prometheus", "prometheus-alertmanager": "prometheus-alertmanager"}
+PROGRAMS = {
+    "prometheus": "prometheus", "promtool": "prometheus", "prometheus-alertmanager": "prometheus-alertmanager",
+    "chromium": "chromium",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ of the process, at once or in turn, and holds none of them.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
 import time
@@ -20,6 +19,7 @@ from .config import Config
 from .diagnose.monitor import Monitor
 from .draining import Drain
 from .explaining import Explaining
+from .expose.elements_log import ElementsWriter
 from .expose.http import Endpoint, EndpointError
 from .expose.opening import open_endpoint
 from .expose.pages import Pages
@@ -140,7 +140,7 @@ class Exporter:
                 return
             self._serving = True
             self._watcher = watcher = self._watch()
-        self._adopt_handler()
+        self._frame.find(Endings).adopt()
         try:
             watcher.start()  # also where no port is free: then the log alone tells who blocks
         except Exception as error:
@@ -156,7 +156,10 @@ class Exporter:
         watcher = Watcher(
             self.state, self.config.stall_after, sites=self._loops.sites, pools=self._pools,
             running=lambda thread: self._frame.running(thread),
-            also=(self._drain.look, lambda: self._monitor.look(), self._explaining.look),
+            also=(
+                self._drain.look, lambda: self._monitor.look(), self._explaining.look,
+                ElementsWriter(self.state, self.config).look,
+            ),
         )  # fmt: skip
         self._monitor = Monitor(self.state, self.config, self._read, lambda: watcher.problems(self.config.stall_after))
         self._monitor.on_judged = lambda judgement: self._explaining.judged(judgement, self._monitor)
@@ -206,13 +209,6 @@ class Exporter:
     def _begin_drain(self) -> str:
         self._drain.ask()
         return f"draining; the server ends in {self._drain.seconds_left():.0f} s at the latest"
-
-    def _adopt_handler(self) -> None:
-        if threading.current_thread() is threading.main_thread():
-            try:
-                self._frame.find(Endings).adopt(asyncio.get_running_loop())
-            except Exception as error:
-                self.state.swallow("endings", error)
 
     def _debug(self) -> dict[str, Callable[[], dict[str, Any]]]:
         trims = self._frame.find(Trims)
