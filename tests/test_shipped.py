@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parents[1]
 UIDS = {"bokeh-fleet", "bokeh-server", "bokeh-leak-hunt", "bokeh-elements"}
 

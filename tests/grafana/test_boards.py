@@ -23,6 +23,8 @@ from grafana.recording import RECORDED
 
 from .promql import labels_of, parse, selectors
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / "grafana" / "dashboards").glob("*.json"))
 Json = dict[str, Any]

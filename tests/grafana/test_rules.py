@@ -22,6 +22,8 @@ from grafana.thresholds import THRESHOLDS
 from ..e2e.shortened import shorten
 from .promql import labels_of, parse, selectors
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "grafana" / "rules"
 RUNBOOKS = ROOT / "docs" / "runbooks"
