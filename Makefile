@@ -16,9 +16,9 @@ ARGS ?=
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
-run: ## serve an example Panel app with the exporter, and say what to open and to look for
+run: ## serve three small apps with the exporter, visit them, and say what to open
 	@$(PYTHON) .ci/lines.py prepare
-	@.venv/bin/python .ci/example.py --port $(PORT) --exporter-port $(EXPORTER_PORT)
+	@.venv/bin/bokeh-exporter demo --port $(PORT) --exporter-port $(EXPORTER_PORT)
 
 test: ## style, types, generated documents, and the suite on each line of Python, Bokeh and Panel
 	@$(PYTHON) .ci/lines.py test $(ARGS)

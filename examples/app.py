@@ -1,4 +1,4 @@
-"""A small Panel app: a slider and a plot. Serve it with the exporter by ``make run``."""
+"""A small Panel app: a slider and a plot."""
 
 import math
 

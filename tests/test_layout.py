@@ -25,17 +25,18 @@ MAY_IMPORT = {
     # Soak drives a server from outside and judges it as the server does.
     "soak": {"startup", "state", "diagnose", "catalogue", "config", "thresholds", "_version"},
     # The command judges what it has driven with the same functions as the server.
-    "cli": {"soak", "startup", "state", "diagnose", "catalogue", "config", "thresholds", "_version"},
+    "demo": {"soak", "startup", "config"},
+    "cli": {"demo", "soak", "startup", "state", "diagnose", "catalogue", "config", "thresholds", "_version"},
 }
 #: The composition: the only files that know observers and outputs.
 COMPOSITION = {"exporter", "explaining"}
 LAYERS_OF_COMPOSITION = {"observe", "expose", "diagnose"}
 
 #: Not a part of the server process: what the command line is made of.
-COMMAND = {"cli", "soak", "pytest_plugin", "__main__"}
+COMMAND = {"cli", "demo", "soak", "pytest_plugin", "__main__"}
 #: Modules that no server process may load for our sake.
 NOT_IN_SERVERS = {
-    "click", "opentelemetry", "pytest", "bokeh_exporter.cli", "bokeh_exporter.soak", "bokeh_exporter.pytest_plugin",
+    "click", "opentelemetry", "pytest", "bokeh_exporter.cli", "bokeh_exporter.demo", "bokeh_exporter.soak", "bokeh_exporter.pytest_plugin",
     "bokeh_exporter.__main__",
 }  # fmt: skip
 

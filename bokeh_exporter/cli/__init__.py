@@ -14,8 +14,8 @@ import click
 
 from .._version import __version__
 from ..config import ConfigError
-from . import catalogue, dashboards, doctor, explain, rules, run, setup_script, soak
-from .common import EX_USAGE, SETTINGS
+from . import catalogue, dashboards, demo, doctor, explain, rules, run, setup_script, soak
+from .common import EX_USAGE, SETTINGS, colour
 
 __all__ = ["commands", "main"]
 
@@ -23,7 +23,7 @@ __all__ = ["commands", "main"]
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the command; every wrong use ends with status 64."""
     try:
-        status = commands.main(args, prog_name="bokeh-exporter", standalone_mode=False)
+        status = commands.main(args, prog_name="bokeh-exporter", standalone_mode=False, color=colour())
     except click.Abort:
         sys.exit(130)
     except click.ClickException as error:
@@ -41,10 +41,11 @@ def commands() -> None:
     """Prometheus exporter for Bokeh and Panel servers.
 
     \b
+    bokeh-exporter demo
     bokeh-exporter run panel serve app.py
     panel serve app.py --setup "$(bokeh-exporter setup-script)"
     """
 
 
-for module in (run, setup_script, catalogue, doctor, explain, soak, dashboards, rules):
+for module in (demo, run, setup_script, doctor, explain, soak, catalogue, dashboards, rules):
     commands.add_command(module.command)

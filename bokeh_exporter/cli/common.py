@@ -1,7 +1,8 @@
-"""What the commands share: exit statuses, settings of click, the way to fail."""
+"""What the commands share: exit statuses, settings of click, the way to fail, to tell progress and to colour."""
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any, NoReturn
 
@@ -16,10 +17,36 @@ FAILED = 2
 #: Wrong usage, as ``sysexits.h`` has it.
 EX_USAGE = 64
 
-SETTINGS: dict[str, Any] = {"max_content_width": 110}
+SETTINGS: dict[str, Any] = {"max_content_width": 110, "help_option_names": ["-h", "--help"]}
+
+
+def colour() -> bool | None:
+    """Whether to colour: not where ``NO_COLOR`` says so (https://no-color.org), else only at a terminal."""
+    return False if os.environ.get("NO_COLOR") else None
 
 
 def fail(message: str, status: int = FAILED) -> NoReturn:
     """Say in one line what is wrong and how to mend it, and end."""
     click.echo(f"bokeh-exporter: {message}", err=True)
     sys.exit(status)
+
+
+class Progress:
+    """Says on standard error how far it is: one line that is written over on a terminal, a line per step elsewhere."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._step = ""
+
+    def __call__(self, step: str, detail: str) -> None:
+        """Hear of a step, and how far it is."""
+        if self._terminal:
+            click.echo(f"\r\033[K{step} {detail}", err=True, nl=False)
+        elif step != self._step:
+            click.echo(step, err=True)
+        self._step = step
+
+    def end(self) -> None:
+        """Take the line away again."""
+        if self._terminal:
+            click.echo("\r\033[K", err=True, nl=False)

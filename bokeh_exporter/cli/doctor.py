@@ -62,8 +62,7 @@ def _show(status: Mapping[str, Any], as_json: bool, watch: bool) -> None:
         return
     if watch:
         click.clear()
-    # Plain where it is not read at a terminal; https://no-color.org for who wants none there.
-    click.echo("\n".join(_lines(status)), color=False if os.environ.get("NO_COLOR") else None)
+    click.echo("\n".join(_lines(status)))
 
 
 def _lines(status: Mapping[str, Any]) -> Iterator[str]:

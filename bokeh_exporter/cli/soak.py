@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import NoReturn
 
 import click
 
 from ..soak import Plan, Report, SoakError, UsageError, soak
-from .common import EX_USAGE, FAILED, HEALTHY, SETTINGS, UNHEALTHY, fail
+from .common import EX_USAGE, FAILED, HEALTHY, SETTINGS, UNHEALTHY, Progress, fail
 
 
 @click.command("soak", context_settings=SETTINGS)
@@ -62,27 +61,6 @@ def command(
     else:
         _print(report)
     return HEALTHY if report.healthy else UNHEALTHY
-
-
-class Progress:
-    """Says on standard error how far it is: one line that is written over on a terminal, a line per step elsewhere."""
-
-    def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._step = ""
-
-    def __call__(self, step: str, detail: str) -> None:
-        """Hear of a step, and how far it is."""
-        if self._terminal:
-            click.echo(f"\r\033[K{step} {detail}", err=True, nl=False)
-        elif step != self._step:
-            click.echo(step, err=True)
-        self._step = step
-
-    def end(self) -> None:
-        """Take the line away again."""
-        if self._terminal:
-            click.echo("\r\033[K", err=True, nl=False)
 
 
 def _failed(error: SoakError, as_json: bool) -> NoReturn:

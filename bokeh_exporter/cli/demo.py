@@ -1,0 +1,195 @@
+"""``bokeh-exporter demo``: see what the exporter tells, without an app of one's own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+import time
+import urllib.error
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import click
+
+from ..demo import APPS, DemoError, DemoServer, PrometheusServer, drive
+from ..soak import SoakError
+from ..soak.visitor import VisitError
+from .common import SETTINGS, Progress, fail
+from .reach import Unreachable, open_url, status_of
+from .shipped import source
+
+#: Seconds between two looks at the verdict.
+_PERIOD = 1.0
+_TIMEOUT = 60.0
+#: Looks between two collections.
+_COLLECT = 5
+_WHAT = {
+    "clean": "changes the data of one plot",
+    "retaining": "keeps its sessions in a list",
+    "rebuilding": "builds everything anew at each step",
+}
+
+
+@click.command("demo", context_settings=SETTINGS)
+@click.option("--port", type=click.IntRange(1, 65535), default=5006, show_default=True, help="Port of the apps.")
+@click.option("--exporter-port", type=click.IntRange(1, 65535), default=10506, show_default=True,
+              help="Port of the status page.")  # fmt: skip
+@click.option("--prometheus", is_flag=True, help="Start a Prometheus with our rules as well.")
+@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each thing that happens.")
+def command(port: int, exporter_port: int, prometheus: bool, as_json: bool) -> int:
+    """Serve three small apps with the exporter, visit them, and say what to open. Ctrl-C ends it all.
+
+    \b
+    bokeh-exporter demo
+    bokeh-exporter demo --prometheus
+    bokeh-exporter demo --port 6006 --exporter-port 9200 --json
+    """
+    tell = Teller(as_json)
+    try:
+        with _interrupted_by_sigterm(), contextlib.ExitStack() as stack:
+            tell.progress("starting", "the server")
+            server = stack.enter_context(DemoServer(port, exporter_port))
+            url = None
+            if prometheus:
+                tell.progress("starting", "Prometheus")
+                url = stack.enter_context(PrometheusServer(exporter_port, source("rules"))).url
+            tell.progress.end()
+            tell.started(server, url)
+            asyncio.run(_run(server, tell))
+    except (DemoError, SoakError, VisitError) as error:
+        tell.progress.end()
+        tell.failed(str(error))
+    except KeyboardInterrupt:
+        tell.progress.end()
+        click.echo("ended", err=True)
+    return 0
+
+
+class Teller:
+    """Says what happens, to people or to a machine."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._json = as_json
+        self.progress = Progress()
+
+    def _event(self, event: str, **content: Any) -> None:
+        click.echo(json.dumps({"event": event, **content}))
+
+    def started(self, server: DemoServer, prometheus: str | None) -> None:
+        """Say what to open."""
+        if self._json:
+            apps = dict(zip(APPS, server.apps, strict=True))
+            self._event("started", page=server.exporter, apps=apps, prometheus=prometheus)
+            return
+        click.echo(f"\n  {click.style(server.exporter + '/', bold=True)}   the status page: open it and watch\n")
+        for app, address in zip(APPS, server.apps, strict=True):
+            click.echo(f"  {address:34}  {_WHAT[app]}")
+        click.echo(f"\n  {server.exporter + '/metrics':34}  what Prometheus scrapes")
+        if prometheus:
+            click.echo(f"  {prometheus + '/':34}  Prometheus, with the rules under Alerts")
+        click.echo("\nCtrl-C ends it all.\n")
+
+    def visited(self, made: int, number: int) -> None:
+        """Say how far the visitors are."""
+        self.progress("visiting", f"{made} of {number}")
+
+    def visited_all(self) -> None:
+        """Say that no more visitors come."""
+        self.progress.end()
+        if self._json:
+            self._event("visited")
+        else:
+            click.echo("The visitors have gone. Open the apps yourself, and see what the page says.")
+
+    def verdict(self, verdict: dict[str, Any]) -> None:
+        """Say what is judged."""
+        self.progress.end()
+        if self._json:
+            self._event("verdict", **verdict)
+            return
+        colour = "green" if verdict["name"] == "healthy" else "yellow"
+        click.echo(f"verdict: {click.style(verdict['name'], fg=colour, bold=True)}. {verdict['advice']}")
+        for one in verdict["evidence"][:4]:
+            click.echo(f"  - {one['text']}")
+
+    def retained(self, retained: list[dict[str, Any]]) -> None:
+        """Say who holds what."""
+        self.progress.end()
+        if self._json:
+            self._event("retained", retained=retained)
+            return
+        for one in retained[:4]:
+            click.echo(f"  held by {one['text']}")
+
+    def failed(self, message: str) -> NoReturn:
+        """Say why it cannot go on, and end."""
+        if self._json:
+            self._event("error", error=message)
+        fail(f"demo: {message}")
+
+
+async def _run(server: DemoServer, tell: Teller) -> None:
+    visitors = asyncio.create_task(drive(server.apps, tell.visited))
+    visitors.add_done_callback(lambda done: None if done.cancelled() or done.exception() else tell.visited_all())
+    watching = asyncio.create_task(_watch(server, tell))
+    # The watch never ends by itself; whichever fails first ends both.
+    await asyncio.gather(visitors, watching)
+
+
+async def _watch(server: DemoServer, tell: Teller) -> None:
+    told, looks = "", 0
+    while True:
+        await asyncio.sleep(_PERIOD)
+        looks += 1
+        if looks % _COLLECT == 0:
+            # On a busy machine the exporter soon ceases to collect by itself; a demonstration is not to wait for that.
+            with contextlib.suppress(OSError, ValueError):
+                await asyncio.to_thread(_post, server.exporter, "collect")
+        if server.ended:
+            raise DemoError(f"the server has ended: {server.last_words()}")
+        try:
+            verdict = (await asyncio.to_thread(status_of, server.exporter))["verdict"]
+        except Unreachable:
+            continue  # it ends, or is busy: the next look tells
+        if verdict["name"] == told:
+            continue
+        told = verdict["name"]
+        tell.verdict(verdict)
+        if told == "retained_sessions":
+            tell.retained(await _holders(server))
+
+
+async def _holders(server: DemoServer) -> list[dict[str, Any]]:
+    deadline = time.monotonic() + _TIMEOUT
+    while time.monotonic() < deadline:
+        try:
+            found: list[dict[str, Any]] = (await asyncio.to_thread(_post, server.exporter, "explain"))["retained"]
+            return found
+        except urllib.error.HTTPError as error:
+            error.close()  # somebody else has just asked
+        except (OSError, ValueError):
+            return []
+        await asyncio.sleep(_PERIOD)
+    return []
+
+
+def _post(url: str, name: str) -> dict[str, Any]:
+    with open_url(f"{url}/debug/{name}", method="POST", timeout=_TIMEOUT) as answer:
+        found: dict[str, Any] = json.load(answer)
+    return found
+
+
+@contextlib.contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end it as Ctrl-C does: with all that it started."""
+
+    def interrupt(number: int, frame: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

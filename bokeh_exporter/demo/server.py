@@ -1,0 +1,187 @@
+"""What the demonstration starts, on loopback, and ends: a Bokeh server with the exporter, a Prometheus if wanted."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+from .. import startup
+from ..config import PREFIX
+
+HERE = Path(__file__).resolve().parent
+APPS = ("clean", "retaining", "rebuilding")
+#: Milliseconds: sessions are to go while somebody looks.
+LIFETIME_MS, CHECK_MS = 3000, 1000
+OPTIONS = {
+    "address": "127.0.0.1", "collect": "all", "debug": "1", "grace": "3", "verdict_period": "5", "sample_period": "1",
+    "collect_garbage_limit": "10", "disabled": "0", "elements_log": "off",
+}  # fmt: skip
+#: Seconds to start on a busy machine, and between SIGTERM and SIGKILL.
+START, STOP = 90.0, 5.0
+
+
+Self = TypeVar("Self", bound="_Process")
+
+
+class DemoError(Exception):
+    """The demonstration cannot run: one line with the remedy."""
+
+
+class _Process:
+    """A process group that is gone after the ``with``."""
+
+    name = ""
+
+    def __init__(self, command: Sequence[str], environ: dict[str, str], ready: Callable[[], bool]) -> None:
+        self._command, self._environ, self._ready = command, environ, ready
+        self._directory = tempfile.TemporaryDirectory(prefix="demo_", ignore_cleanup_errors=True)
+        self.folder = Path(self._directory.name)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self: Self) -> Self:
+        with (self.folder / "log").open("wb") as log:
+            # A session of its own: Ctrl-C is ours to hear, and ends it in good order.
+            self._process = subprocess.Popen(
+                self._command, env=self._environ, cwd=self.folder, start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        try:
+            self._wait()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended by itself."""
+        return self._process is None or self._process.poll() is not None
+
+    def last_words(self) -> str:
+        """The last line that it wrote."""
+        lines = (self.folder / "log").read_text(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it said nothing"
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + START
+        while not self._ready():
+            if self.ended or time.monotonic() > deadline:
+                raise DemoError(f"{self.name} did not start: {self.last_words()}")
+            time.sleep(0.1)
+
+    def _end(self) -> None:
+        process = self._process
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if process is None or process.poll() is not None:
+                break
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(STOP)
+        self._directory.cleanup()
+
+
+class DemoServer(_Process):
+    """The apps, with the exporter in them. A context manager.
+
+    Attributes:
+        apps: the addresses of the apps.
+        exporter: the address of the status page.
+    """
+
+    name = "the server"
+
+    def __init__(self, port: int, exporter_port: int) -> None:
+        _look_for_room(port, "--port")
+        _look_for_room(exporter_port, "--exporter-port")
+        self.apps = [f"http://localhost:{port}/{app}" for app in APPS]
+        self.exporter = f"http://127.0.0.1:{exporter_port}"
+        command = [
+            sys.executable, "-m", "bokeh", "serve", *(str(HERE / "apps" / f"{app}.py") for app in APPS),
+            "--address", "127.0.0.1", "--port", str(port), "--allow-websocket-origin", f"localhost:{port}",
+            "--allow-websocket-origin", f"127.0.0.1:{port}",
+            "--unused-session-lifetime", str(LIFETIME_MS), "--check-unused-sessions", str(CHECK_MS),
+        ]  # fmt: skip
+        # Options of another exporter, such as a token, are not meant for this one.
+        environ = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX)}
+        given = {**OPTIONS, "port": str(exporter_port)}
+        ready = lambda: answers(port) and answers(exporter_port)  # noqa: E731
+        super().__init__(command, startup.environment(environ, given), ready)
+
+
+class PrometheusServer(_Process):
+    """A Prometheus that scrapes the demonstration, with our rules. A context manager.
+
+    Attributes:
+        url: where it listens.
+    """
+
+    name = "Prometheus"
+
+    def __init__(self, exporter_port: int, rules: Path) -> None:
+        program = shutil.which("prometheus")
+        if program is None:
+            raise DemoError(
+                "there is no prometheus on the path: install it (Debian: apt-get install prometheus), "
+                "or leave out --prometheus"
+            )
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        command = [
+            program, "--config.file=prometheus.yml", "--storage.tsdb.path=data",
+            f"--web.listen-address=127.0.0.1:{port}",
+        ]  # fmt: skip
+        super().__init__(command, dict(os.environ), lambda: answers(port))
+        files = [str(path) for path in sorted(rules.glob("bokeh-*.yaml"))]
+        (self.folder / "prometheus.yml").write_text(
+            "global: {scrape_interval: 5s, evaluation_interval: 5s}\n"
+            f"rule_files: {files!r}\n"
+            f"scrape_configs: [{{job_name: bokeh, static_configs: [{{targets: ['127.0.0.1:{exporter_port}']}}]}}]\n",
+            encoding="utf-8",
+        )
+
+
+def free_port() -> int:
+    """Return a port of the loopback that nobody listens on now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+    return port
+
+
+def answers(port: int) -> bool:
+    """Whether somebody listens on a port of the loopback."""
+    with socket.socket() as sock:
+        sock.settimeout(1)
+        return sock.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _look_for_room(port: int, flag: str) -> None:
+    with socket.socket() as probe:
+        if os.name != "nt":  # as the servers do; a port that is only cooling down is free
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be had ({error.strerror})"
+            other = port + 1 if port < 65535 else 9000
+            raise DemoError(
+                f"port {port} {reason}: end what listens there, or choose another: {flag} {other}"
+            ) from None
