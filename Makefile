@@ -42,7 +42,11 @@ deploy: ## copy rules and dashboards to where Kubernetes' tools read them, below
 deploy-check: ## render deploy/ with kubectl and helm, and check it against published schemas
 	@$(PYTHON) .ci/deploy.py
 
-docs: ## generate docs/metrics.md, docs/options.md and the tables in README.md
+site: ## build the documentation as a web site into build/site
+	@$(PYTHON) .ci/lines.py prepare docs
+	@.venv/bin/python -m mkdocs build --strict --quiet && echo "built: open build/site/index.html"
+
+docs: ## generate docs/metrics.md, docs/options.md, docs/hosts and the tables in README.md
 	@$(PYTHON) docs/build.py
 
 dashboards: ## generate the Grafana boards, the alert rules and the list of runbooks, and their copies below deploy/

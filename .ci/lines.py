@@ -152,6 +152,7 @@ def checks() -> list[str]:
         run("ruff format", python, "-m", "ruff", "format", "--check", "."),
         run("mypy --strict", python, "-m", "mypy"),
         run("generated documents unchanged", python, "docs/build.py", "--check"),
+        run("documentation site without warnings", python, "-m", "mkdocs", "build", "--strict", "--quiet"),
         run("dashboards, rules and runbooks unchanged", python, "grafana/build.py", "--check"),
     ]
 

@@ -17,6 +17,7 @@ RATIO_AIM = 1.02
 SAMPLE_AIM = 1.0
 #: Milliseconds that a scrape may take at 20 apps.
 SCRAPE_AIM = 20.0
+STATUS_AIM = 5.0
 #: MB of resident memory that the exporter may add.
 MEMORY_AIM = 10.0
 

@@ -16,15 +16,17 @@ from collections.abc import Collection, Iterator
 
 from . import clients
 from .pairs import Spread
-from .results import SAMPLE_AIM, SCRAPE_AIM, Measured
+from .results import SAMPLE_AIM, SCRAPE_AIM, STATUS_AIM, Measured
 from .servers import Process, python
 
 #: The names of ``--only`` that are taken here.
-MEASUREMENTS = ("sample", "scrape")
+MEASUREMENTS = ("sample", "scrape", "status")
 _SESSIONS = (1, 100, 1000)
 _MILLIONS = (1, 3, 5)
 _WINDOWS = 6
 _SCRAPES = 25
+#: Refreshes of the status page in a block, and blocks.
+_REFRESHES, _BLOCKS = 20, 10
 #: One takes seconds at 5 million objects.
 _MEM_LOGS = 3
 
@@ -78,15 +80,42 @@ class Crowd(Process):
         times, size = asyncio.run(scrape())
         return Spread.of(times), size
 
+    def refreshes(self) -> Spread:
+        """Milliseconds of the process' time for one refresh of the status page, what it takes anyway subtracted."""
+        address = self.metrics.removesuffix("/metrics") + "/api/v1/status"
+
+        async def block(asked: bool) -> tuple[float, float]:
+            begun, before = time.perf_counter(), self.cpu()
+            for _ in range(_REFRESHES):
+                if asked:
+                    await clients.get(f"{address}?since={time.time() - 2}")
+                else:
+                    await asyncio.sleep(0.05)
+            return self.cpu() - before, time.perf_counter() - begun
+
+        async def blocks() -> list[float]:
+            times = []
+            for _ in range(_BLOCKS):
+                idle, seconds = await block(False)
+                busy, wall = await block(True)
+                times.append(1000 * (busy - idle / seconds * wall) / _REFRESHES)
+            return times
+
+        return Spread.of(asyncio.run(blocks()))
+
 
 def measure(only: Collection[str]) -> Iterator[Measured]:
     """Measure what is chosen."""
-    for sessions in _SESSIONS if set(only) & set(MEASUREMENTS) else ():
+    for sessions in _SESSIONS if {"sample", "scrape"} & set(only) else ():
         with Crowd(1, sessions) as crowd:
             yield from _costs(crowd, only, f"{sessions} sessions", SAMPLE_AIM, None)
     if "scrape" in only:
         with Crowd(20, 100) as crowd:
             yield from _costs(crowd, ("scrape",), "20 apps, 100 sessions", None, SCRAPE_AIM)
+    for apps in (1, 20) if "status" in only else ():
+        with Crowd(apps, 100) as crowd:
+            at = f"{apps} apps, 100 sessions, server CPU"
+            yield Measured("one refresh of the page", at, "ms", crowd.refreshes(), STATUS_AIM)
     if "sample" in only:
         with Crowd(1, 1) as crowd:
             for millions in _MILLIONS:

@@ -175,7 +175,7 @@ class Exporter:
             self._begin_drain if config.drain else None,
             self._explaining.studies(),
             debug=self._debug() if config.debug else {},
-            status=Status(self.state, self._read, self._monitor.verdict, self._monitor.columns),
+            status=Status(self.state, self._read, self._monitor),
         )  # fmt: skip
         self._endpoint = endpoint = open_endpoint(config, pages.routes(), lambda e: self.state.swallow("endpoint", e))
         missing = sorted(hook for hook, fits in self._frame.patches.enabled.items() if not fits)

@@ -1,4 +1,4 @@
-"""Write docs/metrics.md, docs/options.md and the tables in README.md and docs/verdicts.md from catalogue and options.
+"""Write docs/metrics.md, docs/options.md, docs/hosts and the tables in README.md and docs/verdicts.md.
 
 Usage: python docs/build.py [--check]
 
@@ -189,6 +189,34 @@ def thresholds_table() -> str:
     return table(("Variable", "Default", "Meaning", "Why this value"), rows)
 
 
+# --- hosts ---------------------------------------------------------------------------------------
+
+#: Page below docs/hosts -> title, and the beginning of its section in README.md.
+HOSTS = {
+    "panel": ("Panel", "Panel: "),
+    "bokeh": ("Bokeh, or any command", "Bokeh, or any"),
+    "directory": ("Bokeh directory app", "Bokeh directory app"),
+    "code": ("From code", "Code: "),
+    "asgi": ("ASGI: Bokeh 3.10 and Panel 1.10", "ASGI: "),
+    "fastapi-django": ("bokeh-fastapi and bokeh-django", "bokeh-fastapi"),
+}
+
+
+def host_page(readme: str, title: str, beginning: str) -> str:
+    """Return the page of a host: its section of README.md, with links as they are from here.
+
+    Raises:
+        ValueError: README.md has no such section.
+    """
+    found = re.search(rf"^### {re.escape(beginning)}.*?\n(.*?)(?=^##)", readme, re.MULTILINE | re.DOTALL)
+    if not found:
+        raise ValueError(f"README.md has no section that begins with {beginning!r}")
+    text = re.sub(r"\]\(#", "](../../README.md#", found[1])
+    text = re.sub(r"\]\(docs/", "](../", text)
+    text = re.sub(r"\]\((?!https?:|\.\./)", "](../../", text)
+    return f"{NOTICE.format(source='../README.md')}\n# {title}\n\n{text.strip()}\n"
+
+
 # --- files ---------------------------------------------------------------------------------------
 
 
@@ -209,12 +237,15 @@ def generated() -> dict[Path, str]:
     """Return what each file must hold."""
     readme = ROOT / "README.md"
     verdicts = ROOT / "docs" / "verdicts.md"
-    text = between_markers(readme.read_text(encoding="utf-8"), "metrics", metrics_summary())
+    source = readme.read_text(encoding="utf-8")
+    hosts = {ROOT / "docs" / "hosts" / f"{name}.md": host_page(source, *page) for name, page in HOSTS.items()}
+    text = between_markers(source, "metrics", metrics_summary())
     return {
         ROOT / "docs" / "metrics.md": metrics_page(),
         ROOT / "docs" / "options.md": options_page(),
         verdicts: between_markers(verdicts.read_text(encoding="utf-8"), "thresholds", thresholds_table()),
         readme: between_markers(text, "options", options_table()),
+        **hosts,
     }
 
 
@@ -232,6 +263,7 @@ def main(arguments: list[str]) -> int:
             print(f"{name} is out of date: run `{COMMAND}` and commit the result", file=sys.stderr)
             status = 1
         else:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
             print(f"wrote {name}")
     return status

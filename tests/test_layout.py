@@ -36,8 +36,8 @@ LAYERS_OF_COMPOSITION = {"observe", "expose", "diagnose"}
 COMMAND = {"cli", "demo", "soak", "pytest_plugin", "__main__"}
 #: Modules that no server process may load for our sake.
 NOT_IN_SERVERS = {
-    "click", "opentelemetry", "pytest", "bokeh_exporter.cli", "bokeh_exporter.demo", "bokeh_exporter.soak", "bokeh_exporter.pytest_plugin",
-    "bokeh_exporter.__main__",
+    "click", "opentelemetry", "pytest", "bokeh_exporter.cli", "bokeh_exporter.demo", "bokeh_exporter.soak",
+    "bokeh_exporter.pytest_plugin", "bokeh_exporter.__main__",
 }  # fmt: skip
 
 LINES = 250

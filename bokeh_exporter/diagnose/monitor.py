@@ -15,11 +15,11 @@ from typing import Any
 from ..catalogue import VERDICTS
 from ..config import Config
 from ..state import Level, State
-from ..state.numbers import of_state
+from ..state.numbers import Numbers, of_state
 from .columns import Columns, columns
 from .history import History, Point
 from .judgement import HEALTHY, Judgement, Kind
-from .samples import ROWS, Sample, sample_of
+from .samples import ROWS, sample_of
 from .verdict import judge
 
 log = logging.getLogger("bokeh_exporter")
@@ -43,6 +43,8 @@ class Monitor:
     ) -> None:
         self._state, self._config, self._read, self._stalled = state, config, read, stalled
         self.history = History()
+        #: What ``columns`` needs of the numbers.
+        self.rows = ROWS
         #: What holds now; replaced as a whole.
         self.judgement = judge((), config)
         #: What a capture of allocations has found to grow, if there was one.
@@ -63,7 +65,7 @@ class Monitor:
         if now < self._due and bool(stalled) == self._was_stalled:
             return
         self._due, self._was_stalled = now + self._config.verdict_period, bool(stalled)
-        self.history.add(self._sample())
+        self.history.add(sample_of(of_state(self._state, self._read(), ROWS), time.time()))
         points, settled = self.history.points(), self.settled
         self._replace(judge(points, self._config, grace=self._config.grace, stalled=stalled, settled=settled))
         self.on_judged(self.judgement)
@@ -87,13 +89,13 @@ class Monitor:
         content["since"] = self.since
         return content
 
-    def columns(self, since: float = 0.0) -> Columns:
-        """Return what came after ``since``, of the last six hours, as columns; the last row is now, in no history."""
-        now = self._sample()
-        return columns([*self.history.points(since), Point(now, now)])
+    def columns(self, since: float, numbers: Numbers, now: float) -> Columns:
+        """Return what came after ``since``, of the last six hours, as columns.
 
-    def _sample(self) -> Sample:
-        return sample_of(of_state(self._state, self._read(), ROWS), time.time())
+        The last row is made of ``numbers``, those of now, and in no history.
+        """
+        sample = sample_of(numbers, now)
+        return columns([*self.history.points(since), Point(sample, sample)])
 
 
 def _told(judgement: Judgement) -> str:

@@ -16,6 +16,7 @@ from .fields import APP_SOURCES, SOURCES, AppSample, Process
 NAMED = 8
 
 Pair = tuple[str, str]
+Labels = tuple[str, ...]
 Key = TypeVar("Key", bound=Hashable)
 
 _SWITCHES = "bokeh_server_config_info"
@@ -58,9 +59,10 @@ class Sample(NamedTuple):
 def sample_of(numbers: Numbers, time: float) -> Sample:
     """Build the sample of a moment from its numbers (``state.numbers``)."""
     apps = sorted({labels[0] for row in _APPS for labels in numbers.get(row, {})})
+    by_app = _by_app(numbers)
     return Sample(
-        Process(time, **{name: _sum(numbers, *source) for name, source in SOURCES.items()}),
-        {app: _app_sample(numbers, app) for app in apps},
+        Process(time, **{name: _sum(numbers.get(row, {}), wanted) for name, (row, wanted) in SOURCES.items()}),
+        {app: _app_sample(by_app.get(app, {})) for app in apps},
         frozenset(_switches(numbers)),
         _callbacks(numbers),
         _heaviest({(app, name): n for (app, name, phase), n in numbers.get(_BUILT, {}).items() if phase == "update"}),
@@ -68,14 +70,25 @@ def sample_of(numbers: Numbers, time: float) -> Sample:
     )
 
 
-def _app_sample(numbers: Numbers, app: str) -> AppSample:
-    return AppSample(**{name: _sum(numbers, row, (app, *rest)) for name, (row, rest) in APP_SOURCES.items()})
+def _by_app(numbers: Numbers) -> Mapping[str, Numbers]:
+    """Return the rows of each app, sorted once: to look through all apps for each of them takes 80 ms with twenty."""
+    found: dict[str, dict[str, dict[Labels, float]]] = {}
+    for row in {row for row, _ in APP_SOURCES.values()}:
+        for (app, *rest), value in numbers.get(row, {}).items():
+            found.setdefault(app, {}).setdefault(row, {})[tuple(rest)] = value
+    return found
 
 
-def _sum(numbers: Numbers, row: str, wanted: tuple[str | None, ...]) -> float | None:
+def _app_sample(numbers: Numbers) -> AppSample:
+    return AppSample(**{name: _sum(numbers.get(row, {}), wanted) for name, (row, wanted) in APP_SOURCES.items()})
+
+
+def _sum(numbers: Mapping[Labels, float], wanted: tuple[str | None, ...]) -> float | None:
+    if None not in wanted:
+        return numbers.get(wanted)  # type: ignore[arg-type]
     values = [
         value
-        for labels, value in numbers.get(row, {}).items()
+        for labels, value in numbers.items()
         if all(want is None or want == label for want, label in zip(wanted, labels, strict=True))
     ]
     return sum(values) if values else None

@@ -11,7 +11,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from .._version import __version__
 from ..catalogue import CATALOGUE, CONTAINER, MEMORY
@@ -71,21 +71,32 @@ _ROWS = frozenset(
 )
 
 
+class Judge(Protocol):
+    """What judges, and remembers."""
+
+    #: What ``columns`` needs of the numbers.
+    rows: frozenset[str]
+
+    def verdict(self) -> Mapping[str, Any]:
+        """Return what holds: ``name``, ``others``, ``evidence``, ``advice`` and ``since``."""
+
+    def columns(self, since: float, numbers: Numbers, now: float) -> Mapping[str, Sequence[float | None]]:
+        """Return what came after ``since``, of the last hours, as columns; ``numbers`` are of now."""
+
+
 class Status:
     """The content of ``/api/v1/status``.
 
     Args:
         state: where the numbers are.
         read: gives the levels that are read now.
-        verdict: what holds, with ``name``, ``others``, ``evidence``, ``advice`` and ``since``.
-        history: what came after a time, of the last hours, as columns.
+        judge: gives the verdict and the history.
     """
 
-    def __init__(
-        self, state: State, read: Callable[[], list[Level]], verdict: Callable[[], Mapping[str, Any]],
-        history: Callable[[float], Mapping[str, Sequence[float | None]]],
-    ) -> None:  # fmt: skip
-        self._state, self._read, self.verdict, self._history = state, read, verdict, history
+    def __init__(self, state: State, read: Callable[[], list[Level]], judge: Judge) -> None:
+        self._state, self._read, self._judge = state, read, judge
+        self.verdict = judge.verdict
+        self._rows = _ROWS | judge.rows
         self._debug: list[str] = []
 
     def offer(self, names: Iterable[str]) -> None:
@@ -104,7 +115,7 @@ class Status:
     def content(self, since: float = 0.0) -> Mapping[str, Any]:
         """Return the status as plain data."""
         self._state.drain()
-        numbers = of_state(self._state, self._read(), _ROWS)
+        numbers = of_state(self._state, self._read(), self._rows)
         now, elements = time.time(), self._state.elements
         sampled = numbers.get(_SAMPLED, {}).get(())
         return {
@@ -115,10 +126,10 @@ class Status:
             "verdict": self.verdict(),
             "apps": _apps(numbers),
             "hooks": {hook: bool(fits) for (hook,), fits in sorted(numbers.get(_HOOKS, {}).items())},
-            "memory": {key: _nested(numbers, row) for key, row in _MEMORY_ROWS.items() if row in numbers},
-            "loop": {key: _nested(numbers, row) for key, row in _LOOP_ROWS.items() if row in numbers},
+            "memory": {key: _nested(numbers[row]) for key, row in _MEMORY_ROWS.items() if row in numbers},
+            "loop": {key: _nested(numbers[row]) for key, row in _LOOP_ROWS.items() if row in numbers},
             "debug": self._debug,
-            "history": self._history(since),
+            "history": self._judge.columns(since, numbers, now),
             "callbacks": _callbacks(numbers),
             "interactions": elements.recent(_INTERACTIONS) if elements.on else _interactions(self._state.interactions),
             "most_rebuilt": elements.most_rebuilt(),
@@ -127,21 +138,24 @@ class Status:
 
 def _apps(numbers: Numbers) -> list[Mapping[str, Any]]:
     paths = sorted({labels[0] for row in ("bokeh_sessions", _APP_ROWS["created"]) for labels in numbers.get(row, {})})
-    return [
-        {"app": path, **{key: value for key, row in _APP_ROWS.items() if (value := _nested(numbers, row, path)) != {}}}
-        for path in paths
-    ]
+    apps: dict[str, dict[str, Any]] = {path: {"app": path} for path in paths}
+    for key, row in _APP_ROWS.items():
+        # Each row once, not once for each app: with twenty that is half of an answer.
+        split: dict[str, dict[tuple[str, ...], float]] = {}
+        for (path, *rest), value in numbers.get(row, {}).items():
+            split.setdefault(path, {})[tuple(rest)] = value
+        for path in split.keys() & apps.keys():
+            apps[path][key] = _nested(split[path])
+    return list(apps.values())
 
 
-def _nested(numbers: Numbers, row: str, *prefix: str) -> Any:
-    """Return a row's number, or its numbers by their last label; those that begin with other labels are left out."""
+def _nested(numbers: Mapping[tuple[str, ...], float]) -> Any:
+    """Return the number of a row, or its numbers by their last label."""
     found: dict[str, float] = {}
-    for labels, value in numbers.get(row, {}).items():
-        if labels[: len(prefix)] == prefix:
-            rest = labels[len(prefix) :]
-            if not rest:
-                return value
-            found[rest[-1]] = found.get(rest[-1], 0.0) + value
+    for labels, value in numbers.items():
+        if not labels:
+            return value
+        found[labels[-1]] = found.get(labels[-1], 0.0) + value
     return found
 
 

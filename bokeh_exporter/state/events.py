@@ -97,6 +97,18 @@ class EventFamily(Family):
         with self._source._lock:
             return list(self._source._metrics.values())
 
+    def totals(self) -> Iterable[tuple[str, tuple[str, ...], float]]:
+        """Yield name, label values and number of each sample but the buckets."""
+        name = self._source._name
+        for child in self.children():
+            numbers = child.numbers()
+            labels = tuple(child._labelvalues) if self._source._labelnames else ()
+            if isinstance(self._source, EventCounter):
+                yield f"{name}_total", labels, numbers[0]
+            elif numbers:
+                yield f"{name}_sum", labels, numbers[-1]
+                yield f"{name}_count", labels, numbers[-2]
+
     def of(self, child: Any) -> Family:
         """Return the family with the samples of one child only."""
         family = Family(self.name, self.documentation, self.type, self.unit)

@@ -134,10 +134,11 @@ class State:
             except Exception as error:
                 self.swallow("drain", error)
 
-    def samples(self, name: str) -> Iterable[Any]:
-        """Yield what was counted for one row, as prometheus_client gives it: ``name``, ``labels`` and ``value``."""
+    def totals(self, name: str) -> Iterable[tuple[str, tuple[str, ...], float]]:
+        """Yield what was counted for one row: name, label values and number, of a histogram its sum and count."""
+        family: Any
         for family in self._events[name].collect():
-            yield from family.samples
+            yield from family.totals()
 
     def after_fork(self) -> None:
         """In a forked server process: locks that a thread of the parent may have held are made anew."""

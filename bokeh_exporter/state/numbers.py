@@ -50,6 +50,7 @@ def of_state(state: State, levels: Iterable[Level], names: AbstractSet[str]) -> 
             merge(BY_NAME[name], numbers.setdefault(name, {}), labels, value)
     for row in CATALOGUE:
         if is_event(row) and names & {row.name, f"{row.name}_sum", f"{row.name}_count"}:
-            for name, found in of_samples(state.samples(row.name), names).items():
-                numbers[name] = dict(found)
+            for name, labels, value in state.totals(row.name):
+                if name in names:
+                    numbers.setdefault(name, {})[labels] = value
     return numbers

@@ -2,6 +2,7 @@
 
 import math
 
+from bokeh.document import Document
 from bokeh.io import curdoc
 from bokeh.layouts import column
 from bokeh.models import Div, Slider
@@ -20,9 +21,12 @@ def widen(attribute: str, old: float, new: float) -> None:
     line.glyph.line_width = new
 
 
+def listen(document: Document) -> None:
+    """Leak: the list is in a module, which outlives the session, and the function in it refers to its document."""
+    LISTENERS.append(lambda: document.title or "")
+
+
 slider.on_change("value", widen)
-document = curdoc()
-# The leak: the list is in a module, which outlives the session, and the function refers to its document.
-LISTENERS.append(lambda: document.title or "")
-document.add_root(column(Div(text="<h2>Retaining</h2>"), slider, plot, sizing_mode="stretch_width"))
-document.title = "Retaining"
+listen(curdoc())
+curdoc().add_root(column(Div(text="<h2>Retaining</h2>"), slider, plot, sizing_mode="stretch_width"))
+curdoc().title = "Retaining"
