@@ -17,10 +17,10 @@ from typing import Any
 
 from ._version import __version__
 from .config import Config
-from .diagnose.capture import study as capture_study
 from .diagnose.monitor import Monitor
 from .draining import Drain
 from .expose.elements_log import ElementsWriter
+from .explaining import Explaining
 from .expose.http import Endpoint, EndpointError
 from .expose.opening import open_endpoint
 from .expose.pages import Pages
@@ -64,8 +64,8 @@ class Exporter:
             self.state, config, visitors=self._visitors,
             memory_share=lambda: self._frame.find(Cgroups).share(), end=end,
         )  # fmt: skip
-        self._serving = False
-        self._closed = False
+        self._explaining = Explaining(config, self._frame)
+        self._serving = self._closed = False
         self._lock, self._reading = threading.Lock(), threading.Lock()
 
     # --- for the user --------------------------------------------------------------------------
@@ -92,6 +92,7 @@ class Exporter:
                 return
             self._closed = True
         self._on_close()
+        self._explaining.stop()
         self._frame.stop()
         self._frame.apps.clear()
         if self._watcher is not None:
@@ -122,6 +123,7 @@ class Exporter:
                 "what they did before is not counted. Install it before the server starts, "
                 "as with panel serve --setup or bokeh-exporter run"
             )
+        self._explaining.start()
         self._frame.on_loop = self._serve
         self._frame.start(OBSERVERS)
         # Nobody would send a signal on that was held back before the watcher looks.
@@ -154,12 +156,11 @@ class Exporter:
     def _watch(self) -> Watcher:
         watcher = Watcher(
             self.state, self.config.stall_after, sites=self._loops.sites, pools=self._pools,
-            running=lambda thread: self._frame.running(thread),
-            also=(self._drain.look, lambda: self._monitor.look(), ElementsWriter(self.state, self.config).look),
+            running=lambda thread: self._frame.running(thread), also=(self._drain.look, lambda: self._monitor.look(),
+                self._explaining.look, ElementsWriter(self.state, self.config).look),
         )  # fmt: skip
-        self._monitor = Monitor(
-            self.state, self.config, self._read, stalled=lambda: watcher.problems(self.config.stall_after)
-        )
+        self._monitor = Monitor(self.state, self.config, self._read, lambda: watcher.problems(self.config.stall_after))
+        self._monitor.on_judged = lambda judgement: self._explaining.judged(judgement, self._monitor)
         return watcher
 
     def _open(self, watcher: Watcher) -> None:
@@ -170,7 +171,7 @@ class Exporter:
             self.state, watcher.problems, self._not_ready, self._stacks if config.debug else None,
             self._frame.find(Collecting).answer if config.debug else None,
             self._begin_drain if config.drain else None,
-            {"capture": capture_study(config.capture_seconds)} if config.debug else None,
+            self._explaining.studies(),
             debug=self._debug() if config.debug else {},
             status=Status(self.state, self._read, self._monitor.verdict, self._monitor.columns).answer,
         )  # fmt: skip
@@ -240,6 +241,7 @@ class Exporter:
         if self._endpoint is not None:
             self._endpoint.abandon()
             self._endpoint = None
+        self._explaining.after_fork()
         self._frame.after_fork(tornado_task)
         if not tornado_task:
             self._frame.patches.on = False

@@ -89,8 +89,8 @@ def _label(widget: Any, model: Any) -> str | None:
         text = values.get(name)
         if isinstance(text, str) and text:
             return escaped(text)
-    name = None if widget is model else widget.name
-    return escaped(name) if isinstance(name, str) and name else None
+    text = None if widget is model else widget.name
+    return escaped(text) if isinstance(text, str) and text else None
 
 
 def _parameter(widget: Any, attribute: str) -> str:
