@@ -19,8 +19,8 @@ from ._version import __version__
 from .config import Config
 from .diagnose.monitor import Monitor
 from .draining import Drain
-from .expose.elements_log import ElementsWriter
 from .explaining import Explaining
+from .expose.elements_log import ElementsWriter
 from .expose.http import Endpoint, EndpointError
 from .expose.opening import open_endpoint
 from .expose.pages import Pages
@@ -170,8 +170,7 @@ class Exporter:
         pages = Pages(
             self.state, watcher.problems, self._not_ready, self._stacks if config.debug else None,
             self._frame.find(Collecting).answer if config.debug else None,
-            self._begin_drain if config.drain else None,
-            self._explaining.studies(),
+            self._begin_drain if config.drain else None, self._explaining.studies(),
             debug=self._debug() if config.debug else {},
             status=Status(self.state, self._read, self._monitor.verdict, self._monitor.columns).answer,
         )  # fmt: skip
