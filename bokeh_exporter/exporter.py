@@ -172,8 +172,7 @@ class Exporter:
         pages = Pages(
             self.state, watcher.problems, self._not_ready, self._stacks if config.debug else None,
             self._frame.find(Collecting).answer if config.debug else None,
-            self._begin_drain if config.drain else None,
-            self._explaining.studies(),
+            self._begin_drain if config.drain else None, self._explaining.studies(),
             debug=self._debug() if config.debug else {},
             status=Status(self.state, self._read, self._monitor),
         )  # fmt: skip

@@ -24,6 +24,7 @@ GOOD: dict[str, list[tuple[str, Any]]] = {
     "collect": [(level, level) for level in LEVELS],
     "token": [("t0psecret", "t0psecret"), (" t0psecret\n", "t0psecret")],
     "token_file": [("/run/secrets/token", "/run/secrets/token")],
+    "allowed_hosts": [("metrics.example.org,app", "metrics.example.org,app"), ("*", "*")],
     "tls_cert": [("cert.pem", "cert.pem")],
     "tls_key": [("key.pem", "key.pem")],
     "disabled": [("0", False), ("1", True)],
@@ -40,6 +41,8 @@ GOOD: dict[str, list[tuple[str, Any]]] = {
     "recycle_at": [("0.85", 0.85), (".5", 0.5)],
     "trim_after_destroy": [("0", False), ("1", True)],
     "trim_interval": [("60", 60.0), ("0.5", 0.5)],
+    "elements_log": [("off", "off"), ("json", "json")],
+    "show_values": [("0", False), ("1", True)],
 }
 
 BAD: dict[str, list[str]] = {
@@ -51,6 +54,7 @@ BAD: dict[str, list[str]] = {
     "collect": ["deep", "Session", "session,update", "1"],
     "token": [" "],
     "token_file": [" "],
+    "allowed_hosts": [" "],
     "tls_cert": [" "],
     "tls_key": [" "],
     "disabled": ["yes", "true", "2", "no"],
@@ -67,6 +71,8 @@ BAD: dict[str, list[str]] = {
     "recycle_at": ["0", "1", "85", "85%", "nan"],
     "trim_after_destroy": ["yes", "2"],
     "trim_interval": ["0", "-1", "never"],
+    "elements_log": ["on", "JSON"],
+    "show_values": ["yes", "2"],
 }
 
 #: TLS needs both.

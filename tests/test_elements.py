@@ -328,6 +328,5 @@ def test_below_element_nothing_is_recorded(serve: Serve, counts: Path) -> None:
     with server.open_tab("/elements_bokeh") as tab:
         tab.set("n", value=1)
         hooks = Ledger(server, counts).status()["hooks"]
-    assert "DocumentModelManager.recompute" not in hooks
     assert "patch_doc.apply_to_document" not in hooks
     assert " Slider 'n' " not in server.log()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from bokeh_exporter.soak import Plan, UsageError, run
@@ -52,6 +53,22 @@ def test_an_app_that_fails_ends_it_with_its_error(tmp_path: Path) -> None:
     assert done.returncode == 2, done.stderr
     # Nothing else is on standard output, and the error is the app's own.
     assert "raising_bokeh.py" in json.loads(done.stdout)["error"] or "Error" in json.loads(done.stdout)["error"]
+
+
+def test_a_soak_that_is_ended_takes_its_server_along(tmp_path: Path) -> None:
+    running = subprocess.Popen(
+        [sys.executable, "-m", "bokeh_exporter", "soak", str(LEAKS / "40_clean_bokeh.py")],
+        env=environment({}), stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert running.stderr is not None
+    while "using the page" not in running.stderr.readline():
+        assert running.poll() is None
+    servers = psutil.Process(running.pid).children()
+    assert len(servers) == 1
+    running.terminate()
+    assert running.wait(20) == 143
+    running.stderr.close()
+    assert psutil.wait_procs(servers, timeout=10)[1] == []
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
 from typing import NoReturn
 
 import click
@@ -49,6 +51,8 @@ def command(
         )  # fmt: skip
     except UsageError as error:
         fail(f"soak: {error}", EX_USAGE)
+    # A pipeline that ends us, on its time limit say, must not leave the server behind.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     progress = Progress()
     try:
         report = soak(plan, progress)

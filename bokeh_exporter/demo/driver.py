@@ -14,7 +14,7 @@ from tornado.websocket import WebSocketClosedError
 from ..soak.visitor import CallbackError, Tab, Unanswered
 
 #: Visits of each app, uses of the slider in each, and seconds between two uses and two visits.
-VISITS, USES, PAUSE, BREAK = 24, 6, 0.15, 0.4
+VISITS, USES, PAUSE, BREAK = 24, 4, 0.1, 0.3
 ANSWER = 10.0
 
 
