@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import mmap
 import sys
 import threading
 from collections.abc import Iterator
@@ -17,11 +18,15 @@ from bokeh_exporter.state.statm import Statm
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
 
 MB = 1_000_000
-kept: list[bytearray] = []
+kept: list[mmap.mmap] = []
 
 
 def keep(megabytes: int) -> None:
-    kept.append(bytearray(b"x") * (megabytes * MB))
+    # Pages of its own: the heap may have some left from before, and then nothing is gained.
+    pages = mmap.mmap(-1, megabytes * MB)
+    for position in range(0, len(pages), mmap.PAGESIZE):
+        pages[position] = 1
+    kept.append(pages)
 
 
 @pytest.fixture
