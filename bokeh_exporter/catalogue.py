@@ -87,6 +87,7 @@ MALLOC_STATES = ("in_use", "free", "mmapped")
 GENERATIONS = ("0", "1", "2")
 DRAINS = ("sigterm", "endpoint", "memory")
 ACTIVITIES = ("session_create", "session_destroy", "message", "callback", "http", "unattributed")
+OTEL_SIGNALS = ("histogram", "event")
 VERDICTS = (
     "healthy", "event_loop_stalled", "lingering_sessions", "retained_sessions", "session_growth", "process_growth",
     "fragmentation",
@@ -555,6 +556,11 @@ CATALOGUE: tuple[Metric, ...] = (
     Metric(
         EXPORTER, "bokeh_exporter_overhead_seconds_total", "counter", (),
         "Time spent inside our hooks and samples", "bokeh.exporter.overhead", "s", "perf_counter",
+    ),
+    Metric(
+        EXPORTER, "bokeh_exporter_otel_dropped_total", "counter", (Label("signal", OTEL_SIGNALS),),
+        "Histogram observations and events that OpenTelemetry did not fetch in time and so does not have",
+        "bokeh.exporter.otel.dropped", "{item}", "the bounded queues between state and OpenTelemetry",
     ),
 )
 # fmt: on

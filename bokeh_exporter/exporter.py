@@ -39,6 +39,7 @@ from .observe.table import OBSERVERS
 from .observe.trim import Trims
 from .observe.watcher import Watcher
 from .state import Level, State
+from .telemetry import Telemetry
 
 log = logging.getLogger("bokeh_exporter")
 
@@ -63,8 +64,8 @@ class Exporter:
             self.state, config, visitors=self._visitors,
             memory_share=lambda: self._frame.find(Cgroups).share(), end=end,
         )  # fmt: skip
-        self._serving = False
-        self._closed = False
+        self._telemetry = Telemetry(self.state, config)
+        self._serving = self._closed = False
         self._lock, self._reading = threading.Lock(), threading.Lock()
 
     # --- for the user --------------------------------------------------------------------------
@@ -91,12 +92,19 @@ class Exporter:
                 return
             self._closed = True
         self._on_close()
+        self._telemetry.close()
         self._frame.stop()
         self._frame.apps.clear()
         if self._watcher is not None:
             self._watcher.stop()
         if self._endpoint is not None:
             self._endpoint.close()
+
+    def use_providers(self, providers: tuple[Any, ...]) -> None:
+        """Give the numbers to OpenTelemetry's providers of metrics, traces and logs too; None is the global one."""
+        self._telemetry.prepare(providers)
+        if self._serving:
+            self._telemetry.start()
 
     def __enter__(self) -> Exporter:
         return self
@@ -121,6 +129,8 @@ class Exporter:
                 "what they did before is not counted. Install it before the server starts, "
                 "as with panel serve --setup or bokeh-exporter run"
             )
+        self.state.registry.register(LevelCollector(self.state, self._read))
+        self._telemetry.prepare(None)
         self._frame.on_loop = self._serve
         self._frame.start(OBSERVERS)
         # Nobody would send a signal on that was held back before the watcher looks.
@@ -135,14 +145,17 @@ class Exporter:
         """Open the endpoint, once. What goes wrong is logged and never reaches the host."""
         with self._lock:
             if self._serving or self._closed:
-                return
+                return None
             self._serving = True
             self._watcher = watcher = self._watch()
         self._adopt_handler()
+        self._telemetry.start()
         try:
             watcher.start()  # also where no port is free: then the log alone tells who blocks
         except Exception as error:
             self.state.swallow("watcher", error)
+        if not self.config.prometheus:
+            return log.info("bokeh_exporter %s opens no port: BOKEH_EXPORTER_PROMETHEUS is 0", __version__)
         try:
             self._open(watcher)
         except EndpointError as error:
@@ -162,12 +175,11 @@ class Exporter:
 
     def _open(self, watcher: Watcher) -> None:
         build_registry_extras(self.state.registry)
-        self.state.registry.register(LevelCollector(self.state, self._read))
         config = self.config
         pages = Pages(
             self.state, watcher.problems, self._not_ready, self._stacks if config.debug else None,
             self._frame.find(Collecting).answer if config.debug else None,
-            self._begin_drain if config.drain else None,
+            self._drain.begin if config.drain else None,
             {"capture": capture_study(config.capture_seconds)} if config.debug else None,
             debug=self._debug() if config.debug else {},
             status=Status(self.state, self._read, self._monitor.verdict, self._monitor.columns).answer,
@@ -201,10 +213,6 @@ class Exporter:
     def _visitors(self) -> int:
         return self._frame.find(Sessions).visitors(time.monotonic())
 
-    def _begin_drain(self) -> str:
-        self._drain.ask()
-        return f"draining; the server ends in {self._drain.seconds_left():.0f} s at the latest"
-
     def _adopt_handler(self) -> None:
         if threading.current_thread() is threading.main_thread():
             try:
@@ -217,16 +225,7 @@ class Exporter:
         return {"trim": lambda: trims.trim().as_json(), "census": lambda: census().as_json()}
 
     def _not_ready(self) -> str | None:
-        if self._drain.on:
-            return self._drain.reason()
-        contexts = self._frame.apps.alive()
-        if not contexts:
-            return "there is no Bokeh server in this process yet"
-        # Hosts without a load hook run nothing before their first session; they are taken to be ready.
-        waits_for_loop = any(getattr(context, "_loop", None) is not None for context, _ in contexts)
-        if waits_for_loop and not self._loops.sites():
-            return "the server's event loop does not run"
-        return None
+        return self._drain.not_ready(self._frame.apps.alive(), bool(self._loops.sites()))
 
     # --- forks ---------------------------------------------------------------------------------
 
@@ -238,6 +237,7 @@ class Exporter:
         if self._endpoint is not None:
             self._endpoint.abandon()
             self._endpoint = None
+        self._telemetry.after_fork(tornado_task)
         self._frame.after_fork(tornado_task)
         if not tornado_task:
             self._frame.patches.on = False

@@ -18,7 +18,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from ..catalogue import APP, BY_NAME, CATALOGUE, ROUTE, Metric
-from .events import EventCounter, EventHistogram
+from .events import EventCounter, EventHistogram, Listener
 from .interactions import Interactions, current
 from .labels import Limiter
 from .levels import Level, Levels
@@ -53,6 +53,8 @@ class State:
         self.queue: deque[Entry] = deque(maxlen=QUEUE)
         #: Called with each drained batch after it was applied, in the thread that drains: further outputs.
         self.consumers: list[Callable[[list[Entry]], None]] = []
+        #: Told of every observation of a histogram; empty while nobody needs more than the sums.
+        self.listeners: list[Listener] = []
         self._draining = threading.Lock()
         #: Called by :meth:`drain`: what hot paths, garbage collector and weak references left elsewhere is applied.
         self.on_drain: list[Callable[[], None]] = []
@@ -74,9 +76,11 @@ class State:
     def _build(self, metric: Metric) -> EventCounter | EventHistogram:
         if metric.kind == "counter":
             return EventCounter(metric.name, metric.help, metric.label_names, registry=self.registry)
-        return EventHistogram(
+        histogram = EventHistogram(
             metric.name, metric.help, metric.label_names, buckets=metric.buckets, registry=self.registry
         )
+        histogram.listeners = self.listeners
+        return histogram
 
     def child(self, name: str, *labels: str) -> Any:
         """Return the counter or histogram child of a row, its label values bounded.

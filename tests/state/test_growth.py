@@ -12,8 +12,8 @@ import pandas as pd
 import param
 import pytest
 
-from bokeh_exporter.observe.heap_census import census
 from bokeh_exporter.observe.components import Components
+from bokeh_exporter.observe.heap_census import census
 from bokeh_exporter.state.growth import Grown, grown
 
 from ..observe.trees import frame
