@@ -565,6 +565,19 @@ CATALOGUE: tuple[Metric, ...] = (
 )
 # fmt: on
 
+#: Labels that OpenTelemetry's conventions have another name for; translated back, it is the label's.
+_SEMANTIC = {
+    "http_request_method": "http.request.method",
+    "http_route": "http.route",
+    "http_response_status_code": "http.response.status_code",
+}
+
+
+def attribute(label: str) -> str:
+    """Return the OpenTelemetry attribute that a label is."""
+    return _SEMANTIC.get(label, label)
+
+
 BY_NAME: dict[str, Metric] = {metric.name: metric for metric in CATALOGUE}
 
 

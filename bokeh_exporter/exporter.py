@@ -166,7 +166,8 @@ class Exporter:
     def _watch(self) -> Watcher:
         watcher = Watcher(
             self.state, self.config.stall_after, sites=self._loops.sites, pools=self._pools,
-            running=lambda thread: self._frame.running(thread), also=(self._drain.look, lambda: self._monitor.look()),
+            running=lambda thread: self._frame.running(thread),
+            also=(self._drain.look, lambda: self._monitor.look(), self._telemetry.look),
         )  # fmt: skip
         self._monitor = Monitor(
             self.state, self.config, self._read, stalled=lambda: watcher.problems(self.config.stall_after)

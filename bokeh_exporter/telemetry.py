@@ -30,6 +30,7 @@ class Telemetry:
         self._given: tuple[Any, Any, Any] | None = None
         self._pending: Any = None
         self._sdk: Any = None
+        self._events: Any = None
         self._parts: list[Any] = []
 
     def prepare(self, given: tuple[Any, Any, Any] | None) -> None:
@@ -62,8 +63,11 @@ class Telemetry:
             self._pending.stop()
 
     def _start(self) -> None:
+        from .expose.otel.events import Events
         from .expose.otel.metrics import Metrics
-        from .expose.otel.providers import Providers
+        from .expose.otel.providers import Providers, is_configured
+        from .expose.otel.requests import keep_requests_clean
+        from .expose.otel.traces import Traces
 
         if self._given is not None:
             providers = Providers(*self._given).resolved()
@@ -73,9 +77,25 @@ class Telemetry:
             self._sdk = Sdk()
             providers = self._sdk.providers
         self._parts.append(Metrics(self._state, providers.meter, self._pending))
+        if self._config.includes("callback") and Traces.are_wanted(providers.tracer):
+            traces = Traces(self._state, providers.tracer, self._pending)
+            self._parts.append(traces)
+            traces.start()
+            keep_requests_clean()
+        if is_configured(providers.logger):
+            self._events = Events(self._state, providers.logger)
+            self._events.start()
+
+    def look(self) -> None:
+        """Write the events since the last look. Called in the watcher's thread."""
+        if self._events is not None:
+            self._events.look()
 
     def close(self) -> None:
         """Send what is left, then say nothing any more. Idempotent."""
+        if self._events is not None:
+            self._events.stop()  # before the SDK sends what is left
+            self._events = None
         if self._sdk is not None:
             self._sdk.close()
             self._sdk = None
@@ -95,6 +115,7 @@ class Telemetry:
     @staticmethod
     def _missing(error: ImportError) -> None:
         log.error(
-            "bokeh_exporter does not export by OTLP, %s is missing: pip install 'bokeh-exporter[otlp]'. The app runs on",
+            "bokeh_exporter does not export by OTLP, the app runs on: %s is missing, "
+            "pip install 'bokeh-exporter[otlp]' brings it",
             error.name or "a part of OpenTelemetry",
         )

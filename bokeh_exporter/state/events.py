@@ -8,6 +8,7 @@ prometheus_client's own. All that is used of it beyond its public API is in this
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
@@ -15,7 +16,7 @@ from typing import Any
 
 from prometheus_client import Counter, Histogram
 from prometheus_client.metrics_core import Metric as Family
-from prometheus_client.samples import Sample
+from prometheus_client.samples import Exemplar, Sample
 
 #: Is told of a histogram's child and the values that it has just observed, in whatever thread that was.
 Listener = Callable[["EventHistogram", Sequence[float]], None]
@@ -70,6 +71,11 @@ class EventHistogram(Histogram):
             self._buckets[bucket].inc(count)
         for listen in self.listeners:
             listen(self, values)
+
+    def exemplify(self, value: float, labels: dict[str, str]) -> None:
+        """Let the bucket of a value that was observed tell where it came from."""
+        bucket = self._buckets[bisect_left(self._upper_bounds, value)]
+        bucket.set_exemplar(Exemplar(labels, value, time.time()))
 
     def identity(self) -> tuple[str, tuple[str, ...]]:
         """Return the row's name and the label values of this child."""

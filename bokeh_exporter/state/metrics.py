@@ -24,6 +24,8 @@ from .labels import Limiter
 from .levels import Level, Levels
 from .memory import Memory
 from .queue import Entry, apply
+from .spans import Spans
+from .story import Story
 
 log = logging.getLogger("bokeh_exporter")
 
@@ -53,6 +55,10 @@ class State:
         self.queue: deque[Entry] = deque(maxlen=QUEUE)
         #: Called with each drained batch after it was applied, in the thread that drains: further outputs.
         self.consumers: list[Callable[[list[Entry]], None]] = []
+        #: Writes spans; None while nobody does.
+        self.spans: Spans | None = None
+        #: What happened, for logs.
+        self.story = Story()
         #: Told of every observation of a histogram; empty while nobody needs more than the sums.
         self.listeners: list[Listener] = []
         self._draining = threading.Lock()

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
+from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_context
 
 from ..._version import __version__
-from ...catalogue import CATALOGUE, Metric
+from ...catalogue import CATALOGUE, Metric, attribute
 from ...state import State
 from ...state.events import EventHistogram
 from .snapshots import Snapshots
@@ -24,21 +25,10 @@ QUEUE = 100_000
 #: The instrumentation scope of all that we emit.
 SCOPE = "bokeh_exporter"
 
-#: Labels that have a name in OpenTelemetry's conventions; it translates to the label's.
-_SEMANTIC = {
-    "http_request_method": "http.request.method",
-    "http_route": "http.route",
-    "http_response_status_code": "http.response.status_code",
-}
 #: Attributes that the conventions have as numbers.
 _NUMBERS = {"http.response.status_code"}
 
 Attributes = dict[str, str | int]
-
-
-def attribute(label: str) -> str:
-    """Return the attribute that a label is."""
-    return _SEMANTIC.get(label, label)
 
 
 class Pending:
@@ -48,6 +38,8 @@ class Pending:
         self._state = state
         self._queue: deque[tuple[EventHistogram, float]] = deque()
         self._dropped = 0
+        #: An observation -> the span that it was made in; durations hardly ever repeat.
+        self.spans: dict[tuple[EventHistogram, float], SpanContext] = {}
 
     def start(self) -> None:
         """Begin to keep what histograms observe."""
@@ -128,7 +120,9 @@ class Metrics:
         for child, value in self._pending.take():
             name, labels = child.identity()
             metric, histogram = self._histograms[name]
-            histogram.record(value, self._named(metric, labels))
+            span = self._pending.spans.pop((child, value), None)
+            context = None if span is None else set_span_in_context(NonRecordingSpan(span))
+            histogram.record(value, self._named(metric, labels), context)
 
     def _named(self, metric: Metric, labels: tuple[str, ...]) -> Attributes:
         key = metric.name, labels
