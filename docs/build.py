@@ -1,4 +1,4 @@
-"""Write docs/metrics.md, docs/options.md and the tables in README.md and docs/verdicts.md from catalogue and options.
+"""Write metrics.md, options.md and what is marked in README.md, verdicts.md, semantic-conventions.md from the source.
 
 Usage: python docs/build.py [--check]
 
@@ -189,6 +189,26 @@ def thresholds_table() -> str:
     return table(("Variable", "Default", "Meaning", "Why this value"), rows)
 
 
+# --- OpenTelemetry -------------------------------------------------------------------------------
+
+
+def instruments_table() -> str:
+    """Return the table of instruments in docs/semantic-conventions.md."""
+    kinds = {"counter": "Counter, observable", "histogram": "Histogram"}
+    rows = (
+        (
+            code(metric.otel_name),
+            kinds.get(metric.kind, "Gauge, observable"),
+            code(metric.unit),
+            ", ".join(code(catalogue.attribute(label)) for label in metric.label_names),
+            meaning(metric),
+            "Experimental" if metric.group == catalogue.EXPORTER else "Stable",
+        )
+        for metric in catalogue.CATALOGUE
+    )
+    return table(("Name", "Instrument", "Unit", "Attributes", "Description", "Stability"), rows)
+
+
 # --- files ---------------------------------------------------------------------------------------
 
 
@@ -208,12 +228,14 @@ def between_markers(text: str, name: str, content: str) -> str:
 def generated() -> dict[Path, str]:
     """Return what each file must hold."""
     readme = ROOT / "README.md"
+    conventions = ROOT / "docs" / "semantic-conventions.md"
     verdicts = ROOT / "docs" / "verdicts.md"
     text = between_markers(readme.read_text(encoding="utf-8"), "metrics", metrics_summary())
     return {
         ROOT / "docs" / "metrics.md": metrics_page(),
         ROOT / "docs" / "options.md": options_page(),
         verdicts: between_markers(verdicts.read_text(encoding="utf-8"), "thresholds", thresholds_table()),
+        conventions: between_markers(conventions.read_text(encoding="utf-8"), "instruments", instruments_table()),
         readme: between_markers(text, "options", options_table()),
     }
 

@@ -83,6 +83,8 @@ class Traces:
     def __init__(self, state: State, provider: TracerProvider, pending: Pending) -> None:
         self._state, self._pending = state, pending
         self._tracer = provider.get_tracer(SCOPE, __version__)
+        #: Interactions have no parent, so where roots are never sampled not even a span is made for them.
+        self._roots = "root:AlwaysOffSampler" not in _described(provider)
         #: Number of an interaction -> its sampled span.
         self._recent: dict[int, SpanContext] = {}
 
@@ -91,9 +93,7 @@ class Traces:
         """Whether any span could be sampled: a provider of the SDK, or of somebody else, that is not off."""
         if type(provider).__name__.lstrip("_").startswith(("Proxy", "NoOp", "Default")):
             return False
-        sampler = getattr(provider, "sampler", None)
-        describe = getattr(sampler, "get_description", None)
-        return describe is None or describe() != "AlwaysOffSampler"
+        return _described(provider) != "AlwaysOffSampler"
 
     def start(self) -> None:
         """Let hooks begin spans."""
@@ -123,6 +123,8 @@ class Traces:
 
     def interaction(self, app: str, kind: str, number: int, session: Any, link: object) -> Current | None:
         """Begin an interaction; the connection's own context may be that of an HTTP request hours ago."""
+        if not self._roots:
+            return None
         _creation.set(link if isinstance(link, SpanContext) else None)
         span = self._interaction(app, kind)
         if span.is_recording():
@@ -145,6 +147,8 @@ class Traces:
             if not trace.get_current_span().is_recording():
                 return None
             return Current(self._callback(label, function, None))
+        if not self._roots:
+            return None
         span = self._interaction(app, kind)
         if not span.is_recording() or label == kind:
             return Current(span)
@@ -179,6 +183,11 @@ class Traces:
             for old in list(recent)[: _KEPT // 2]:
                 recent.pop(old, None)
         recent[number] = span.get_span_context()
+
+
+def _described(provider: Any) -> str:
+    describe = getattr(getattr(provider, "sampler", None), "get_description", None)
+    return str(describe()) if describe is not None else ""
 
 
 def _inner(function: Any) -> Any:
