@@ -5,14 +5,16 @@ PYTHON ?= python3
 # What `make run` listens on.
 PORT ?= 5006
 EXPORTER_PORT ?= 10506
+# Where the renderer of `make pictures` is.
+GRAFANA_RENDER ?=
 # Passed on to pytest, such as ARGS="-k sessions", or to the benchmarks.
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench deploy deploy-check docs clean
+.PHONY: help run test lint soak-all explain-all bench deploy deploy-check docs dashboards e2e pictures clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 run: ## serve an example Panel app with the exporter, and say what to open and to look for
 	@$(PYTHON) .ci/lines.py prepare
@@ -27,6 +29,9 @@ lint: ## style, types and generated documents only
 soak-all: ## soak every leak case of tests/leaks on each line of versions, and print what was expected and what came
 	@$(PYTHON) .ci/lines.py soak $(ARGS)
 
+explain-all: ## every leaking app through explain, also those that are left out of the tests
+	@EXPLAIN_ALL=1 $(PYTHON) .ci/lines.py test tests/test_explain.py tests/diagnose/test_explain.py
+
 bench: ## what the exporter costs: the same app with it and without it, alternating
 	@$(PYTHON) .ci/lines.py prepare dev
 	@.venv/bin/python -m benchmarks.run $(ARGS)
@@ -39,6 +44,18 @@ deploy-check: ## render deploy/ with kubectl and helm, and check it against publ
 
 docs: ## generate docs/metrics.md, docs/options.md and the tables in README.md
 	@$(PYTHON) docs/build.py
+
+dashboards: ## generate the Grafana boards, the alert rules and the list of runbooks, and their copies below deploy/
+	@$(PYTHON) grafana/build.py
+	@$(PYTHON) deploy/copies.py
+
+e2e: ## boards and alerts against leaking servers, a real Prometheus and Alertmanager: about five minutes
+	@$(PYTHON) .ci/lines.py prepare dev
+	@.venv/bin/python -m pytest -m e2e tests/e2e -v -n 0 $(ARGS)
+
+pictures: ## draw every board against the same stack into docs/pictures; needs GRAFANA_RENDER=path/of/grafana-render
+	@$(PYTHON) .ci/lines.py prepare dev
+	@.venv/bin/python -m tests.e2e.pictures "$(GRAFANA_RENDER)" $(ARGS)
 
 clean: ## remove the environments and caches that the other targets make
 	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache build dist *.egg-info

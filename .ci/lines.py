@@ -1,10 +1,11 @@
 """Run the checks and tests, each line of Python, Bokeh and Panel in an environment of its own.
 
-Usage: python .ci/lines.py prepare [GROUP] | lint | test [PYTEST ARGUMENT...]
+Usage: python .ci/lines.py prepare [GROUP] | lint | test [PYTEST ARGUMENT...] | soak [PREFIX OF A CASE...]
 
 ``.venv`` is made with the Python that this runs on. ``prepare`` installs in it the package, Panel and a
 dependency group of pyproject.toml. ``test`` runs the checks, then pytest on every line whose Python is
-found: here a missing one is said, in CI it is an error. What is installed already is left alone.
+found: here a missing one is said, in CI it is an error. ``soak`` soaks the leak cases of tests/leaks on the
+newest lines. What is installed already is left alone.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import time
 import venv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,7 +28,10 @@ HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 #: Two workers, as CI has two cores; tests that share something, such as the default port, share an xdist_group.
 PARALLEL = ("-n", "2", "--dist", "loadgroup")
 #: Program -> Debian's package that has it.
-PROGRAMS = {"prometheus": "prometheus", "promtool": "prometheus"}
+PROGRAMS = {
+    "prometheus": "prometheus", "promtool": "prometheus", "prometheus-alertmanager": "prometheus-alertmanager",
+    "chromium": "chromium",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ OLDEST = Line("3.10", ("bokeh==3.4.*", "panel==1.4.*"), ".venv-oldest", ("-m", "
 def lines() -> list[Line]:
     """List the lines; the first is the one of ``.venv``, whatever Python that has."""
     mine = next((line for line in NEWEST if line.python == HERE), Line(HERE, (), ""))
-    others = [line for line in NEWEST if line.python != HERE]
+    others = [replace(line, select=("-m", "not once and not e2e")) for line in NEWEST if line.python != HERE]
     return [Line(mine.python, mine.pins, ".venv"), *others, OLDEST]
 
 
@@ -148,6 +152,7 @@ def checks() -> list[str]:
         run("ruff format", python, "-m", "ruff", "format", "--check", "."),
         run("mypy --strict", python, "-m", "mypy"),
         run("generated documents unchanged", python, "docs/build.py", "--check"),
+        run("dashboards, rules and runbooks unchanged", python, "grafana/build.py", "--check"),
     ]
 
 
@@ -180,6 +185,15 @@ def test(line: Line, arguments: list[str]) -> str:
     return f"{second}; the first try {first}"
 
 
+def soak(line: Line, prefixes: list[str]) -> str:
+    """Soak the leak cases on one line and return its line of the summary."""
+    base = find_python(line.python)
+    if base is None:
+        return f"{'FAILED' if CI else 'not run'}: {line.title}: there is no Python {line.python} here"
+    prepare(line, base, ".[panel]", "--group", "dev" if line.folder == ".venv" else "test")
+    return run(f"leak cases, {line.title}", python_in(line.folder), "-m", "tests.leaks.cases", *prefixes)
+
+
 def main(command: str, arguments: list[str]) -> int:
     """Run one command."""
     if sys.version_info < (3, 10):  # noqa: UP036  (whoever types `make test` has what python3 there is)
@@ -189,7 +203,7 @@ def main(command: str, arguments: list[str]) -> int:
         groups = [word for group in arguments for word in ("--group", group)]
         prepare(lines()[0], sys.executable, ".[panel]", *groups)
         return 0
-    summary = checks()
+    summary = [soak(line, arguments) for line in lines() if line != OLDEST] if command == "soak" else checks()
     if command == "test":
         missing = missing_programs()
         if missing is not None:
@@ -204,7 +218,7 @@ def main(command: str, arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2 or sys.argv[1] not in ("prepare", "lint", "test"):
+    if len(sys.argv) < 2 or sys.argv[1] not in ("prepare", "lint", "test", "soak"):
         print(__doc__, file=sys.stderr)
         sys.exit(64)
     try:

@@ -12,13 +12,14 @@ import difflib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 from .thresholds import Thresholds
 
 PREFIX = "BOKEH_EXPORTER_"
 
 Level = Literal["session", "update", "callback", "element", "all"]
+ElementsLog = Literal["off", "text", "json"]
 LEVELS: tuple[Level, ...] = get_args(Level)
 
 
@@ -64,6 +65,13 @@ def _level(text: str) -> Level:
     for level in LEVELS:
         if text == level:
             return level
+    raise ValueError
+
+
+def _elements_log(text: str) -> ElementsLog:
+    for form in get_args(ElementsLog):
+        if text == form:
+            return cast("ElementsLog", form)
     raise ValueError
 
 
@@ -140,6 +148,18 @@ class Config(Thresholds):
     )
     collect_garbage_limit: float = _option(
         300.0, _seconds, "a number of seconds from 0.05 to 86400", "Seconds between two such collections, at least."
+    )
+    elements_log: ElementsLog = _option(
+        "text",
+        _elements_log,
+        "one of off, text, json",
+        "How the logger bokeh_exporter.elements tells each interaction, one line each; from collect=element on.",
+    )
+    show_values: bool = _option(
+        False,
+        _flag,
+        "0 or 1",
+        "1 shows the values of widgets in the rebuild ledger, shortened; for development. Passwords and files never.",
     )
     trim_after_destroy: bool = _option(
         False,

@@ -7,7 +7,6 @@ of the process, at once or in turn, and holds none of them.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
 import time
@@ -17,9 +16,10 @@ from typing import Any
 
 from ._version import __version__
 from .config import Config
-from .diagnose.capture import study as capture_study
 from .diagnose.monitor import Monitor
 from .draining import Drain
+from .explaining import Explaining
+from .expose.elements_log import ElementsWriter
 from .expose.http import Endpoint, EndpointError
 from .expose.opening import open_endpoint
 from .expose.pages import Pages
@@ -65,6 +65,7 @@ class Exporter:
             memory_share=lambda: self._frame.find(Cgroups).share(), end=end,
         )  # fmt: skip
         self._telemetry = Telemetry(self.state, config)
+        self._explaining = Explaining(config, self._frame)
         self._serving = self._closed = False
         self._lock, self._reading = threading.Lock(), threading.Lock()
 
@@ -93,6 +94,7 @@ class Exporter:
             self._closed = True
         self._on_close()
         self._telemetry.close()
+        self._explaining.stop()
         self._frame.stop()
         self._frame.apps.clear()
         if self._watcher is not None:
@@ -131,6 +133,7 @@ class Exporter:
             )
         self.state.registry.register(LevelCollector(self.state, self._read))
         self._telemetry.prepare(None)
+        self._explaining.start()
         self._frame.on_loop = self._serve
         self._frame.start(OBSERVERS)
         # Nobody would send a signal on that was held back before the watcher looks.
@@ -148,7 +151,7 @@ class Exporter:
                 return None
             self._serving = True
             self._watcher = watcher = self._watch()
-        self._adopt_handler()
+        self._frame.find(Endings).adopt()
         self._telemetry.start()
         try:
             watcher.start()  # also where no port is free: then the log alone tells who blocks
@@ -167,11 +170,13 @@ class Exporter:
         watcher = Watcher(
             self.state, self.config.stall_after, sites=self._loops.sites, pools=self._pools,
             running=lambda thread: self._frame.running(thread),
-            also=(self._drain.look, lambda: self._monitor.look(), self._telemetry.look),
+            also=(
+                self._drain.look, lambda: self._monitor.look(), self._explaining.look, self._telemetry.look,
+                ElementsWriter(self.state, self.config).look,
+            ),
         )  # fmt: skip
-        self._monitor = Monitor(
-            self.state, self.config, self._read, stalled=lambda: watcher.problems(self.config.stall_after)
-        )
+        self._monitor = Monitor(self.state, self.config, self._read, lambda: watcher.problems(self.config.stall_after))
+        self._monitor.on_judged = lambda judgement: self._explaining.judged(judgement, self._monitor)
         return watcher
 
     def _open(self, watcher: Watcher) -> None:
@@ -180,8 +185,7 @@ class Exporter:
         pages = Pages(
             self.state, watcher.problems, self._not_ready, self._stacks if config.debug else None,
             self._frame.find(Collecting).answer if config.debug else None,
-            self._drain.begin if config.drain else None,
-            {"capture": capture_study(config.capture_seconds)} if config.debug else None,
+            self._drain.begin if config.drain else None, self._explaining.studies(),
             debug=self._debug() if config.debug else {},
             status=Status(self.state, self._read, self._monitor.verdict, self._monitor.columns).answer,
         )  # fmt: skip
@@ -214,13 +218,6 @@ class Exporter:
     def _visitors(self) -> int:
         return self._frame.find(Sessions).visitors(time.monotonic())
 
-    def _adopt_handler(self) -> None:
-        if threading.current_thread() is threading.main_thread():
-            try:
-                self._frame.find(Endings).adopt(asyncio.get_running_loop())
-            except Exception as error:
-                self.state.swallow("endings", error)
-
     def _debug(self) -> dict[str, Callable[[], dict[str, Any]]]:
         trims = self._frame.find(Trims)
         return {"trim": lambda: trims.trim().as_json(), "census": lambda: census().as_json()}
@@ -239,6 +236,7 @@ class Exporter:
             self._endpoint.abandon()
             self._endpoint = None
         self._telemetry.after_fork(tornado_task)
+        self._explaining.after_fork()
         self._frame.after_fork(tornado_task)
         if not tornado_task:
             self._frame.patches.on = False

@@ -72,7 +72,7 @@ def described(label: Label) -> str:
 
 def meaning(metric: Metric) -> str:
     """Return what a row means, and whether it may be missing."""
-    return metric.help + (". Absent where the platform does not give it" if metric.optional else "")
+    return metric.help + (". Absent where the platform or the app does not give it" if metric.optional else "")
 
 
 def seconds(buckets: Iterable[float]) -> str:

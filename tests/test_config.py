@@ -12,6 +12,8 @@ import bokeh_exporter
 from bokeh_exporter.config import LEVELS, OPTIONS, Config, ConfigError, flag, unknown_variables, variable
 from bokeh_exporter.thresholds import Thresholds
 
+pytestmark = pytest.mark.once
+
 #: Option -> (text that can be used, what it becomes), in the order of DESIGN.md.
 GOOD: dict[str, list[tuple[str, Any]]] = {
     "address": [("0.0.0.0", "0.0.0.0"), (" ::1 ", "::1")],

@@ -14,6 +14,8 @@ import yaml
 
 from bokeh_exporter.config import OPTIONS, variable
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
 #: Our own listener's paths; any other one is a page, which would build a session.

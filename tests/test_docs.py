@@ -18,6 +18,8 @@ from bokeh_exporter.catalogue import CATALOGUE, Metric
 from bokeh_exporter.expose.pages import OPEN_PATHS
 from bokeh_exporter.expose.prometheus import build_registry_extras
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "docs" / "build.py"
 README = (ROOT / "README.md").read_text(encoding="utf-8")

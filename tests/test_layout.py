@@ -23,19 +23,24 @@ MAY_IMPORT = {
     "_version": set(),
     "startup": {"installation", "config"},
     "instrumentor": {"installation", "startup", "config"},
+    # Soak drives a server from outside and judges it as the server does.
+    "soak": {"startup", "state", "diagnose", "catalogue", "config", "thresholds", "_version"},
     # The command judges what it has driven with the same functions as the server.
-    "cli": {"startup", "state", "diagnose", "catalogue", "config", "thresholds", "_version"},
+    "cli": {"soak", "startup", "state", "diagnose", "catalogue", "config", "thresholds", "_version"},
 }
-#: The composition: the only one that knows observers and outputs.
-COMPOSITION = {"exporter", "telemetry"}
+#: The composition: the only files that know observers and outputs.
+COMPOSITION = {"exporter", "explaining", "telemetry"}
 LAYERS_OF_COMPOSITION = {"observe", "expose", "diagnose"}
 
 #: Not a part of the server process: what the command line is made of.
-COMMAND = {"cli", "__main__"}
+COMMAND = {"cli", "soak", "pytest_plugin", "__main__"}
 #: What speaks OpenTelemetry; imported by nobody at import time, and so by no server that was not told to.
 OTEL = ("expose/otel/", "instrumentor.py")
 #: Modules that no server process may load for our sake.
-NOT_IN_SERVERS = {"click", "opentelemetry", "bokeh_exporter.cli", "bokeh_exporter.__main__"}
+NOT_IN_SERVERS = {
+    "click", "opentelemetry", "pytest", "bokeh_exporter.cli", "bokeh_exporter.soak", "bokeh_exporter.pytest_plugin",
+    "bokeh_exporter.__main__",
+}  # fmt: skip
 
 LINES = 250
 #: File -> why it may be longer.
@@ -99,7 +104,7 @@ def test_imports_go_one_way(path: Path) -> None:
 def test_only_the_composition_knows_observers_and_outputs(path: Path) -> None:
     layer = layer_of(module_of(path))
     if layer not in COMPOSITION:
-        allowed = MAY_IMPORT["cli"] if layer == "cli" else set()
+        allowed = MAY_IMPORT[layer] if layer in ("cli", "soak") else set()
         assert not layers_imported(path) & LAYERS_OF_COMPOSITION - allowed
 
 

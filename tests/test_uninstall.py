@@ -360,7 +360,8 @@ def story(log: str) -> list[str]:
     ours = False
     for line in log.splitlines():
         if line.startswith('  File "'):
-            ours = str(Path("bokeh_exporter", "observe")) in line or line.endswith("in invoke")
+            folders = (str(Path("bokeh_exporter", layer)) in line for layer in ("observe", "state"))
+            ours = any(folders) or line.endswith("in invoke")
         elif not line.startswith("    "):
             ours = False
         if ours or " serves http" in line or line.startswith("    "):  # code and carets follow their frame

@@ -14,7 +14,7 @@ import click
 
 from .._version import __version__
 from ..config import ConfigError
-from . import catalogue, doctor, run, setup_script, soak
+from . import catalogue, dashboards, doctor, explain, rules, run, setup_script, soak
 from .common import EX_USAGE, SETTINGS
 
 __all__ = ["commands", "main"]
@@ -46,5 +46,5 @@ def commands() -> None:
     """
 
 
-for module in (run, setup_script, catalogue, doctor, soak):
+for module in (run, setup_script, catalogue, doctor, explain, soak, dashboards, rules):
     commands.add_command(module.command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from typing import NoReturn
 
@@ -12,7 +13,7 @@ from ..soak import Plan, Report, SoakError, UsageError, soak
 from .common import EX_USAGE, FAILED, HEALTHY, SETTINGS, UNHEALTHY, fail
 
 
-@click.command(context_settings=SETTINGS)
+@click.command("soak", context_settings=SETTINGS)
 @click.argument("target")
 @click.option("--host", metavar="panel|bokeh", help="What serves it; panel where TARGET imports panel.")
 @click.option("--sessions", type=int, default=30, show_default=True, help="Visits; two more come first.")
@@ -50,6 +51,8 @@ def command(
         )  # fmt: skip
     except UsageError as error:
         fail(f"soak: {error}", EX_USAGE)
+    # A pipeline that ends us, on its time limit say, must not leave the server behind.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     progress = Progress()
     try:
         report = soak(plan, progress)

@@ -82,7 +82,9 @@ def _by_visit(rest: Sequence[Point], thresholds: Thresholds) -> Iterator[Evidenc
         found = grown(number)
         if found is None or found.slope < thresholds.process_bytes or found.total < thresholds.process_total:
             continue
-        objects = _NOT_OBJECTS * _BLOCK_BYTES * (blocks.slope if blocks is not None else 0)
+        # What grows by itself grows unevenly with the visits: the kind is told by the whole way.
+        more = (rest[-1].low.process.blocks or 0) - (rest[0].low.process.blocks or 0)
+        objects = _NOT_OBJECTS * _BLOCK_BYTES * more / found.span
         yield _evidence(size(found.slope), found, row, "objects" if found.slope < objects else "bytes", found.total)
         return
 

@@ -15,9 +15,9 @@ from .fields import AppSample, Process
 from .history import Point
 from .samples import Sample
 
-#: Of what grew, at least this share must have grown in each half; steady growth has half of it in each, a cache that
-#: fills ever more slowly less than 0.35 in the second.
-EACH_HALF = 0.38
+#: Of what grew, at least this share must have grown in each half; steady growth has half of it in each. A cache that
+#: fills ever more slowly has less than 0.29 in the second; among a dozen visits one more or less is 0.1.
+EACH_HALF = 0.3
 #: Spans that are looked at, in seconds: a leak that began lately is lost in a whole day.
 WINDOWS = (24 * 3600.0, 6 * 3600.0, 3600.0)
 

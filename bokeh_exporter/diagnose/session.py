@@ -7,7 +7,6 @@ document are looked at after full collections only, since before one they may be
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -20,12 +19,18 @@ from .series import Growth, collected, duration, growth, live, resident, size, t
 
 #: Events from where on growth is per event rather than over time.
 _EVENTS = 20
+#: Events beyond which the exporter's own records of them take no more.
+_RECORDS = 1000
 #: Points that a stretch must have.
 _POINTS = 6
 #: Seconds since the end of a stretch after which it is history.
 _LATELY = 3600.0
 #: Blocks of Python below which nothing is said, and times as many bytes while garbage may be among them.
 _BLOCKS, _UNCOLLECTED = 5000, 4
+#: The same where nothing happens that growth could be due to; a clean app that is left open grew by 300.
+_BLOCKS_ALONE = 50_000
+#: Bytes that come with a block of Python at the most, where they are the objects'.
+_OBJECT_BYTES = 400
 #: Of what grew, the share that stays when the session has gone for it to be the process that grows.
 _STAYS = 0.5
 
@@ -51,24 +56,33 @@ class _Stretch(NamedTuple):
 
     @property
     def events(self) -> float:
-        return self._now.events - self.points[0].last.apps[self.app].events
-
-    @property
-    def _now(self) -> AppSample:
-        return self.points[-1].last.apps[self.app]
+        """What browsers sent, or else calls of callbacks, if it was enough to say that growth is due to it; or 0."""
+        now, before = (point.last.apps[self.app] for point in (self.points[-1], self.points[0]))
+        # One message may call ever more callbacks; per call that looks like less and less growth.
+        return next((n for n in (_messages(now) - _messages(before), now.events - before.events) if n >= _EVENTS), 0.0)
 
     def growth(self, number: Callable[[Sample], float | None], points: Sequence[Point] | None = None) -> Growth | None:
-        by_event = self.events >= _EVENTS
-        return growth(
-            (point.last.apps[self.app].events if by_event else point.time, number(point.last))
-            for point in (self.points if points is None else points)
-        )
+        pace = self._pace()
+        return growth((pace(point), number(point.last)) for point in (self.points if points is None else points))
+
+    def _pace(self) -> Callable[[Point], float]:
+        """Return what growth is measured against."""
+        now, before = (point.last.apps[self.app] for point in (self.points[-1], self.points[0]))
+        if _messages(now) - _messages(before) >= _EVENTS:
+            return lambda point: _messages(point.last.apps[self.app])
+        if now.events - before.events >= _EVENTS:
+            return lambda point: point.last.apps[self.app].events
+        return lambda point: point.time
 
     def stays(self, number: Callable[[Sample], float | None], grown: Growth) -> bool:
         """Whether what grew is still there when sessions of this stretch have gone."""
         there = live(self.points[-1].last)
         later = [value for point in self.after if live(point.last) < there if (value := number(point.last)) is not None]
         return bool(later) and min(later) - grown.start > _STAYS * grown.total
+
+
+def _messages(sample: AppSample) -> float:
+    return sample.messages or 0
 
 
 def session_growth(points: Sequence[Point], thresholds: Thresholds) -> list[Evidence]:
@@ -121,10 +135,16 @@ def _grown(stretch: _Stretch, thresholds: Thresholds) -> Iterator[Evidence]:
             grown, least = stretch.growth(number), _UNCOLLECTED * least
         if grown is not None and grown.total >= least:
             verdict = PROCESS if stretch.stays(number, grown) else SESSION
-            words = size(grown.total) if reason == "bytes" else f"{grown.total:.0f} {what}"
-            yield _evidence(verdict, stretch, grown, words, metric, reason)
             if reason == "bytes":
+                of = "objects" if grown.total < _OBJECT_BYTES * _more_blocks(clean) else "bytes"
+                yield _evidence(verdict, stretch, grown, size(grown.total), metric, of)
                 return
+            yield _evidence(verdict, stretch, grown, f"{grown.total:.0f} {what}", metric, reason)
+
+
+def _more_blocks(points: Sequence[Point]) -> float:
+    blocks = [point.last.process.blocks or 0 for point in points] or [0]
+    return blocks[-1] - blocks[0]
 
 
 def _least(reason: str, stretch: _Stretch, thresholds: Thresholds) -> float:
@@ -132,13 +152,14 @@ def _least(reason: str, stretch: _Stretch, thresholds: Thresholds) -> float:
         return thresholds.session_models
     if reason == "bytes":
         return thresholds.session_bytes
-    return max(_BLOCKS, thresholds.session_blocks * stretch.events) if stretch.events >= _EVENTS else math.inf
+    # The exporter's own records are bounded, so what they take does not rise with the events for ever.
+    return max(_BLOCKS, thresholds.session_blocks * min(stretch.events, _RECORDS)) if stretch.events else _BLOCKS_ALONE
 
 
 def _evidence(verdict: str, stretch: _Stretch, grown: Growth, what: str, metric: str, reason: str) -> Evidence:
     first, last = stretch.points[0], stretch.points[-1]
     sessions = last.last.apps[stretch.app].connected or 0
-    over = f"{stretch.events:.0f} events" if stretch.events >= _EVENTS else duration(last.time - first.time)
+    over = f"{stretch.events:.0f} events" if stretch.events else duration(last.time - first.time)
     who = f"{sessions:.0f} open session{'s' if sessions > 1 else ''} of {stretch.app}"
     stayed = ", and it stayed when the session had gone" if verdict == PROCESS else ""
     text = f"{who} grew by {what} over {over}{stayed}{_culprit(first.last, last.last, stretch.app)}"

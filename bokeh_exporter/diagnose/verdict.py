@@ -8,7 +8,7 @@ drives a server collects in between.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from ..thresholds import Thresholds
 from .history import Point
@@ -67,6 +67,7 @@ def judge(
     stalled: Sequence[str] = (),
     settled: Kind | None = None,
     released: float | None = None,
+    without: Collection[str] = (),
 ) -> Judgement:
     """Judge a history.
 
@@ -77,6 +78,7 @@ def judge(
         stalled: why nobody is served now, a line each.
         settled: what a capture of allocations has found to grow, buffers that Python owns or native memory.
         released: bytes that a trim gave back right after the last point; None if there was none.
+        without: verdicts that whoever drove the server knows not to hold.
     """
     evidence = [Evidence(STALLED, text, _stall_row(text), None, None, _stall_reason(text)) for text in stalled]
     if points:
@@ -86,7 +88,7 @@ def judge(
         kept = fragmentation(points, thresholds, released)
         slack = sum(one.bytes or 0 for one in kept)
         evidence = [*(one for one in evidence if explains(one, slack)), *kept]
-    return _judgement(evidence, settled, points)
+    return _judgement([one for one in evidence if one.verdict not in without], settled, points)
 
 
 def _growth(points: Sequence[Point], thresholds: Thresholds, explained: set[str]) -> list[Evidence]:

@@ -85,7 +85,7 @@ class Status:
         """Return the status as plain data."""
         self._state.drain()
         numbers = of_state(self._state, self._read(), _ROWS)
-        now = time.time()
+        now, elements = time.time(), self._state.elements
         sampled = numbers.get(_SAMPLED, {}).get(())
         return {
             "schema": SCHEMA,
@@ -98,8 +98,8 @@ class Status:
             "memory": {key: _nested(numbers, row) for key, row in _MEMORY_ROWS.items() if row in numbers},
             "history": self._history(),
             "callbacks": _callbacks(numbers),
-            "interactions": _interactions(self._state.interactions),
-            "most_rebuilt": [],
+            "interactions": elements.recent(_INTERACTIONS) if elements.on else _interactions(self._state.interactions),
+            "most_rebuilt": elements.most_rebuilt(),
         }
 
 

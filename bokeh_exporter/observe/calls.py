@@ -75,6 +75,8 @@ class Calls:
         stack = self.stack()
         start = perf_counter()
         stack.append((app.label, label or kind or "", start))
+        if self.state.elements.on:
+            self.state.elements.enter(number)
         attribution = self.state.memory.attribution
         entered = attribution.enter(app.label, "callback", label)
         error: BaseException | None = None
@@ -157,6 +159,8 @@ class Calls:
             if record is not None and label is not None:
                 record.callbacks += 1
                 record.errors += failed
+            if self.state.elements.on:
+                self.state.elements.leave(number, label, seconds, busy, failed)
         except Exception as ours:
             self.state.swallow("callbacks", ours)
 

@@ -75,6 +75,20 @@ class Cgroups(Observer):
         except Exception:  # psutil's own errors, the platform's, no psutil
             return None
 
+    def room(self) -> float | None:
+        """Return the bytes that the container, or else the machine, has left. None where neither is told."""
+        numbers = {level.name: level.value for level in self.collect() if not level.labels}
+        limit = numbers.get("bokeh_cgroup_memory_limit_bytes")
+        used = numbers.get("bokeh_cgroup_memory_usage_bytes", 0.0)
+        left = [] if not limit else [limit - used + numbers.get("bokeh_cgroup_memory_inactive_file_bytes", 0.0)]
+        try:
+            import psutil
+
+            left.append(float(psutil.virtual_memory().available))
+        except Exception:  # as above
+            return min(left, default=None)
+        return min(left)
+
 
 def locate(proc: Path = PROC, root: Path = ROOT) -> Cgroup | None:
     """Find the cgroup of this process, None where there are no cgroups."""

@@ -12,6 +12,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -42,16 +43,22 @@ class Endings(Observer):
                 uvicorn.Server, "handle_exit", self._wrapped, "self", "sig", hook="uvicorn.Server.handle_exit"
             )
 
-    def adopt(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Let a loop on which the host's handler is registered already call it through our wrapper.
+    def adopt(self) -> None:
+        """Let the running loop, where the host's handler is registered already, call it through our wrapper.
 
         With ``--num-procs`` Panel runs the setup script on the loop, after the server has registered.
         """
-        handle: Any = getattr(loop, "_signal_handlers", {}).get(signal.SIGTERM)
-        server = getattr(getattr(handle, "_callback", None), "__self__", None)
-        method = getattr(server, "_sigterm", None)
-        if method is not None and handle._callback != method:
-            loop.add_signal_handler(signal.SIGTERM, method)
+        if threading.current_thread() is not threading.main_thread():
+            return  # signals are not that loop's
+        try:
+            loop = asyncio.get_running_loop()
+            handle: Any = getattr(loop, "_signal_handlers", {}).get(signal.SIGTERM)
+            server = getattr(getattr(handle, "_callback", None), "__self__", None)
+            method = getattr(server, "_sigterm", None)
+            if method is not None and handle._callback != method:
+                loop.add_signal_handler(signal.SIGTERM, method)
+        except Exception as error:
+            self.hook.swallow(error)
 
     def _wrapped(self, original: Callable[..., Any]) -> Callable[..., Any]:
         patches = self.patches

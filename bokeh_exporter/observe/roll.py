@@ -20,7 +20,7 @@ from ..catalogue import CALLBACK_KINDS
 from .apps import KEY, App
 
 #: Where a document keeps the record of its session, and a context its roll.
-SESSION, ROLL = f"{KEY}_session", f"{KEY}_census"
+SESSION, ROLL = f"{KEY}_session", f"{KEY}_roll"
 #: What Bokeh's kinds of session callbacks are called in the catalogue.
 KINDS = {"PeriodicCallback": "periodic", "TimeoutCallback": "timeout", "NextTickCallback": "next_tick"}
 #: Sessions that are read in one slice. Each is a walk through six objects that no cache holds: 8 us.
@@ -79,6 +79,10 @@ class Record:
             self.roll.changed.append(self)
 
 
+def _gone() -> None:
+    """Answer as the weak reference to a session that is no more."""
+
+
 def mark(document: Any) -> None:
     """Let the next sample read the session of a document anew, if it has one."""
     record = document.__dict__.get(SESSION) if document is not None else None
@@ -124,6 +128,14 @@ class Roll:
         """Take a session out, as when it is destroyed."""
         record.destroyed = True
         record.mark()
+
+    def clear(self) -> None:
+        """Let go of every session at once: records and roll refer to each other, and would wait for a collection."""
+        for record in list(self._records):
+            record.session = _gone
+        self._records.clear()
+        self.changed.clear()
+        self.suspects.clear()
 
     def refresh(self) -> Roll:
         """Read what has changed since the last time. On the loop of the context."""

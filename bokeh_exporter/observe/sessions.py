@@ -69,7 +69,9 @@ class Sessions(Observer):
     def stop(self) -> None:
         """Take our records off the sessions that are alive."""
         for context, _ in self.apps.alive():
-            context.__dict__.pop(ROLL, None)
+            roll = context.__dict__.pop(ROLL, None)
+            if roll is not None:
+                roll.clear()
             for session in list(context._sessions.values()):
                 session.__dict__.pop(KEY, None)
                 session.__dict__.get("_document", session).__dict__.pop(SESSION, None)

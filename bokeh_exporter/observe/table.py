@@ -14,17 +14,22 @@ from .configuration import Configuration
 from .creations import Creations
 from .data_sources import DataSources
 from .documents import Documents
+from .elements import Elements
 from .endings import Endings
 from .executors import Executors
 from .frame import Observer
 from .garbage import Garbage
+from .holoviews_elements import HoloviewsElements
 from .interactions import Interactions
+from .late_imports import LateImports
 from .ledger import Ledger
 from .locks import Locks
 from .loops import Loops
 from .memory import Memory
 from .models import Models
 from .other_hosts import OtherHosts
+from .panel_elements import PanelElements
+from .panel_levels import PanelLevels
 from .refusals import Refusals
 from .requests import Requests
 from .sessions import Sessions
@@ -47,6 +52,11 @@ OBSERVERS: tuple[type[Observer], ...] = (
     Documents,
     Interactions,
     Models,
+    Elements,
+    PanelElements,
+    HoloviewsElements,
+    LateImports,
+    PanelLevels,
     Components,
     DataSources,
     Callbacks,

@@ -213,5 +213,5 @@ def unsent_bytes(connection: Any) -> int | None:
     """Return what tornado still holds for a connection, None where the transport does not tell."""
     try:
         return len(connection._socket.ws_connection.stream._write_buffer)
-    except AttributeError:
+    except (AttributeError, TypeError):  # a stream that is closed has no buffer
         return None

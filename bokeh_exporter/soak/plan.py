@@ -1,4 +1,4 @@
-"""What is asked of a soak: the app, its host, how many visits, and the server's own arguments, checked before it starts."""
+"""What is asked of a soak: the app, its host, how many visits, the server's own arguments; checked before it starts."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import NoReturn
 HOSTS = ("panel", "bokeh")
 #: Milliseconds: so short that nobody waits for a session to expire.
 LIFETIME_MS, CHECK_MS = 500, 200
+#: Addresses that stand for all; a visitor needs one.
+_ANY = ("0.0.0.0", "::", "")  # noqa: S104
 
 
 class UsageError(ValueError):
@@ -162,7 +164,7 @@ def read_server_args(given: Sequence[str]) -> ServerArgs:
     if known.unix_socket or known.ssl_certfile:
         raise UsageError("--unix-socket and --ssl-certfile: soak visits over plain HTTP on loopback, leave them out")
     return ServerArgs(
-        tuple(given), known.port or None, "127.0.0.1" if known.address in ("0.0.0.0", "::", "") else known.address,
+        tuple(given), known.port or None, "127.0.0.1" if known.address in _ANY else known.address,
         f"/{known.prefix.strip('/')}" if known.prefix.strip("/") else "",
         known.unused_session_lifetime / 1000, known.check_unused_sessions / 1000,
     )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -39,7 +40,8 @@ class Probe:
         """
         body = await self._ask("GET", "/metrics", SCRAPE)
         families = text_string_to_metric_families(body.decode())
-        return shapes.of_samples(sample for family in families for sample in family.samples)
+        samples: Iterable[Any] = (sample for family in families for sample in family.samples)
+        return shapes.of_samples(samples)
 
     async def sample(self) -> Sample:
         """Scrape, and return what a verdict needs of it.
@@ -58,7 +60,7 @@ class Probe:
         """
         try:
             return json.loads(await self._ask("POST", path, PATIENCE))
-        except _Missing:
+        except _MissingError:
             return None
         except ValueError:
             raise ProbeError(f"{path}: the answer is not JSON") from None
@@ -76,7 +78,7 @@ class Probe:
                     return bytes(answer.body)
                 except HTTPClientError as error:
                     if error.code == 404:
-                        raise _Missing(path) from None
+                        raise _MissingError(path) from None
                     wait = await _patience(error)
                     if not wait:
                         raise ProbeError(f"{path}: HTTP {error.code} {error.message}") from None
@@ -86,7 +88,7 @@ class Probe:
             client.close()
 
 
-class _Missing(ProbeError):
+class _MissingError(ProbeError):
     """There is no such endpoint."""
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..diagnose import Judgement, Point, Sample, judge
-from ..diagnose.verdict import Kind
+from ..diagnose.judgement import LINGERING, Kind
 from ..thresholds import Thresholds
 from .plan import Plan
 
@@ -76,16 +76,28 @@ class Report:
 def judged(found: Found, thresholds: Thresholds, grace: float) -> Judgement:
     """Judge what was found so far, as the server does."""
     stalled = [found.stalled] if found.stalled else []
-    return judge(found.points, thresholds, grace=grace, stalled=stalled, settled=found.settled, released=found.released)
+    # A session that lingered before the visits that count, and none of theirs, is one that the host keeps.
+    without = () if lingering(found) else (LINGERING,)
+    return judge(
+        found.points, thresholds, grace=grace, stalled=stalled, settled=found.settled, released=found.released,
+        without=without,
+    )  # fmt: skip
+
+
+def lingering(found: Found) -> int:
+    """Sessions of the visits that count that are still in the server's table."""
+    if found.warm is None or found.end is None:
+        return 0
+    # The visit that stayed open when the others were read is not one that lingers.
+    return round(max(0.0, _table(found.end) - (_table(found.warm) - 1)))
 
 
 def report(plan: Plan, found: Found, thresholds: Thresholds, grace: float) -> Report:
     """Judge what was found, and put it together."""
     judgement = judged(found, thresholds, grace)
-    assert found.base is not None and found.warm is not None and found.end is not None  # noqa: S101
+    if found.base is None or found.warm is None or found.end is None:
+        raise ValueError("there is nothing to report before the end")
     counts = {name: round(max(0.0, _sum(found.end, name) - _sum(found.warm, name))) for name in _COUNTS}
-    # The visit that stayed open is not one that lingers.
-    lingering = round(max(0.0, _table(found.end) - (_table(found.warm) - 1)))
     content = {
         "verdict": judgement.name,
         "verdicts": [name for name in (judgement.name, *judgement.others) if name != "healthy"],
@@ -95,7 +107,7 @@ def report(plan: Plan, found: Found, thresholds: Thresholds, grace: float) -> Re
         "sessions": found.sessions,
         "retained_sessions": counts["retained_sessions"],
         "retained_models": counts["retained_models"],
-        "lingering_sessions": lingering,
+        "lingering_sessions": lingering(found),
         "pending_sessions": counts["pending_sessions"],
         "bytes_per_session": round(((found.end.process.rss or 0) - (found.base.process.rss or 0)) / found.sessions),
         "attributed_bytes": {
@@ -156,10 +168,10 @@ def _per_use(used: Sequence[tuple[int, Sample]]) -> Iterator[str]:
         ("blocks of Python", (last.process.blocks or 0) - (first.process.blocks or 0)),
         ("bytes", (last.process.heap or 0) - (first.process.heap or 0)),
     )
-    yield f"each interaction    {', '.join(f'{number / uses:+.3g} {what}' for what, number in numbers)} ({uses} of them)"
+    each = ", ".join(f"{number / uses:+.3g} {what}" for what, number in numbers)
+    yield f"each interaction    {each} ({uses} of them)"
 
 
 def _holder(held: Mapping[str, Any]) -> Iterator[str]:
-    count = f"{held['count']} x " if held.get("count") else ""
-    yield f"{count}{held.get('kind', '')} {held.get('type', '')} held by {held.get('root', held.get('holder', '?'))}"
-    yield from (f"    {step}" for step in held.get("path") or ())
+    yield f"held by             {held.get('root', '?')}"
+    yield f"  {held.get('text', '')}"

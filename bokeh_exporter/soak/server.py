@@ -21,6 +21,9 @@ from .plan import CHECK_MS, LIFETIME_MS, Plan
 
 #: Seconds after destroy from which a full collection counts, unless the environment says otherwise.
 GRACE = 10.0
+#: Milliseconds between pings. tornado does not read while a callback is stuck, so only a ping that fails tells it that
+#: the browser has gone.
+KEEP_ALIVE_MS = 1000
 #: Seconds for the server to listen: importing Panel and an app on a busy machine takes ten and more.
 START = 120.0
 #: Seconds between SIGTERM and SIGKILL.
@@ -62,6 +65,7 @@ class SoakServer:
         self.command = [
             sys.executable, "-m", plan.host, "serve", str(plan.target), "--address", "127.0.0.1", "--port", str(port),
             "--unused-session-lifetime", str(LIFETIME_MS), "--check-unused-sessions", str(CHECK_MS),
+            "--keep-alive", str(KEEP_ALIVE_MS),
             *plan.server.given,
         ]  # fmt: skip
         self._options = {

@@ -47,6 +47,7 @@ class Tab:
         self._numbers = itertools.count(1)
         self._replies: dict[str, asyncio.Future[tuple[str, Json]]] = {}
         self._reader: asyncio.Task[None] | None = None
+        self._unanswered = False
         self.controls: list[Control] = []
 
     @classmethod
@@ -93,18 +94,26 @@ class Tab:
         await self._request("PATCH-DOC", {"events": events}, timeout)
 
     async def close(self) -> None:
-        """Leave the page; a server that does not say good-bye, since a callback of the session is stuck, is hung up on."""
-        self._connection.close(1001)
-        if self._reader is not None:
-            await asyncio.wait([self._reader], timeout=LEAVE)
-            self._reader.cancel()
+        """Leave the page.
+
+        A server that still deals with the last message reads no good-bye, and tornado notices the end of a
+        connection only where nothing lies unread: then the connection is dropped without a word.
+        """
+        if not self._unanswered:
+            self._connection.close(1001)
+            if self._reader is not None:
+                await asyncio.wait([self._reader], timeout=LEAVE)
         protocol: Any = self._connection.protocol
         if protocol is not None:  # tornado has no public way to it
             protocol.stream.close()
+        if self._reader is not None:
+            self._reader.cancel()
+            await asyncio.gather(self._reader, return_exceptions=True)
 
     async def _request(self, kind: str, content: Json, timeout: float) -> Json:
         number = str(next(self._numbers))
-        reply = self._replies[number] = asyncio.get_running_loop().create_future()
+        reply: asyncio.Future[tuple[str, Json]] = asyncio.get_running_loop().create_future()
+        self._replies[number] = reply
         try:
             for part in ({"msgid": number, "msgtype": kind}, {}, content):
                 await self._connection.write_message(json.dumps(part))
@@ -112,6 +121,7 @@ class Tab:
                 raise WebSocketClosedError
             answer, body = await asyncio.wait_for(reply, timeout)
         except (asyncio.TimeoutError, TimeoutError):
+            self._unanswered = True
             raise Unanswered from None
         finally:
             self._replies.pop(number, None)

@@ -35,6 +35,9 @@ class Visits:
     def __init__(self, plan: Plan, url: str) -> None:
         self._plan, self._url = plan, url
         self.opened = self.uses = self.errors = self.unanswered = 0
+        # Two pages that are built at once keep the server so long from the first one's websocket that the sweep
+        # takes its session for unused.
+        self._opening = asyncio.Lock()
 
     async def open(self) -> Tab:
         """Open the page.
@@ -42,8 +45,9 @@ class Visits:
         Raises:
             VisitError: it cannot be had.
         """
-        self.opened += 1
-        return await Tab.open(self._url, self._plan.query.format(i=self.opened))
+        async with self._opening:
+            self.opened += 1
+            return await Tab.open(self._url, self._plan.query.format(i=self.opened))
 
     async def use(self, tab: Tab, times: int, first: int = 0) -> int:
         """Use everything on the page in turn, ``times`` uses or until the server stops answering; return how many."""

@@ -110,7 +110,7 @@ def _date(attributes: Json, n: int) -> Any:
         start = datetime.date.fromisoformat(str(attributes.get("min_date") or attributes.get("value"))[:10])
     except ValueError:
         start = datetime.date(2024, 1, 1)
-    return (start + datetime.timedelta(days=n % 28)).isoformat()
+    return (start + datetime.timedelta(days=(n + 1) % 28)).isoformat()
 
 
 def _colour(attributes: Json, n: int) -> Any:

@@ -18,6 +18,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from ..catalogue import APP, BY_NAME, CATALOGUE, ROUTE, Metric
+from .elements import Elements
 from .events import EventCounter, EventHistogram, Listener
 from .interactions import Interactions, current
 from .labels import Limiter
@@ -50,6 +51,7 @@ class State:
         self.levels = Levels()
         self.limiter = Limiter()
         self.interactions = Interactions()
+        self.elements = Elements(self.interactions)
         self.memory = Memory(self.interactions)
         #: Observations of the hot path, see :meth:`record`. Bounded: what is never drained must not grow.
         self.queue: deque[Entry] = deque(maxlen=QUEUE)
@@ -72,6 +74,8 @@ class State:
         self._children: dict[str, dict[tuple[str, ...], Any]] = {}
         self._lock = threading.Lock()
         self._logged: set[str] = set()
+        #: Rows of a library that the app has not imported: not even at zero.
+        self._absent = {metric.name for metric in CATALOGUE if metric.optional}
         for metric in CATALOGUE:
             if is_event(metric):
                 self._events[metric.name] = self._build(metric)
@@ -149,6 +153,7 @@ class State:
         """In a forked server process: locks that a thread of the parent may have held are made anew."""
         self._draining = threading.Lock()
         self._lock = threading.Lock()
+        self.elements.after_fork()
         self.memory.attribution.after_fork()
 
     def touch(self, name: str, app: str | None = None) -> None:
@@ -161,8 +166,14 @@ class State:
         """Let every series of an app exist at zero, as far as its labels are closed."""
         for name in self._events:
             labels = BY_NAME[name].labels
-            if APP in labels and all(label is APP or label.values for label in labels):
+            if name not in self._absent and APP in labels and all(label is APP or label.values for label in labels):
                 self.touch(name, app)
+
+    def appear(self, name: str, apps: Iterable[str]) -> None:
+        """Let the series of an optional row exist at zero, now that there is what it measures."""
+        self._absent.discard(name)
+        for app in apps:
+            self.touch(name, app)
 
     def remove_app(self, app: str) -> None:
         """Drop the series of an app that is gone, and free its place under the caps."""

@@ -62,8 +62,8 @@ def tick() -> None:
     called(f"{ME}:tick")
 
 
-def gone(session_context: Any) -> None:
-    called(f"{ME}:gone")
+def gone(session_context: Any, called: Any = called, label: str = f"{ME}:gone") -> None:
+    called(label)  # the script's own names are gone by then
 
 
 feed = pn.chat.ChatFeed(callback=answered)

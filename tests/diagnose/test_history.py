@@ -8,10 +8,14 @@ import sys
 import threading
 import types
 
+import pytest
+
 from bokeh_exporter.diagnose import AppSample, History, Process, Sample
 from bokeh_exporter.diagnose.samples import NAMED, Callback
 
 from .courses import START, history
+
+pytestmark = pytest.mark.once
 
 #: As the issue has it.
 LIMIT = 2 * 2**20

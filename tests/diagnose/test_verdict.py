@@ -15,6 +15,8 @@ from bokeh_exporter.diagnose.judgement import PRECEDENCE
 
 from .courses import MB, START, Course, in_soak, on_server
 
+pytestmark = pytest.mark.once
+
 
 def judged(course: Course, *, soak: bool = False, **rest: Any) -> Judgement:
     found = in_soak(course, **rest) if soak else on_server(course, **rest)

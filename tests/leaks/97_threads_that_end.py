@@ -17,12 +17,10 @@ def work(stop, pane):
 
 
 threading.Thread(target=work, args=(stop, pane), daemon=True).start()
-task = asyncio.ensure_future(asyncio.sleep(3600))
 
 
-def end(context, stop=stop, task=task):
+def end(context, stop=stop):
     stop.set()
-    task.cancel()
 
 
 pn.state.on_session_destroyed(end)

@@ -81,17 +81,17 @@ class Truth:
         return found
 
     def counts(self) -> dict[str, int]:
-        """Return what soak's report must say; one session was open at the base."""
+        """Return what soak's report must say."""
 
         def grown(name: str) -> int:
             return max(0, int(self.end[name] - self.base[name]))
 
+        # The visit that stays open is there at the base.
+        lingering = int(self.end["sessions_in_app_context"] - self.base["sessions_in_app_context"] + 1)
         return {
             "retained_sessions": grown("docs_destroyed_uncollected"),
             "retained_models": grown("models_destroyed_doc"),
-            "lingering_sessions": max(
-                0, self.end["sessions_in_app_context"] - self.base["sessions_in_app_context"] + 1
-            ),
+            "lingering_sessions": max(0, lingering),
         }
 
 
@@ -143,8 +143,8 @@ def main(prefixes: list[str]) -> int:
         bad += bool(wrong)
         expected = case.verdict + (f" of {case.process_growth_of}" if case.process_growth_of else "")
         seconds = time.monotonic() - begin
-        print(f"{'FAIL' if wrong else 'ok  '} {case.file:32} {expected:26} {got:26} {seconds:3.0f} s  {'; '.join(wrong)}",
-              flush=True)  # fmt: skip
+        mark = "FAIL" if wrong else "ok  "
+        print(f"{mark} {case.file:32} {expected:26} {got:26} {seconds:3.0f} s  {'; '.join(wrong)}", flush=True)
         if wrong and got != "-":
             for line in report.content["evidence"]:
                 print(f"       {line}", flush=True)

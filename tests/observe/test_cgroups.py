@@ -11,6 +11,8 @@ from bokeh_exporter.observe.cgroups import Cgroups
 
 from .trees import CGROUP_V1, ROOT_V2, STAT_V1, UNLIMITED, UNLIMITED_64K, frame, numbers, plant, v1, v2
 
+pytestmark = pytest.mark.once
+
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
 
 SCOPE = "system.slice/docker-4f2a.scope"

@@ -1,0 +1,44 @@
+"""``bokeh-exporter explain``: who holds what destroyed sessions left, as a tree."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from .common import SETTINGS, UNHEALTHY
+from .debug import post
+
+
+@click.command("explain", context_settings=SETTINGS)
+@click.argument("url")
+@click.option("--token", envvar="BOKEH_EXPORTER_TOKEN", help="Bearer token of the exporter. [BOKEH_EXPORTER_TOKEN]")
+@click.option("--live", is_flag=True, help="Ask who holds the live sessions.")
+@click.option("--json", "as_json", is_flag=True, help="Print what the exporter answered.")
+def command(url: str, token: str | None, live: bool, as_json: bool) -> int:
+    """Say who holds what destroyed sessions left in the server whose exporter is at URL.
+
+    The server must run with BOKEH_EXPORTER_DEBUG=1. Ends with status 0 if nothing is retained, 1 if something is.
+
+    \b
+    bokeh-exporter explain http://127.0.0.1:10506
+    bokeh-exporter explain http://127.0.0.1:10506 --json
+    """
+    answer = post(url, "/debug/explain" + ("?live=1" if live else ""), token)
+    if as_json:
+        click.echo(json.dumps(answer, indent=2))
+    elif not answer["retained"]:
+        click.echo("nothing is retained")
+    else:
+        for found in answer["retained"]:
+            _tree(found)
+    return UNHEALTHY if answer["retained"] and not live else 0
+
+
+def _tree(found: dict[str, Any]) -> None:
+    click.echo(click.style(found["root"], bold=True))
+    for depth, step in enumerate(found["path"][1:]):
+        where = f"  {step['file']}:{step['line']}" if step["file"] else ""
+        click.echo(f"{'   ' * depth}└─ {step['name'] or 'held'}: {step['type']}{where}")
+    click.echo(f"   {found['text']}\n")

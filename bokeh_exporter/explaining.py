@@ -1,0 +1,133 @@
+"""Composition of the searches and captures: what the observers know becomes what ``diagnose`` looks for."""
+
+from __future__ import annotations
+
+import logging
+import time
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+
+from .config import Config
+from .diagnose.capture import Capture
+from .diagnose.capture import study as capture_study
+from .diagnose.explainer import EVERY, Explainer
+from .diagnose.groups import Target
+from .diagnose.judgement import Judgement
+from .diagnose.monitor import Monitor
+from .diagnose.roots import Host
+from .observe.cgroups import Cgroups
+from .observe.collecting import Collecting
+from .observe.frame import Frame
+from .observe.ledger import Ledger
+from .observe.loops import Loops
+from .observe.sessions import record_of
+from .observe.zombies import kept_by, zombies
+
+log = logging.getLogger("bokeh_exporter")
+
+Study = Callable[[Mapping[str, list[str]]], tuple[Mapping[str, object], str]]
+
+
+class Explaining:
+    """Who holds it, and which lines made it, for one exporter."""
+
+    def __init__(self, config: Config, frame: Frame) -> None:
+        self._config, self._frame = config, frame
+        self._capture: Capture | None = None
+        self._next_capture = 0.0
+        self.explainer = Explainer(
+            targets=self._targets, hosts=self._hosts, room=self._room, retained=self._retained,
+            collect=lambda: frame.find(Collecting).collect_now(),
+            on_error=lambda error: frame.state.swallow("explain", error),
+        )  # fmt: skip
+
+    def studies(self) -> dict[str, Study]:
+        """Return what ``/debug`` offers while debugging is on."""
+        if not self._config.debug:
+            return {}
+        return {"explain": self.explainer.study, "capture": capture_study(self._config.capture_seconds)}
+
+    def start(self) -> None:
+        """Take the signal, while debugging is on."""
+        if self._config.debug:
+            self.explainer.listen()
+
+    def look(self) -> None:
+        """Called a few times a second, in the watcher's thread."""
+        if self._config.explain_retained:
+            self.explainer.look()
+
+    def stop(self) -> None:
+        """Give the signal back, and end a capture."""
+        self.explainer.deafen()
+        if self._capture is not None:
+            self._capture.stop()
+
+    def after_fork(self) -> None:
+        """In a forked child: the threads did not come along."""
+        self.explainer.after_fork()
+        self._capture = None
+
+    def judged(self, judgement: Judgement, monitor: Monitor) -> None:
+        """Capture once an hour at the most while a verdict says that memory grows, if that is wanted."""
+        now = time.monotonic()
+        grows = {"session_growth", "process_growth"} & {judgement.name, *judgement.others}
+        if not self._config.capture or not grows or now < self._next_capture:
+            return
+        self._next_capture = now + EVERY
+        self._capture = capture = Capture(self._config.capture_seconds)
+
+        def run() -> None:
+            try:
+                captured = capture.run()
+            except BlockingIOError as error:
+                log.warning("%s", error)
+                return
+            log.warning("what grew: %s", captured.text())
+            monitor.settled = captured.of
+
+        self.explainer.start(run)
+
+    # --- what the observers know -----------------------------------------------------------------
+
+    def _targets(self, live: bool) -> Iterable[Target]:
+        if live:
+            return list(self._live())
+        raised = {id(session): culprit for session, culprit in zombies(self._frame.apps.alive())}
+        found = []
+        for held in self._frame.find(Ledger).held():
+            thing = held.reference()
+            if thing is not None:
+                note = raised.get(id(thing), "")
+                found.append(Target(held.app, held.kind, held.reference, held.destroyed, held.cls, note))
+            del thing
+        return found
+
+    def _live(self) -> Iterable[Target]:
+        for context, app in self._frame.apps.alive():
+            for session in list(context._sessions.values()):
+                if not session.destroyed:
+                    record = record_of(session)
+                    opened = time.monotonic() if record is None or record.created is None else record.created
+                    kind = type(session).__name__
+                    yield Target(app.label, "live_session", weakref.ref(session), opened, kind, kept_by(session))
+
+    def _hosts(self) -> Iterable[Host]:
+        for context, app in self._frame.apps.alive():
+            yield Host("ApplicationContext", f" of {app.label}", weakref.ref(context))
+        for site in self._frame.find(Loops).sites():
+            yield Host("event loop", "", site.loop)
+
+    def _room(self) -> float | None:
+        return self._frame.find(Cgroups).room()
+
+    def _retained(self) -> Mapping[str, int]:
+        return {
+            app: max(left.retained_sessions, _beyond_one(left.retained_models))
+            for app, left in self._frame.find(Ledger).counts().items()
+        }
+
+
+def _beyond_one(models: int) -> int:
+    # The Document that may stay has some models with it.
+    return models // 10

@@ -1,0 +1,132 @@
+"""The rebuild ledger as a log: one line per interaction, as text or JSON, on a logger of its own."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..config import Config
+from ..state import State
+from ..state.records import Record
+from ..state.story import REBUILT
+
+log = logging.getLogger("bokeh_exporter.elements")
+
+#: Names in one list of a line.
+_NAMES = 8
+
+
+class ElementsWriter:
+    """Writes the interactions that are over.
+
+    Args:
+        state: where the records are.
+        config: says in which form, if at all.
+    """
+
+    def __init__(self, state: State, config: Config) -> None:
+        self._elements, self._form, self._story = state.elements, config.elements_log, state.story
+
+    def look(self) -> None:
+        """Write what has ended since the last look. Called a few times a second, off the app's threads."""
+        if not self._elements.on:
+            return
+        for record in self._elements.finished():
+            if record.idle and (record.cause is None or record.cause["file"] is None):
+                continue  # such as document_ready, or what Panel asks of the browser: nobody listens
+            if self._story.on:
+                self._tell(record)
+            if self._form != "off" and log.isEnabledFor(logging.INFO):
+                content = record.as_json()
+                log.info("%s", json.dumps(content) if self._form == "json" else line(content))
+
+    def _tell(self, record: Record) -> None:
+        """Tell the events which classes of elements an interaction built again."""
+        one = record.interaction
+        for element, count in (record.library("panel") or {}).get("rebuilt", {}).items():
+            who = {"bokeh.app": one.app, "bokeh.interaction.kind": one.kind}
+            self._story.tell(REBUILT, {**who, "bokeh.element": element, "bokeh.element.count": count})
+
+
+def line(record: Mapping[str, Any]) -> str:
+    """Return an interaction in one line.
+
+    >>> line(...)  # doctest: +SKIP
+    "/app IntSlider 'n' (app.py:12) 3 -> 4: view() 38 ms, rebuilt Column, Tabulator; 18 models created, 18 removed, ..."
+    """
+    models = record["models"]
+    numbers = [f"{sum(models[what].values())} {what}" for what in ("created", "removed", "reused")]
+    numbers[0] = numbers[0].replace(" ", " models ", 1)
+    numbers += [f"{sum(models[what].values())} {what}" for what in ("added", "discarded") if models[what]]
+    parts = [
+        ", ".join([*_functions(record["functions"]), *_libraries(record)]) or "nothing ran",
+        ", ".join(numbers),
+        *_unused(record["never_used"] or ()),
+        f"{_time(record['seconds'])}, {_size(record['bytes_sent'])} sent",
+    ]
+    return f"{_who(record)}: {'; '.join(parts)}"
+
+
+def _who(record: Mapping[str, Any]) -> str:
+    cause = record["cause"]
+    if cause["property"] is None:
+        return f"{record['app']} {record['kind']}"
+    words = [record["app"], cause["widget"] or "document"]
+    if cause["label"] is not None:
+        words.append(repr(cause["label"]))
+    if cause["file"] is not None:
+        words.append(f"({cause['file']}:{cause['line']})")
+    if cause["property"] not in ("value", "active"):
+        words.append(cause["property"])
+    if cause["old"] is not None or cause["new"] is not None:
+        words.append(f"{cause['old']} -> {cause['new']}")
+    return " ".join(words)
+
+
+def _functions(functions: Iterable[Mapping[str, Any]]) -> list[str]:
+    return [
+        f"{each['name'].rpartition(':')[2]}(){_times(each['calls'])} {_time(each['seconds'])}"
+        + (" failed" if each["errors"] else "")
+        for each in list(functions)[:_NAMES]
+    ]
+
+
+def _libraries(record: Mapping[str, Any]) -> list[str]:
+    panel, holoviews = record["panel"] or {}, record["holoviews"] or {}
+    found = []
+    rebuilt, created = panel.get("rebuilt", {}), panel.get("created", {})
+    if rebuilt:
+        found.append("rebuilt " + _names({**rebuilt, **{cls: n for cls, n in created.items() if cls not in rebuilt}}))
+    if panel.get("in_place"):
+        found.append("updated " + _names(panel["in_place"]))
+    if created and not rebuilt:
+        found.append("constructed " + _names(created))
+    for what, verb in (("created", "constructed"), ("rendered", "rendered"), ("updated", "updated")):
+        if holoviews.get(what):
+            found.append(f"{verb} {_names(holoviews[what])}" + (" plots" if what != "created" else ""))
+    return found
+
+
+def _unused(unused: Iterable[Mapping[str, Any]]) -> list[str]:
+    sites = Counter(f"{each['element']} ({each['file']}:{each['line']})" for each in unused)
+    return [f"never used: {_names(sites)}"] if sites else []
+
+
+def _names(counts: Mapping[str, int]) -> str:
+    names = [name if count == 1 else f"{count} {name}" for name, count in list(counts.items())[:_NAMES]]
+    return ", ".join([*names, *(["..."] if len(counts) > _NAMES else [])])
+
+
+def _times(calls: int) -> str:
+    return f" x{calls}" if calls > 1 else ""
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 10 else f"{seconds:.0f} s"
+
+
+def _size(count: int) -> str:
+    return f"{count} B" if count < 1000 else f"{count / 1000:.0f} kB"

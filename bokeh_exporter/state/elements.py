@@ -1,0 +1,101 @@
+"""The rebuild ledger: what each interaction set off, built, built again and left unused.
+
+Hooks append small tuples to a record, which takes no lock and 0.1 us; a reader folds them into counts.
+A record is text and numbers: it refers to nothing of the host. There are two hundred of them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from time import perf_counter
+from typing import Any
+
+from .interactions import Interactions
+from .ranking import most_rebuilt
+from .records import Record
+
+KEPT = 200
+
+
+class Elements:
+    """The last records. Off, and empty, below the level ``element``."""
+
+    def __init__(self, interactions: Interactions) -> None:
+        #: Whether anything is to be recorded.
+        self.on = False
+        self._interactions = interactions
+        self._records: dict[int, Record] = {}
+        self._dropped: deque[Record] = deque(maxlen=KEPT)
+        self._making = threading.Lock()
+        self._folding = threading.Lock()
+
+    def record(self, number: int) -> Record | None:
+        """Return the record of an interaction, made if there is none; None where the interaction is forgotten."""
+        record = self._records.get(number)
+        if record is not None or not number:
+            return record
+        interaction = self._interactions.get(number)
+        if interaction is None:
+            return None
+        with self._making:
+            record = self._records.get(number)
+            if record is None:
+                record = Record(interaction, self._interactions.origin(number)[1])
+                self._records[number] = record
+                if len(self._records) > KEPT:
+                    oldest = self._records.pop(next(iter(self._records)))
+                    if not oldest.told:
+                        self._dropped.append(oldest)
+        return record
+
+    def enter(self, number: int) -> None:
+        """Note that a function begins."""
+        record = self.record(number)
+        if record is not None:
+            record.open += 1
+
+    def leave(
+        self, number: int, name: str | None = None, seconds: float = 0.0, busy: float = 0.0, failed: bool = False
+    ) -> None:
+        """Note that a function has ended; ``name`` is None for a framework's, which is not listed."""
+        record = self.record(number)
+        if record is not None:
+            record.open -= 1
+            record.touched = perf_counter()
+            if name is not None:
+                record.add(Record.ran, name, seconds, busy, failed)
+
+    def finished(self) -> list[Record]:
+        """Return, once each, the records of interactions that are over."""
+        now = perf_counter()
+        with self._folding:
+            found = [self._dropped.popleft() for _ in range(len(self._dropped))]
+            found += [each for each in list(self._records.values()) if not each.told and each.over(now)]
+            for each in found:
+                each.told = True
+                each.fold()
+        return found
+
+    def recent(self, count: int = KEPT) -> list[dict[str, Any]]:
+        """Return the last interactions as JSON can hold them, the newest first."""
+        return [each.as_json() for each in reversed(self._folded()[-count:])]
+
+    def most_rebuilt(self) -> list[dict[str, Any]]:
+        """Return what is built again most per interaction of its app, as JSON can hold it."""
+        return most_rebuilt(
+            [(one.interaction.app, one.built) for one in self._folded() if one.phase == "update" and not one.idle]
+        )
+
+    def _folded(self) -> list[Record]:
+        with self._folding:
+            records = list(self._records.values())
+            for each in records:
+                each.fold()
+        return records
+
+    def after_fork(self) -> None:
+        """In a forked server process: the locks may have been held, and the records are the parent's."""
+        self._making, self._folding = threading.Lock(), threading.Lock()
+        self._records.clear()
+        self._dropped.clear()

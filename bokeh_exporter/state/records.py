@@ -1,0 +1,182 @@
+"""The record of one interaction: what it ran, built, built again and left unused, as text and numbers."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Collection, Iterable, Sequence
+from time import perf_counter
+from typing import Any
+
+from .interactions import Interaction
+
+#: Seconds without anything happening after which an interaction is taken to be over.
+QUIET = 0.5
+#: Seconds after which it is told although something that it began still runs.
+LONG = 60.0
+#: What a record takes between two looks; a build of more models loses the first of them.
+_ENTRIES = 20_000
+_FUNCTIONS = 50
+_BUILT = 200
+
+#: Library, class, file and line of what was constructed.
+Built = tuple[str, str, "str | None", "int | None"]
+#: The id and class of models.
+Models = Sequence[tuple[str, str]]
+
+
+class Record:
+    """What is known of one interaction."""
+
+    def __init__(self, interaction: Interaction, phase: str) -> None:
+        self.interaction = interaction
+        self.phase = phase
+        self.cause: dict[str, Any] | None = None
+        self.started = self.touched = perf_counter()
+        #: Functions under way.
+        self.open = 0
+        self.told = False
+        #: What the build constructed and does not use: set when it is over.
+        self.unused: dict[int | str, Built] = {}
+        self.entries: deque[tuple[Any, ...]] = deque(maxlen=_ENTRIES)
+        self.functions: dict[str, list[float]] = {}
+        self.counts: dict[tuple[str, str], Counter[str]] = {}
+        self.built: dict[Built, int] = {}
+        self._constructed: dict[str, str] = {}
+        self._created: dict[str, str] = {}
+        self._added: dict[str, str] = {}
+        self._removed: dict[str, str] = {}
+        self._reused: dict[str, str] = {}
+
+    # --- what hooks append, by any thread ------------------------------------------------------
+
+    def add(self, apply: Any, *values: Any) -> None:
+        """Append an entry: one of the methods below, and what it is to be called with."""
+        self.entries.append((apply, self, *values))
+        self.touched = perf_counter()
+
+    def constructed(self, model: str, cls: str) -> None:
+        """Note a model's constructor."""
+        self._constructed[model] = cls
+
+    def attached(self, models: Models) -> None:
+        """Note models that a document has taken up."""
+        for model, cls in models:
+            if self._removed.pop(model, None) is None:
+                (self._created if model in self._constructed else self._added)[model] = cls
+
+    def detached(self, models: Models) -> None:
+        """Note models that a document has let go."""
+        for model, cls in models:
+            if self._created.pop(model, None) is None and self._added.pop(model, None) is None:
+                self._removed[model] = cls
+
+    def kept(self, models: Models) -> None:
+        """Note models that are in the new value of a property as they were in the old one."""
+        self._reused.update(models)
+
+    def counted(self, library: str, what: str, cls: str) -> None:
+        """Count one thing of a library."""
+        self.counts.setdefault((library, what), Counter())[cls] += 1
+
+    def made(self, built: Built) -> None:
+        """Count what a line of the user's constructed."""
+        if built in self.built or len(self.built) < _BUILT:
+            self.built[built] = self.built.get(built, 0) + 1
+
+    def ran(self, name: str, seconds: float, busy: float, failed: bool) -> None:
+        """Count a call of a user's function."""
+        row = self.functions.get(name)
+        if row is None:
+            if len(self.functions) >= _FUNCTIONS:
+                return
+            row = self.functions[name] = [0, 0.0, 0.0, 0]
+        row[0] += 1
+        row[1] += seconds
+        row[2] += busy
+        row[3] += failed
+
+    # --- what readers ask ----------------------------------------------------------------------
+
+    def fold(self) -> None:
+        """Apply the entries. Not by two threads at once."""
+        for _ in range(len(self.entries)):
+            apply, *values = self.entries.popleft()
+            apply(*values)
+
+    def over(self, now: float) -> bool:
+        """Whether nothing goes on any more, as far as can be told."""
+        if now - self.started > LONG:
+            return True
+        waits = self.open or (self.interaction.kind in ("build", "property", "event") and not self.interaction.seconds)
+        return not waits and now - self.touched > QUIET
+
+    @property
+    def seconds(self) -> float:
+        """From its begin to the last thing that was seen to happen, in a callback scheduled later perhaps."""
+        return max(self.interaction.seconds, self.touched - self.started)
+
+    @property
+    def idle(self) -> bool:
+        """Whether it ran nothing and built nothing."""
+        return not (self.functions or self.counts or self._constructed or self._added or self._removed)
+
+    def models(self) -> dict[str, dict[str, int]]:
+        """Count models by class.
+
+        ``created``: constructed, and taken up by the document; ``removed``: let go by it; ``reused``: in a part that
+        was replaced, before and after. Two more tell of the rest: ``added``, constructed earlier and taken up now,
+        and ``discarded``, constructed and not taken up.
+        """
+        created, removed, added = self._created, self._removed, self._added
+        discarded = [cls for model, cls in self._constructed.items() if model not in created]
+        come_or_gone = {*created, *removed, *added}
+        reused = [cls for model, cls in self._reused.items() if model not in come_or_gone]
+        return {
+            "created": _by_class(created.values()),
+            "removed": _by_class(removed.values()),
+            "reused": _by_class(reused),
+            "added": _by_class(added.values()),
+            "discarded": _by_class(discarded),
+        }
+
+    def exempt(self, models: Iterable[str]) -> None:
+        """Forget models that are Bokeh's own, made for each document."""
+        for model in models:
+            self._constructed.pop(model, None)
+
+    def library(self, library: str) -> dict[str, dict[str, int]] | None:
+        """Return the counts of a library, None if it had no part."""
+        found = {what: dict(counts) for (each, what), counts in self.counts.items() if each == library}
+        return found or None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON can hold it."""
+        one = self.interaction
+        cause = self.cause or dict.fromkeys(("widget", "label", "property", "old", "new", "file", "line"))
+        return {
+            "time": one.time,
+            "app": one.app,
+            "kind": one.kind,
+            "cause": cause,
+            "functions": [
+                {"name": name, "seconds": seconds, "calls": int(calls), "busy_seconds": busy, "errors": int(errors)}
+                for name, (calls, seconds, busy, errors) in self.functions.items()
+            ],
+            "models": self.models(),
+            "panel": self.library("panel"),
+            "holoviews": self.library("holoviews"),
+            "never_used": [_named(built) for built in self.unused.values()] if self.phase == "init" else None,
+            "patches": one.patches,
+            "bytes_sent": one.bytes_sent,
+            "seconds": self.seconds,
+            "finished": self.over(perf_counter()),
+            "rss_change": one.rss_change if one.rss_told else None,
+        }
+
+
+def _by_class(classes: Collection[str]) -> dict[str, int]:
+    return dict(Counter(classes)) if classes else {}
+
+
+def _named(built: Built) -> dict[str, Any]:
+    return dict(zip(("library", "element", "file", "line"), built, strict=True))

@@ -1,0 +1,379 @@
+"""Random graphs of every kind of holder: each way that is told exists, and none is shorter."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import gc
+import itertools
+import logging
+import random
+import sys
+import threading
+import time
+import types
+import weakref
+from collections import OrderedDict, defaultdict, deque, namedtuple
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+
+import pytest
+
+from bokeh_exporter.diagnose import frames
+from bokeh_exporter.diagnose.chains import follow, tell
+from bokeh_exporter.diagnose.explain import explain
+from bokeh_exporter.diagnose.groups import Target
+from bokeh_exporter.diagnose.heap import NoRoomError, hidden, picture
+from bokeh_exporter.diagnose.roots import roots
+from bokeh_exporter.diagnose.search import ways
+
+
+class Thing:
+    """What is kept; its own code must never run."""
+
+    def __init__(self, **kept: Any) -> None:
+        self.__dict__.update(kept)
+
+    def method(self) -> None: ...
+
+    def __repr__(self) -> str:
+        raise AssertionError("a repr was taken")
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        raise AssertionError("two things were compared")
+
+    def __hash__(self) -> int:
+        return 1
+
+    @property
+    def trap(self) -> None:
+        raise AssertionError("an attribute was looked up")
+
+
+class Slotted:
+    __slots__ = ("__weakref__", "kept")
+
+
+Pair = namedtuple("Pair", "left right")
+kept_by: contextvars.ContextVar[Any] = contextvars.ContextVar("kept_by")
+
+
+def closure(kept: Any) -> Any:
+    def inner() -> Any:
+        return kept
+
+    return inner
+
+
+def default(kept: Any) -> Any:
+    def inner(argument: Any = kept) -> Any:
+        return argument
+
+    return inner
+
+
+def keyword(kept: Any) -> Any:
+    def inner(*, argument: Any = kept) -> Any:
+        return argument
+
+    return inner
+
+
+def generator(kept: Any) -> Any:
+    def run(local: Any) -> Generator[int]:
+        yield 1
+        id(local)
+
+    made = run(kept)
+    next(made)
+    return made
+
+
+def coroutine(kept: Any) -> Any:
+    @types.coroutine
+    def pause() -> Generator[None]:
+        yield
+
+    async def wait(local: Any) -> None:
+        await pause()
+        id(local)
+
+    made = wait(kept)
+    made.send(None)
+    return made
+
+
+def cached(kept: Any) -> Any:
+    @functools.lru_cache(maxsize=random.choice([None, 4]))
+    def remember(argument: Any, other: int) -> None: ...
+
+    remember(id_key(kept), 1)
+    return remember
+
+
+def context(kept: Any) -> Any:
+    made = contextvars.Context()
+    made.run(kept_by.set, kept)
+    return made
+
+
+def raised(kept: Any) -> Any:
+    def fail(local: Any) -> None:
+        raise ValueError
+
+    try:
+        fail(kept)
+    except ValueError as error:
+        return error
+
+
+def slotted(kept: Any) -> Any:
+    made: Any = Slotted()
+    made.kept = kept
+    return made
+
+
+def finalized(kept: Any) -> Any:
+    made = Slotted()
+    weakref.finalize(made, id, kept).atexit = False
+    return made  # held by the registry as long as this lives
+
+
+def handler(kept: Any) -> Any:
+    made = logging.Handler()
+    made.kept = kept  # type: ignore[attr-defined]
+    logger = logging.Logger("explained")
+    logger.addHandler(made)
+    return logger
+
+
+def future(kept: Any) -> Any:
+    loop = asyncio.SelectorEventLoop()
+    made = loop.create_future()
+    made.add_done_callback(functools.partial(id, kept))
+    loop.close()
+    return made
+
+
+HOLDERS: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "attribute": (lambda kept: Thing(kept=kept), ".kept"),
+    "slot": (slotted, ".kept"),
+    "list": (lambda kept: [1, kept], "[1]"),
+    "tuple": (lambda kept: (kept, 2), "[0]"),
+    "deque": (lambda kept: deque([3, 4, kept]), "[2]"),
+    "named tuple": (lambda kept: Pair(1, kept), ".right"),
+    "dict": (lambda kept: {"figures": kept}, "['figures']"),
+    "number": (lambda kept: defaultdict(list, {7: kept}), "[7]"),
+    "ordered": (lambda kept: OrderedDict(a=kept), "['a']"),
+    "secret key": (lambda kept: {"f3a9c1e07b52d4866a0b9c1d2e3f4a5b": kept}, "[<str, 32 chars>]"),
+    "key": (lambda kept: {id_key(kept): 1}, "[a key]"),
+    "set": (lambda kept: {id_key(kept)}, "[an element]"),
+    "closure": (closure, "closure variable kept"),
+    "default": (default, "default of argument argument"),
+    "keyword default": (keyword, "default of argument argument"),
+    "method": (lambda kept: Thing(kept=kept).method, "method Thing.method"),
+    "partial": (lambda kept: functools.partial(id, kept), ".args[0]"),
+    "property": (lambda kept: property(closure(kept)), ".fget"),
+    "class": (lambda kept: type("Made", (), {"kept": kept}), ".kept"),
+    "generator": (generator, "local variable local"),
+    "coroutine": (coroutine, "local variable local"),
+    "lru_cache": (cached, "cached argument"),
+    "context": (context, "context variable 'kept_by'"),
+    "exception": (raised, "traceback"),
+    "weak reference": (lambda kept: (made := Slotted(), weakref.ref(made, functools.partial(id, kept))), "callback"),
+    "finalize": (finalized, "weakref.finalize"),
+    "logger": (handler, "logger 'explained'"),
+    "future": (future, "partial of id"),
+}
+
+
+class Key:
+    """A key that can be hashed whatever it holds."""
+
+    def __init__(self, kept: Any) -> None:
+        self.kept = kept
+
+
+def id_key(kept: Any) -> Key:
+    return Key(kept)
+
+
+@pytest.fixture
+def module() -> Iterator[types.ModuleType]:
+    made = types.ModuleType("acme_explained")
+    sys.modules["acme_explained"] = made
+    yield made
+    del sys.modules["acme_explained"]
+    gc.collect()
+
+
+def in_thread(work: Callable[[], Any]) -> Any:
+    """As the exporter searches: not in the thread whose frames hold everything."""
+    found: list[Any] = []
+
+    def run() -> None:
+        try:
+            found.append(work())
+        except BaseException as error:
+            found.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if isinstance(found[0], BaseException):
+        raise found[0]
+    return found[0]
+
+
+def steps_from_roots(begins: dict[int, Any]) -> dict[int, int]:
+    """The truth: how many steps each object is from a root, by asking Python object by object."""
+    steps: dict[int, int] = {}
+    level: list[Any] = []
+    for root in begins.values():
+        if root.level == 0:
+            start = root.get()
+            if id(start) not in steps:
+                steps[id(start)] = 0
+                level.append(start)
+    late = [root for root in begins.values() if root.level]
+    hold = list(level)
+    while level:
+        following = []
+        for thing in level:
+            children = [vars(thing)] if issubclass(type(thing), types.ModuleType) else gc.get_referents(thing)
+            for child in children:
+                if id(child) not in steps:
+                    steps[id(child)] = steps[id(thing)] + 1
+                    following.append(child)
+        for root in late:
+            try:
+                start = root.get()
+            except LookupError:
+                continue
+            if id(start) not in steps:
+                steps[id(start)] = 1
+                following.append(start)
+        late = []
+        level = following
+        hold.extend(level)
+    return steps
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_each_way_is_real_and_none_is_shorter(module: types.ModuleType, seed: int) -> None:
+    chance = random.Random(seed)
+    targets: dict[str, weakref.ref[Any]] = {}
+    words: dict[str, list[str]] = {}
+    names = list(HOLDERS)
+    for number in range(40):
+        # Each kind is the outermost once, and what it holds is anybody's guess.
+        kinds = [names[number % len(names)], *chance.choices(names, k=chance.randrange(4))]
+        kept: Any = Thing()
+        targets[f"t{number}"] = weakref.ref(kept)
+        for kind in reversed(kinds):
+            kept = HOLDERS[kind][0](kept)
+        setattr(module, f"t{number}", kept)
+        words[f"t{number}"] = [HOLDERS[kind][1] for kind in kinds]
+        del kept
+    gc.collect()
+
+    def search() -> None:
+        begins = roots()
+        heap = picture()
+        keyed = {id(reference()): name for name, reference in targets.items()}
+        found = ways(heap, {key: root.level for key, root in begins.items()}, keyed)
+        truth = steps_from_roots(begins)
+        for key, name in keyed.items():
+            way = found[key]
+            root = begins[way.ids[0]]
+            objects = follow(way, root, targets[name]())
+            for parent, child in itertools.pairwise(objects):
+                real = [vars(parent)] if isinstance(parent, types.ModuleType) else gc.get_referents(parent)
+                assert any(each is child for each in real), name
+            assert len(objects) - 1 + root.level == truth[key], (name, words[name])
+            told = tell(objects, root, "the end")
+            assert told.text.endswith("the end")
+            if root.name == "acme_explained":
+                assert f"module acme_explained, {name}" in told.text
+                for expected in words[name]:
+                    assert expected in told.text or "local variable" in told.text, (told.text, words[name])
+            else:
+                assert "finalize" in str(words[name])
+                assert "weakref" in told.text, (told.text, words[name])
+
+    in_thread(search)
+
+
+def test_running_functions_and_what_nobody_sees_are_told_as_such(module: types.ModuleType) -> None:
+    import ctypes
+
+    ended, held, leaked = threading.Event(), Thing(), Thing()
+    references = {"running": weakref.ref(held), "leaked": weakref.ref(leaked)}
+
+    def keep(kept: Any) -> None:
+        ended.wait()
+
+    thread = threading.Thread(target=keep, args=(held,), name="keeper")
+    thread.start()
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(leaked))
+    del held, leaked
+    try:
+        found = in_thread(
+            lambda: explain(
+                [Target(f"/{name}", "document", each, time.monotonic(), "D") for name, each in references.items()]
+            )
+        )
+        texts = {each.app: each.text() for each in found.retained}
+        assert "function keep (test_explain.py:" in texts["/running"]
+        assert "runs in thread 'keeper', local variable kept" in texts["/running"]
+        assert "the garbage collector does not see" in texts["/leaked"]
+    finally:
+        ended.set()
+        thread.join()
+        thing = references["leaked"]()
+        ctypes.pythonapi.Py_DecRef(ctypes.py_object(thing))
+        del thing
+    gc.collect()
+    assert [each() for each in references.values()] == [None, None]  # nothing of the search holds them
+
+
+def test_nobody_sees_the_list_of_all_objects() -> None:
+    module = types.ModuleType("acme_seen")
+    objects = hidden()
+    assert any(each is module.__dict__ for each in objects) or any(each is module for each in objects)
+    assert not [each for each in gc.get_referrers(module) if each is objects]
+    assert not gc.is_tracked(objects)
+
+
+def test_variables_of_a_running_function_are_not_kept(module: types.ModuleType) -> None:
+    ended, changed, go = threading.Event(), threading.Event(), threading.Event()
+    thing: Any = Thing()
+    reference = weakref.ref(thing)
+
+    def keep(kept: list[Any]) -> None:
+        local: Any = kept.pop()
+        go.wait()
+        local = None  # noqa: F841
+        changed.set()
+        ended.wait()
+
+    thread = threading.Thread(target=keep, args=([thing],))
+    thread.start()
+    del thing
+    try:
+        assert id(reference()) in {key for _, _, values in frames.running() for _, key in values}
+        go.set()
+        changed.wait()
+        assert reference() is None
+    finally:
+        go.set()
+        ended.set()
+        thread.join()
+
+
+def test_a_search_without_room_is_refused_in_a_line() -> None:
+    with pytest.raises(NoRoomError, match=r"needs \d+ MB for [\d,]+ objects, and only 5 MB are left: raise"):
+        in_thread(lambda: picture(lambda: 5 * 2**20))

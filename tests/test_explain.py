@@ -1,0 +1,163 @@
+"""Who holds it, asked of real servers: leaking apps, what nobody sees, a healthy one, sessions that end meanwhile.
+
+A few cases run by themselves; EXPLAIN_ALL=1 (``make explain-all``) runs all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Serve
+from .support import ServerProcess, bokeh_serve, get, panel_serve, wait_until
+
+LEAKS = Path(__file__).parent / "leaks"
+ENVIRONMENT = {
+    "BOKEH_EXPORTER_DEBUG": "1", "BOKEH_EXPORTER_GRACE": "0.5", "BOKEH_EXPORTER_EXPLAIN_RETAINED": "0",
+    "PYTHONPATH": str(LEAKS),
+}  # fmt: skip
+EVERY = pytest.mark.skipif(not os.environ.get("EXPLAIN_ALL"), reason="needs EXPLAIN_ALL=1")
+
+#: App -> the kind that it retains, and what manifest.json says of the holder, in the words of explain.
+CASES = [
+    pytest.param("02_curdoc_by_user", "document", ["module acme.registry, DOC_BY_USER[<str, 32 chars>] -> Document"]),
+    pytest.param(
+        "04_bind_on_global", "model",
+        ["module acme.settings, GLOBAL._param__private.watchers['threshold']",
+         "watcher of parameter 'threshold' of Settings", "method ParamFunction."],
+    ),
+    pytest.param(
+        "07_ioloop_periodic", "document",
+        ["event loop._scheduled", "-> timer", "PeriodicCallback.callback",
+         "function make_tick.<locals>.tick (07_ioloop", "closure variable document"],
+    ),
+    pytest.param("09_lru_cache_method", "document",
+                 ["functools.lru_cache of acme.views.Report.quantile cached argument -> Report.doc"], marks=EVERY),
+    pytest.param("40_clean_bokeh", None, [], marks=EVERY),
+    pytest.param("41_clean_panel", None, []),
+    # What is kept there is a table of numbers, and no object of Bokeh's.
+    pytest.param("30_dataframe_in_closure", None, [], marks=EVERY),
+]  # fmt: skip
+
+
+def ask(server: ServerProcess, query: str = "") -> dict[str, Any]:
+    answer = get(f"{server.exporter_url}/debug/explain{query}", method="POST", data=b"", timeout=90)
+    assert answer.status == 200, answer.text
+    found: dict[str, Any] = json.loads(answer.body)
+    assert set(found) == {"retained", "objects_visited", "seconds"}
+    for each in found["retained"]:
+        assert set(each) == {"app", "kind", "count", "age_seconds", "root", "path", "text"}
+        assert all(set(step) == {"type", "name", "module", "file", "line"} for step in each["path"])
+    return found
+
+
+def serve_leak(serve: Serve, name: str, **environment: str) -> ServerProcess:
+    path = LEAKS / f"{name}.py"
+    run = panel_serve if path.read_text().startswith('"""panel') else bokeh_serve
+    return serve(run(path, env={**ENVIRONMENT, **environment}))
+
+
+def visit(server: ServerProcess, name: str, sessions: int, query: str = "") -> None:
+    for _ in range(sessions):
+        server.open_tab(f"/{name}", query).close()
+    wait_until(lambda: server.scrape().total("bokeh_sessions") == 0, 40)
+
+
+@pytest.mark.parametrize(("name", "kind", "words"), CASES)
+def test_the_path_of_a_leaking_app_ends_at_its_holder(
+    serve: Serve, name: str, kind: str | None, words: list[str]
+) -> None:
+    server = serve_leak(serve, name)
+    visit(server, name, 3)
+    found = ask(server)["retained"]
+    if kind is None:
+        assert found == []
+        return
+    first = found[0]
+    assert (first["app"], first["kind"], first["count"]) == (f"/{name}", kind, 3)
+    assert [each for each in words if each not in first["text"]] == [], first["text"]
+    assert "their sessions" in first["text"] or "destroyed" in first["text"]
+    assert first["path"][-1]["type"] == ("Document" if kind == "document" else "figure")
+
+
+def test_what_python_does_not_see_is_told_as_such(serve: Serve) -> None:
+    server = serve(bokeh_serve("explained_bokeh.py", env=ENVIRONMENT))
+    visit(server, "explained_bokeh", 1, "how=frame")
+    visit(server, "explained_bokeh", 1, "how=c")
+    texts = [each["text"] for each in ask(server)["retained"] if each["kind"] == "document"]
+    running = [text for text in texts if "function keep (explained_bokeh.py:" in text]
+    assert "runs in thread 'keeper', local variable document" in running[0]
+    assert any("the garbage collector does not see, a C extension" in text for text in texts), texts
+
+    command = [sys.executable, "-m", "bokeh_exporter", "explain", server.exporter_url]
+    told = wait_until(lambda: _told(command), 30, "an answer other than 'too soon'")
+    assert told.returncode == 1
+    assert "function keep" in told.stdout
+    assert "└─" in told.stdout
+    nobody = subprocess.run([*command[:-1], "http://127.0.0.1:9"], capture_output=True, text=True, timeout=60)
+    assert (nobody.returncode, nobody.stdout, nobody.stderr.count("\n")) == (2, "", 1)
+
+    os.kill(server.pid, signal.SIGUSR2)
+    server.wait_log(r"who holds destroyed sessions:\n(.*\n)?.*function keep", 60)
+    live = server.open_tab("/explained_bokeh")
+    found = wait_until(lambda: _live(server), 30)
+    assert "ApplicationContext._sessions" in found["text"]
+    assert "live session of /explained_bokeh with 1 connection" in found["text"]
+    live.close()
+
+
+def _told(command: list[str]) -> subprocess.CompletedProcess[str] | None:
+    told = subprocess.run(command, capture_output=True, text=True, timeout=90)
+    return None if "too soon" in told.stderr else told
+
+
+def _live(server: ServerProcess) -> dict[str, Any] | None:
+    answer = get(f"{server.exporter_url}/debug/explain?live=1", method="POST", data=b"", timeout=90)
+    found = json.loads(answer.body)["retained"] if answer.status == 200 else []
+    return found[0] if found and found[0]["kind"] == "live_session" else None
+
+
+def test_sessions_end_while_somebody_looks_and_nobody_notices(serve: Serve) -> None:
+    server = serve_leak(serve, "40_clean_bokeh")
+    ended = threading.Event()
+    asked: list[int] = []
+
+    def look() -> None:
+        while not ended.is_set():
+            answer = get(f"{server.exporter_url}/debug/explain?live=1", method="POST", data=b"", timeout=90)
+            asked.append(answer.status)
+            ended.wait(0.2)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        visit(server, "40_clean_bokeh", 24)
+    finally:
+        ended.set()
+        thread.join()
+    assert asked.count(200) >= 3
+    assert set(asked) <= {200, 429}
+    assert "unexpected referrers" not in server.log()
+    assert "ERROR" not in server.log()
+    assert server.scrape().total("bokeh_exporter_errors_total") == 0
+    wait_until(lambda: _nothing(server), 30)
+
+
+def _nothing(server: ServerProcess) -> bool:
+    headers = {"Accept": "text/plain"}
+    answer = get(f"{server.exporter_url}/debug/explain", method="POST", data=b"", headers=headers, timeout=90)
+    return answer.text == "nothing is retained\n"
+
+
+def test_it_is_told_by_itself_once_sessions_are_retained(serve: Serve) -> None:
+    server = serve_leak(serve, "02_curdoc_by_user", BOKEH_EXPORTER_EXPLAIN_RETAINED="1", BOKEH_EXPORTER_GRACE="0.05")
+    visit(server, "02_curdoc_by_user", 4)
+    server.wait_log(r"who holds destroyed sessions of /02_curdoc_by_user: module acme.registry, DOC_BY_USER", 40)
