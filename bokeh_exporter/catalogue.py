@@ -87,6 +87,7 @@ MALLOC_STATES = ("in_use", "free", "mmapped")
 GENERATIONS = ("0", "1", "2")
 DRAINS = ("sigterm", "endpoint", "memory")
 ACTIVITIES = ("session_create", "session_destroy", "message", "callback", "http", "unattributed")
+OTEL_SIGNALS = ("histogram", "event")
 VERDICTS = (
     "healthy", "event_loop_stalled", "lingering_sessions", "retained_sessions", "session_growth", "process_growth",
     "fragmentation",
@@ -556,8 +557,26 @@ CATALOGUE: tuple[Metric, ...] = (
         EXPORTER, "bokeh_exporter_overhead_seconds_total", "counter", (),
         "Time spent inside our hooks and samples", "bokeh.exporter.overhead", "s", "perf_counter",
     ),
+    Metric(
+        EXPORTER, "bokeh_exporter_otel_dropped_total", "counter", (Label("signal", OTEL_SIGNALS),),
+        "Histogram observations and events that OpenTelemetry did not fetch in time and so does not have",
+        "bokeh.exporter.otel.dropped", "{item}", "the bounded queues between state and OpenTelemetry",
+    ),
 )
 # fmt: on
+
+#: Labels that OpenTelemetry's conventions have another name for; translated back, it is the label's.
+_SEMANTIC = {
+    "http_request_method": "http.request.method",
+    "http_route": "http.route",
+    "http_response_status_code": "http.response.status_code",
+}
+
+
+def attribute(label: str) -> str:
+    """Return the OpenTelemetry attribute that a label is."""
+    return _SEMANTIC.get(label, label)
+
 
 BY_NAME: dict[str, Metric] = {metric.name: metric for metric in CATALOGUE}
 

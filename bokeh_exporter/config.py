@@ -219,6 +219,19 @@ class Config(Thresholds):
         "Share of the container's memory limit (without one, of the machine's memory) at which the process drains "
         "and ends, to be started anew.",
     )
+    prometheus: bool = _option(
+        True,
+        _flag,
+        "0 or 1",
+        "0 opens no port: no /metrics, no health checks, no status page. For OpenTelemetry alone.",
+    )
+    otlp: bool = _option(
+        False,
+        _flag,
+        "0 or 1",
+        "1 pushes metrics, traces and events by OTLP, set up by the standard OTEL_ variables; needs "
+        "pip install 'bokeh-exporter[otlp]'.",
+    )
     disabled: bool = _option(
         False, _flag, "0 or 1", "1 switches the exporter off: nothing is hooked and nothing listens."
     )

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
 
 from .config import Config
 from .state import State
@@ -74,11 +74,28 @@ class Drain:
         if self._asked is None:
             self._asked = "endpoint"
 
+    def begin(self) -> str:
+        """Begin, and answer who asked for it."""
+        self.ask()
+        return f"draining; the server ends in {self.seconds_left():.0f} s at the latest"
+
     def reason(self) -> str | None:
         """Say why the process takes no visitors, None if it does."""
         if self._asked is None:
             return None
         return f"draining, {_WHY[self._asked]}: {self._left} sessions left, at most {self.seconds_left():.0f} s to go"
+
+    def not_ready(self, contexts: Sequence[tuple[Any, object]], loop_runs: bool) -> str | None:
+        """Say why the process should get no visitors, None if it should."""
+        if self.on:
+            return self.reason()
+        if not contexts:
+            return "there is no Bokeh server in this process yet"
+        # Hosts without a load hook run nothing before their first session; they are taken to be ready.
+        waits_for_loop = any(getattr(context, "_loop", None) is not None for context, _ in contexts)
+        if waits_for_loop and not loop_runs:
+            return "the server's event loop does not run"
+        return None
 
     def seconds_left(self) -> float:
         """Return the seconds until the deadline."""

@@ -39,6 +39,7 @@ from .observe.table import OBSERVERS
 from .observe.trim import Trims
 from .observe.watcher import Watcher
 from .state import Level, State
+from .telemetry import Telemetry
 
 log = logging.getLogger("bokeh_exporter")
 
@@ -63,6 +64,7 @@ class Exporter:
             self.state, config, visitors=self._visitors,
             memory_share=lambda: self._frame.find(Cgroups).share(), end=end,
         )  # fmt: skip
+        self._telemetry = Telemetry(self.state, config)
         self._explaining = Explaining(config, self._frame)
         self._serving = self._closed = False
         self._lock, self._reading = threading.Lock(), threading.Lock()
@@ -91,6 +93,7 @@ class Exporter:
                 return
             self._closed = True
         self._on_close()
+        self._telemetry.close()
         self._explaining.stop()
         self._frame.stop()
         self._frame.apps.clear()
@@ -98,6 +101,12 @@ class Exporter:
             self._watcher.stop()
         if self._endpoint is not None:
             self._endpoint.close()
+
+    def use_providers(self, providers: tuple[Any, ...]) -> None:
+        """Give the numbers to OpenTelemetry's providers of metrics, traces and logs too; None is the global one."""
+        self._telemetry.prepare(providers)
+        if self._serving:
+            self._telemetry.start()
 
     def __enter__(self) -> Exporter:
         return self
@@ -122,6 +131,8 @@ class Exporter:
                 "what they did before is not counted. Install it before the server starts, "
                 "as with panel serve --setup or bokeh-exporter run"
             )
+        self.state.registry.register(LevelCollector(self.state, self._read))
+        self._telemetry.prepare(None)
         self._explaining.start()
         self._frame.on_loop = self._serve
         self._frame.start(OBSERVERS)
@@ -137,14 +148,17 @@ class Exporter:
         """Open the endpoint, once. What goes wrong is logged and never reaches the host."""
         with self._lock:
             if self._serving or self._closed:
-                return
+                return None
             self._serving = True
             self._watcher = watcher = self._watch()
         self._frame.find(Endings).adopt()
+        self._telemetry.start()
         try:
             watcher.start()  # also where no port is free: then the log alone tells who blocks
         except Exception as error:
             self.state.swallow("watcher", error)
+        if not self.config.prometheus:
+            return log.info("bokeh_exporter %s opens no port: BOKEH_EXPORTER_PROMETHEUS is 0", __version__)
         try:
             self._open(watcher)
         except EndpointError as error:
@@ -157,7 +171,7 @@ class Exporter:
             self.state, self.config.stall_after, sites=self._loops.sites, pools=self._pools,
             running=lambda thread: self._frame.running(thread),
             also=(
-                self._drain.look, lambda: self._monitor.look(), self._explaining.look,
+                self._drain.look, lambda: self._monitor.look(), self._explaining.look, self._telemetry.look,
                 ElementsWriter(self.state, self.config).look,
             ),
         )  # fmt: skip
@@ -167,12 +181,11 @@ class Exporter:
 
     def _open(self, watcher: Watcher) -> None:
         build_registry_extras(self.state.registry)
-        self.state.registry.register(LevelCollector(self.state, self._read))
         config = self.config
         pages = Pages(
             self.state, watcher.problems, self._not_ready, self._stacks if config.debug else None,
             self._frame.find(Collecting).answer if config.debug else None,
-            self._begin_drain if config.drain else None, self._explaining.studies(),
+            self._drain.begin if config.drain else None, self._explaining.studies(),
             debug=self._debug() if config.debug else {},
             status=Status(self.state, self._read, self._monitor),
         )  # fmt: skip
@@ -205,25 +218,12 @@ class Exporter:
     def _visitors(self) -> int:
         return self._frame.find(Sessions).visitors(time.monotonic())
 
-    def _begin_drain(self) -> str:
-        self._drain.ask()
-        return f"draining; the server ends in {self._drain.seconds_left():.0f} s at the latest"
-
     def _debug(self) -> dict[str, Callable[[], dict[str, Any]]]:
         trims = self._frame.find(Trims)
         return {"trim": lambda: trims.trim().as_json(), "census": lambda: census().as_json()}
 
     def _not_ready(self) -> str | None:
-        if self._drain.on:
-            return self._drain.reason()
-        contexts = self._frame.apps.alive()
-        if not contexts:
-            return "there is no Bokeh server in this process yet"
-        # Hosts without a load hook run nothing before their first session; they are taken to be ready.
-        waits_for_loop = any(getattr(context, "_loop", None) is not None for context, _ in contexts)
-        if waits_for_loop and not self._loops.sites():
-            return "the server's event loop does not run"
-        return None
+        return self._drain.not_ready(self._frame.apps.alive(), bool(self._loops.sites()))
 
     # --- forks ---------------------------------------------------------------------------------
 
@@ -235,6 +235,7 @@ class Exporter:
         if self._endpoint is not None:
             self._endpoint.abandon()
             self._endpoint = None
+        self._telemetry.after_fork(tornado_task)
         self._explaining.after_fork()
         self._frame.after_fork(tornado_task)
         if not tornado_task:

@@ -27,6 +27,8 @@ _PANEL_SETUP = "panel_setup_module"
 
 _lock = threading.Lock()
 _current: Exporter | None = None
+#: OpenTelemetry's providers of metrics, traces and logs for this process's exporter; None is none.
+_providers: tuple[Any, ...] | None = None
 
 
 def install(**given: Any) -> Exporter:
@@ -65,6 +67,8 @@ def _install(**given: Any) -> Exporter:
             log.info("bokeh_exporter is switched off by %s", options.variable("disabled"))
             return exporter
         _current = exporter
+    if _providers is not None:
+        exporter.use_providers(_providers)
     exporter.start()
     return exporter
 
@@ -73,6 +77,23 @@ def uninstall() -> None:
     """Take the exporter out of this process: every class is as it was. Idempotent."""
     if _current is not None:
         _current.close()
+
+
+def installed() -> bool:
+    """Whether there is an exporter in this process."""
+    return _current is not None
+
+
+def use_providers(providers: tuple[Any, ...] | None) -> None:
+    """Let the exporter of this process, now or once there is one, give its numbers to OpenTelemetry too.
+
+    Args:
+        providers: of metrics, traces and logs, each None for the global one; None for no output at all.
+    """
+    global _providers
+    _providers = providers
+    if _current is not None and providers is not None:
+        _current.use_providers(providers)
 
 
 def _closed() -> None:

@@ -1,4 +1,4 @@
-"""Write docs/metrics.md, docs/options.md, docs/hosts and the tables in README.md and docs/verdicts.md.
+"""Write metrics.md, options.md, hosts/, and what is marked in README.md, verdicts.md, semantic-conventions.md.
 
 Usage: python docs/build.py [--check]
 
@@ -217,6 +217,26 @@ def host_page(readme: str, title: str, beginning: str) -> str:
     return f"{NOTICE.format(source='../README.md')}\n# {title}\n\n{text.strip()}\n"
 
 
+# --- OpenTelemetry -------------------------------------------------------------------------------
+
+
+def instruments_table() -> str:
+    """Return the table of instruments in docs/semantic-conventions.md."""
+    kinds = {"counter": "Counter, observable", "histogram": "Histogram"}
+    rows = (
+        (
+            code(metric.otel_name),
+            kinds.get(metric.kind, "Gauge, observable"),
+            code(metric.unit),
+            ", ".join(code(catalogue.attribute(label)) for label in metric.label_names),
+            meaning(metric),
+            "Experimental" if metric.group == catalogue.EXPORTER else "Stable",
+        )
+        for metric in catalogue.CATALOGUE
+    )
+    return table(("Name", "Instrument", "Unit", "Attributes", "Description", "Stability"), rows)
+
+
 # --- files ---------------------------------------------------------------------------------------
 
 
@@ -236,6 +256,7 @@ def between_markers(text: str, name: str, content: str) -> str:
 def generated() -> dict[Path, str]:
     """Return what each file must hold."""
     readme = ROOT / "README.md"
+    conventions = ROOT / "docs" / "semantic-conventions.md"
     verdicts = ROOT / "docs" / "verdicts.md"
     source = readme.read_text(encoding="utf-8")
     hosts = {ROOT / "docs" / "hosts" / f"{name}.md": host_page(source, *page) for name, page in HOSTS.items()}
@@ -244,6 +265,7 @@ def generated() -> dict[Path, str]:
         ROOT / "docs" / "metrics.md": metrics_page(),
         ROOT / "docs" / "options.md": options_page(),
         verdicts: between_markers(verdicts.read_text(encoding="utf-8"), "thresholds", thresholds_table()),
+        conventions: between_markers(conventions.read_text(encoding="utf-8"), "instruments", instruments_table()),
         readme: between_markers(text, "options", options_table()),
         **hosts,
     }

@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "config": {"thresholds"},
     "_version": set(),
     "startup": {"installation", "config"},
+    "instrumentor": {"installation", "startup", "config"},
     # Soak drives a server from outside and judges it as the server does.
     "soak": {"startup", "state", "diagnose", "catalogue", "config", "thresholds", "_version"},
     # The command judges what it has driven with the same functions as the server.
@@ -29,11 +30,13 @@ MAY_IMPORT = {
     "cli": {"demo", "soak", "startup", "state", "diagnose", "catalogue", "config", "thresholds", "_version"},
 }
 #: The composition: the only files that know observers and outputs.
-COMPOSITION = {"exporter", "explaining"}
+COMPOSITION = {"exporter", "explaining", "telemetry"}
 LAYERS_OF_COMPOSITION = {"observe", "expose", "diagnose"}
 
 #: Not a part of the server process: what the command line is made of.
 COMMAND = {"cli", "demo", "soak", "pytest_plugin", "__main__"}
+#: What speaks OpenTelemetry; imported by nobody at import time, and so by no server that was not told to.
+OTEL = ("expose/otel/", "instrumentor.py")
 #: Modules that no server process may load for our sake.
 NOT_IN_SERVERS = {
     "click", "opentelemetry", "pytest", "bokeh_exporter.cli", "bokeh_exporter.demo", "bokeh_exporter.soak",
@@ -108,7 +111,16 @@ def test_only_the_composition_knows_observers_and_outputs(path: Path) -> None:
 
 @pytest.mark.parametrize("path", [path for path in FILES if layer_of(module_of(path)) not in COMMAND], ids=ids)
 def test_no_server_loads_the_command_line_or_opentelemetry(path: Path) -> None:
-    assert [name for name in NOT_IN_SERVERS if loads(path, name)] == []
+    allowed = {"opentelemetry"} if ids(path).startswith(OTEL) else set()
+    assert [name for name in NOT_IN_SERVERS - allowed if loads(path, name)] == []
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if not ids(path).startswith(OTEL)], ids=ids)
+def test_opentelemetry_is_imported_at_use_only(path: Path) -> None:
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        assert not loads(path, "bokeh_exporter.expose.otel", ast.unparse(node)) or isinstance(
+            node, (ast.FunctionDef, ast.ClassDef)
+        )
 
 
 def test_every_layer_with_a_rule_exists() -> None:

@@ -16,6 +16,7 @@ from ..catalogue import VERDICTS
 from ..config import Config
 from ..state import Level, State
 from ..state.numbers import Numbers, of_state
+from ..state.story import VERDICT
 from .columns import Columns, columns
 from .history import History, Point
 from .judgement import HEALTHY, Judgement, Kind
@@ -75,6 +76,8 @@ class Monitor:
         if new.name == old.name:
             return
         self.since = time.time()
+        named = {"bokeh.memory.verdict": new.name, "bokeh.memory.verdict.previous": old.name}
+        self._state.story.tell(VERDICT, named, warns=new.name != HEALTHY)
         level = logging.INFO if new.name == HEALTHY else logging.WARNING
         log.log(level, "verdict: %s (was %s)%s", new.name, old.name, _told(new))
 

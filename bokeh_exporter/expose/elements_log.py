@@ -10,6 +10,8 @@ from typing import Any
 
 from ..config import Config
 from ..state import State
+from ..state.records import Record
+from ..state.story import REBUILT
 
 log = logging.getLogger("bokeh_exporter.elements")
 
@@ -26,7 +28,7 @@ class ElementsWriter:
     """
 
     def __init__(self, state: State, config: Config) -> None:
-        self._elements, self._form = state.elements, config.elements_log
+        self._elements, self._form, self._story = state.elements, config.elements_log, state.story
 
     def look(self) -> None:
         """Write what has ended since the last look. Called a few times a second, off the app's threads."""
@@ -35,9 +37,18 @@ class ElementsWriter:
         for record in self._elements.finished():
             if record.idle and (record.cause is None or record.cause["file"] is None):
                 continue  # such as document_ready, or what Panel asks of the browser: nobody listens
+            if self._story.on:
+                self._tell(record)
             if self._form != "off" and log.isEnabledFor(logging.INFO):
                 content = record.as_json()
                 log.info("%s", json.dumps(content) if self._form == "json" else line(content))
+
+    def _tell(self, record: Record) -> None:
+        """Tell the events which classes of elements an interaction built again."""
+        one = record.interaction
+        for element, count in (record.library("panel") or {}).get("rebuilt", {}).items():
+            who = {"bokeh.app": one.app, "bokeh.interaction.kind": one.kind}
+            self._story.tell(REBUILT, {**who, "bokeh.element": element, "bokeh.element.count": count})
 
 
 def line(record: Mapping[str, Any]) -> str:

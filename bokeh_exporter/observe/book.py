@@ -20,10 +20,10 @@ _WAITING = 100_000
 
 
 class Book:
-    """All entries. ``freed`` is called with the label of an app when a Document of it has died, see ``drain``."""
+    """All entries. ``freed`` is called when a Document has died, ``retained`` with what is judged so, see ``drain``."""
 
-    def __init__(self, freed: Callable[[str, float], None] = lambda app, ended: None) -> None:
-        self._freed = freed
+    def __init__(self, freed: Callable[[str, float], None], retained: Callable[[Owner], None]) -> None:
+        self._freed, self._retained = freed, retained
         self.lock = threading.Lock()
         self._changed: deque[ModelRef | Owner] = deque()
         self._dead: deque[ModelRef | OwnerRef] = deque()
@@ -241,6 +241,7 @@ class Book:
                 break
             del self.pending[key]
             owner.retained = True
+            self._retained(owner)
             account = self.accounts[owner.app]
             for numbers, number in ((account.models, owner.models), (account.documents, owner.document is not None)):
                 numbers[0] -= number

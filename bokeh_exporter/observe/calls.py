@@ -10,18 +10,20 @@ from __future__ import annotations
 import contextlib
 import inspect
 import threading
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
 from ..state import State
 from ..state.interactions import current
 from ..state.queue import Tally
+from ..state.spans import Open
 from .apps import App
 from .naming import is_skip, name_of, timing
+from .steps import Running, Steps
 
-#: App, callback and ``perf_counter`` of its begin.
-Running = tuple[str, str, float]
+#: Kinds that nothing of a browser begins: each call is an interaction, whatever context it has copied.
+TIMERS = frozenset({"periodic", "timeout", "next_tick", "onload"})
 
 
 class Calls:
@@ -66,6 +68,10 @@ class Calls:
         if not number:
             number = self.state.interactions.begin(app.label, kind or "property").number
             token = current.set(number)
+        spans, begun = self.state.spans, token is not None or kind in TIMERS
+        span = None
+        if spans is not None and (begun or label is not None):
+            span = spans.call(app.label, kind or "property" if begun else None, label or kind or "", number, function)
         stack = self.stack()
         start = perf_counter()
         stack.append((app.label, label or kind or "", start))
@@ -87,18 +93,23 @@ class Calls:
             continues = inspect.iscoroutine(result)
             if not continues:
                 self._ended(app, kind, label, number, busy, busy, error)
+            if span is not None:
+                span.suspend() if continues else span.leave(error)
             if token is not None:
                 current.reset(token)
             del error
         if continues:
-            return self._continue(app, kind, label, number, start, busy, result)
+            return self._continue(app, kind, label, number, start, busy, result, span)
         return result
 
     async def _continue(
-        self, app: App, kind: str | None, label: str | None, number: int, start: float, busy: float, awaitable: Any
-    ) -> Any:
+        self, app: App, kind: str | None, label: str | None, number: int, start: float, busy: float, awaitable: Any,
+        span: Open | None,
+    ) -> Any:  # fmt: skip
         # Whoever awaits us may be a task of its own by now, so the interaction is set in its context too.
         token = current.set(number)
+        if span is not None:
+            span.resume()
         steps = Steps(awaitable, self, (app.label, label or kind or "", start), busy, label)
         error: BaseException | None = None
         try:
@@ -108,6 +119,8 @@ class Calls:
             raise
         finally:
             self._ended(app, kind, label, number, perf_counter() - start, steps.busy, error)
+            if span is not None:
+                span.leave(error)
             del error
             with contextlib.suppress(ValueError):  # thrown away unfinished, in another context
                 current.reset(token)
@@ -209,40 +222,3 @@ class Calls:
 def _book(app: App, label: str) -> Tally:
     app.child("bokeh_callback_errors_total", label)  # at zero before the first failure
     return Tally(app.child("bokeh_callback_calls_total", label), app.child("bokeh_callback_busy_seconds_total", label))
-
-
-class Steps:
-    """Awaits something and adds up the time that its steps take."""
-
-    def __init__(self, awaitable: Awaitable[Any], calls: Calls, entry: Running, busy: float, label: str | None) -> None:
-        self._awaitable = awaitable
-        self._calls = calls
-        self._entry = entry
-        self._label = label
-        self.busy = busy
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        steps: Any = self._awaitable.__await__()
-        attribution = self._calls.state.memory.attribution
-        value: Any = None
-        error: BaseException | None = None
-        while True:
-            stack = self._calls.stack()
-            stack.append(self._entry)
-            start = perf_counter()
-            entered = attribution.enter(self._entry[0], "callback", self._label)
-            try:
-                yielded = steps.send(value) if error is None else steps.throw(error)
-            except StopIteration as stop:
-                return stop.value
-            finally:
-                attribution.leave(entered, self._label)
-                self.busy += perf_counter() - start
-                stack.pop()
-            try:
-                value, error = (yield yielded), None
-            except GeneratorExit:
-                steps.close()
-                raise
-            except BaseException as thrown:
-                value, error = None, thrown

@@ -97,12 +97,16 @@ class Creations(Observer):
         app.child("bokeh_sessions_created_total").inc()
         build = self.state.interactions.begin(app.label, "build", "init")
         token = current.set(build.number)
+        spans = self.state.spans
+        span = spans.session(app.label, "create session", session_id) if spans is not None else None
 
         def leave(result: object, error: BaseException | None) -> None:
             build.seconds = time.monotonic() - attempt.start
             self.state.record(app.child("bokeh_session_create_duration_seconds").observe, build.seconds)
             current.reset(token)
             self._attempts.pop(key, None)
+            if span is not None:
+                span.leave(error)
             if error is not None and not attempt.failed and not isinstance(error, asyncio.CancelledError):
                 attempt.failed.add("token")  # neither hook nor script: reading the token's payload
             for step in attempt.failed:
@@ -111,6 +115,8 @@ class Creations(Observer):
         return leave
 
     def _attempt(self, session_context: Any) -> _Attempt | None:
+        if session_context is None:
+            return None
         server_context = getattr(session_context, "server_context", None)
         context = getattr(server_context, "application_context", None)
         return self._attempts.get((id(context), session_context.id)) if context is not None else None
@@ -132,7 +138,12 @@ class Creations(Observer):
         return leave
 
     def _initializing(self, application: Any, doc: Any) -> Leave:
+        spans, attempt = self.state.spans, self._attempt(getattr(doc, "session_context", None))
+        span = spans.session(attempt.app.label, "build document", None) if spans is not None and attempt else None
+
         def leave(result: object, error: BaseException | None) -> None:
+            if span is not None:
+                span.leave(error)
             # A function handler's flag is never reset, so functions are watched by themselves.
             if isinstance(error, Exception) or any(
                 handler.failed for handler in application._handlers if not hasattr(handler, "_func")

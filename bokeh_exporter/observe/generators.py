@@ -13,8 +13,9 @@ from time import perf_counter
 from typing import Any
 
 from .apps import App
-from .calls import Calls, Steps
+from .calls import Calls
 from .naming import is_skip, name_of
+from .steps import Steps
 
 
 def stepwise(calls: Calls, app: App, named: Callable[..., Any], result: Any) -> Any:

@@ -20,7 +20,7 @@ from .. import config as options
 from ..catalogue import MESSAGES, OTHER
 from ..state.interactions import current
 from ..state.queue import Tally
-from .apps import App
+from .apps import KEY, App
 from .frame import Frame, Observer
 from .patches import Leave
 from .websockets import received_bytes
@@ -59,16 +59,20 @@ class Interactions(Observer):
         app = self.apps.of_document(doc)
         record = self.state.interactions.begin(app.label if app is not None else "other", "build", "init")
         token = current.set(record.number)
+        spans = self.state.spans
+        span = spans.session(record.app, "build document", None) if spans is not None else None
         start = perf_counter()
 
         def leave(result: object, error: BaseException | None) -> None:
             record.seconds = perf_counter() - start
             current.reset(token)
+            if span is not None:
+                span.leave(error)
 
         return leave
 
     def _handling(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        patches, queue, overhead = self.patches, self.state.queue, self.state.overhead
+        patches, state, queue, overhead = self.patches, self.state, self.state.queue, self.state.overhead
         of, begin, swallow = self.apps.of, self.state.interactions.begin, self.hook.swallow
 
         @functools.wraps(original)
@@ -76,7 +80,7 @@ class Interactions(Observer):
             if not patches.on:
                 return await original(handler, message, connection)
             start = perf_counter()
-            token = None
+            token = span = None
             try:
                 app = of(connection.application_context)
                 number = 0
@@ -85,6 +89,10 @@ class Interactions(Observer):
                     record.messages = 1
                     number = record.number
                     token = current.set(number)
+                    if state.spans is not None:
+                        session = connection.session
+                        link = getattr(session.__dict__.get(KEY), "creation", None)
+                        span = state.spans.interaction(app.label, record.kind, number, session, link)
                 queue.append((app.bundle(type(message), _received), received_bytes(connection._socket), number))
             except Exception as ours:
                 swallow(ours)
@@ -96,6 +104,8 @@ class Interactions(Observer):
             finally:
                 record.seconds = perf_counter() - start
                 current.reset(token)
+                if span is not None:
+                    span.leave(sys.exc_info()[1])
 
         return handle
 

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 from ..catalogue import OTHER, UNCOLLECTED_STATES
 from ..state import Level
+from ..state.story import UNCOLLECTED
 from .apps import context_of
 from .book import Book
 from .entries import Owner
@@ -54,7 +55,7 @@ class Ledger(Observer):
 
     def __init__(self, frame: Frame) -> None:
         super().__init__(frame)
-        self.book = Book(self._freed)
+        self.book = Book(self._freed, self._retained)
         #: ``time.monotonic()`` at which the oldest session was destroyed that no collection has judged.
         self.oldest_pending: float | None = None
         self._destroying: dict[int, Owner] = {}
@@ -127,6 +128,16 @@ class Ledger(Observer):
     def _freed(self, app: str, ended: float) -> None:
         seconds = max(0.0, time.monotonic() - ended)
         self.apps.labelled(app).child("bokeh_session_collect_duration_seconds").observe(seconds)
+
+    def _retained(self, owner: Owner) -> None:
+        # With the book's lock held: an append and no more.
+        age = time.monotonic() - (owner.ended or 0.0)
+        told: dict[str, str | float] = {
+            "bokeh.app": owner.app,
+            "bokeh.models": owner.models,
+            "bokeh.session.uncollected.age": age,
+        }
+        self.state.story.tell(UNCOLLECTED, told, warns=True)
 
     # --- what there is -------------------------------------------------------------------------
 

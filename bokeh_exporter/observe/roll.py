@@ -39,6 +39,7 @@ class Record:
         "connected",
         "connections",
         "created",
+        "creation",
         "destroyed",
         "discarding",
         "marked",
@@ -54,6 +55,8 @@ class Record:
         self.roll = roll
         #: None if the session is older than the exporter.
         self.created = created
+        #: The span that it was made in, for links; of what kind is the writer's business.
+        self.creation: object = None
         #: Whether a browser ever connected.
         self.connected = connected
         self.blocked_since = 0.0

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 from ..state import Level
+from ..state.spans import pseudonym
+from ..state.story import CREATED, DESTROYED
 from .apps import KEY, App, context_of
 from .frame import Frame, Observer
 from .patches import Leave
@@ -87,7 +89,10 @@ class Sessions(Observer):
         context = context_of(document)
         if context is None:
             return  # a stub that Panel warms an app with, or a test's own
-        self._take(session, context, self.apps.of(context), time.monotonic(), False)
+        record = self._take(session, context, self.apps.of(context), time.monotonic(), False)
+        if self.state.spans is not None:
+            record.creation = self.state.spans.mark()
+        self._tell(CREATED, session, record)
 
     def _subscribed(self, session: Any, connection: object) -> None:
         record = record_of(session)
@@ -142,7 +147,11 @@ class Sessions(Observer):
             return None  # a zombie is destroyed once, however often the sweep comes back to it
         record.roll.remove(record)
         app, start = record.app, time.monotonic()
-        app.child("bokeh_sessions_destroyed_total", self._reason(session, record)).inc()
+        spans = self.state.spans
+        span = spans.session(app.label, "destroy session", session.id) if spans is not None else None
+        reason = self._reason(session, record)
+        app.child("bokeh_sessions_destroyed_total", reason).inc()
+        self._tell(DESTROYED, session, record, reason=reason)
         if record.connected:
             app.child("bokeh_session_linger_duration_seconds").observe(start - session._last_unsubscribe_time / 1000)
         else:
@@ -152,8 +161,18 @@ class Sessions(Observer):
 
         def leave(result: object, error: BaseException | None) -> None:
             app.child("bokeh_session_destroy_duration_seconds").observe(time.monotonic() - start)
+            if span is not None:
+                span.leave(error)
 
         return leave
+
+    def _tell(self, event: str, session: Any, record: Record, **more: str) -> None:
+        if self.state.story.on:
+            attributes: dict[str, str | float] = {f"bokeh.session.{name}": value for name, value in more.items()}
+            if event == DESTROYED and record.created is not None:
+                attributes["bokeh.session.duration"] = time.monotonic() - record.created
+            who = {"bokeh.app": record.app.label, "bokeh.session.hash": pseudonym(session.id)}
+            self.state.story.tell(event, who | attributes)
 
     def _reason(self, session: Any, record: Record) -> str:
         if session.expiration_requested:

@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from ..state import State
+from ..state.story import STALLED
 from .executors import Pool
 from .loops import Site
 from .stacks import blamed, stack_of
@@ -165,6 +166,7 @@ class Watcher:
             # Kept until it is over, when other things run.
             loop.stalled = self._culprit(site.thread, age)
             stack = stack_of(site.thread)
+            self._tell(site.thread, age)
             log.warning("the event loop has not ticked for %.1f s%s. Nobody is served. Its thread is at\n%s",
                         age, loop.stalled, _indented(stack))  # fmt: skip
 
@@ -215,6 +217,11 @@ class Watcher:
             return ""
         name, begun = who
         return f"; {name} runs" + (f" for {time.perf_counter() - begun:.0f} s" if begun else "")
+
+    def _tell(self, thread: int, age: float) -> None:
+        who = self._who(thread, age)
+        culprit: dict[str, str | float] = {"bokeh.event_loop.culprit": who[0]} if who is not None else {}
+        self._state.story.tell(STALLED, {"bokeh.event_loop.stall.age": age} | culprit, warns=True)
 
     def _busy(self, full: _Full, age: float) -> str:
         threads = full.pool.threads()

@@ -25,7 +25,8 @@ SITE = str(Path(__file__).with_name("site"))
 VARIABLE = "_BOKEH_EXPORTER_RUN"
 _MODULE = "bokeh.server.contexts"
 #: What ``run`` was told, in the process that it started: whoever installs there must not lose it.
-flags: dict[str, str] = {}
+flags: dict[str, Any] = {}
+_armed = False
 
 
 def environment(environ: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
@@ -44,19 +45,28 @@ def strip(environ: Any) -> None:
         environ.pop("PYTHONPATH", None)
 
 
-def arm(given: Mapping[str, str]) -> None:
+def arm(given: Mapping[str, Any]) -> None:
     """Install the exporter when the first application context is made."""
+    global _armed
     flags.update(given)
+    _armed = True
     if _MODULE in sys.modules:
         _watch(sys.modules[_MODULE], given)
     else:
         sys.meta_path.insert(0, _Finder(given))
 
 
+def disarm() -> None:
+    """Install nothing any more."""
+    global _armed
+    _armed = False
+    flags.clear()
+
+
 class _Finder(importlib.abc.MetaPathFinder):
     """Lets the others find the module, and looks at it once it has been executed."""
 
-    def __init__(self, given: Mapping[str, str]) -> None:
+    def __init__(self, given: Mapping[str, Any]) -> None:
         self._given = given
 
     def find_spec(
@@ -77,7 +87,7 @@ class _Finder(importlib.abc.MetaPathFinder):
         return spec
 
 
-def _watch(module: Any, given: Mapping[str, str]) -> None:
+def _watch(module: Any, given: Mapping[str, Any]) -> None:
     context_class = module.ApplicationContext
     original = context_class.__init__
 
@@ -85,14 +95,15 @@ def _watch(module: Any, given: Mapping[str, str]) -> None:
     def first(self: Any, *args: Any, **kwargs: Any) -> None:
         if context_class.__init__ is first:
             context_class.__init__ = original
-            _install(given)
+            if _armed:
+                _install(given)
             return context_class.__init__(self, *args, **kwargs)  # type: ignore[no-any-return]
         return original(self, *args, **kwargs)  # type: ignore[no-any-return]
 
     context_class.__init__ = first
 
 
-def _install(given: Mapping[str, str]) -> None:
+def _install(given: Mapping[str, Any]) -> None:
     strip(os.environ)
     from ..installation import install_as_program
 

@@ -8,14 +8,18 @@ prometheus_client's own. All that is used of it beyond its public API is in this
 
 from __future__ import annotations
 
+import time
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 from typing import Any
 
 from prometheus_client import Counter, Histogram
 from prometheus_client.metrics_core import Metric as Family
-from prometheus_client.samples import Sample
+from prometheus_client.samples import Exemplar, Sample
+
+#: Is told of a histogram's child and the values that it has just observed, in whatever thread that was.
+Listener = Callable[["EventHistogram", Sequence[float]], None]
 
 
 class EventCounter(Counter):
@@ -39,8 +43,22 @@ class EventHistogram(Histogram):
 
     #: Announced, but without a number: what it would count does not exist here.
     silent = False
+    #: Called with a child and what it has observed. One list for all of a state's, empty while nobody listens.
+    listeners: list[Listener] = []
 
-    def observe_all(self, values: Iterable[float]) -> None:
+    def labels(self, *values: Any, **named: Any) -> Any:
+        """Return the child of some label values."""
+        child = super().labels(*values, **named)
+        child.listeners = self.listeners
+        return child
+
+    def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
+        """Observe one value."""
+        super().observe(amount, exemplar)
+        for listen in self.listeners:
+            listen(self, (amount,))
+
+    def observe_all(self, values: Sequence[float]) -> None:
         """Observe each of the values."""
         counts: dict[int, int] = {}
         total = 0.0
@@ -51,6 +69,17 @@ class EventHistogram(Histogram):
         self._sum.inc(total)
         for bucket, count in counts.items():
             self._buckets[bucket].inc(count)
+        for listen in self.listeners:
+            listen(self, values)
+
+    def exemplify(self, value: float, labels: dict[str, str]) -> None:
+        """Let the bucket of a value that was observed tell where it came from."""
+        bucket = self._buckets[bisect_left(self._upper_bounds, value)]
+        bucket.set_exemplar(Exemplar(labels, value, time.time()))
+
+    def identity(self) -> tuple[str, tuple[str, ...]]:
+        """Return the row's name and the label values of this child."""
+        return self._name, self._labelvalues if self._labelnames else ()
 
     def numbers(self) -> list[float]:
         """Return the values of this child's samples, in their order: cumulative buckets, count, sum."""

@@ -19,12 +19,14 @@ from prometheus_client import CollectorRegistry
 
 from ..catalogue import APP, BY_NAME, CATALOGUE, ROUTE, Metric
 from .elements import Elements
-from .events import EventCounter, EventHistogram
+from .events import EventCounter, EventHistogram, Listener
 from .interactions import Interactions, current
 from .labels import Limiter
 from .levels import Level, Levels
 from .memory import Memory
 from .queue import Entry, apply
+from .spans import Spans
+from .story import Story
 
 log = logging.getLogger("bokeh_exporter")
 
@@ -55,6 +57,12 @@ class State:
         self.queue: deque[Entry] = deque(maxlen=QUEUE)
         #: Called with each drained batch after it was applied, in the thread that drains: further outputs.
         self.consumers: list[Callable[[list[Entry]], None]] = []
+        #: Writes spans; None while nobody does.
+        self.spans: Spans | None = None
+        #: What happened, for logs.
+        self.story = Story()
+        #: Told of every observation of a histogram; empty while nobody needs more than the sums.
+        self.listeners: list[Listener] = []
         self._draining = threading.Lock()
         #: Called by :meth:`drain`: what hot paths, garbage collector and weak references left elsewhere is applied.
         self.on_drain: list[Callable[[], None]] = []
@@ -78,9 +86,11 @@ class State:
     def _build(self, metric: Metric) -> EventCounter | EventHistogram:
         if metric.kind == "counter":
             return EventCounter(metric.name, metric.help, metric.label_names, registry=self.registry)
-        return EventHistogram(
+        histogram = EventHistogram(
             metric.name, metric.help, metric.label_names, buckets=metric.buckets, registry=self.registry
         )
+        histogram.listeners = self.listeners
+        return histogram
 
     def child(self, name: str, *labels: str) -> Any:
         """Return the counter or histogram child of a row, its label values bounded.

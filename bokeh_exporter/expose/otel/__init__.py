@@ -1,0 +1,1 @@
+"""The state through the OpenTelemetry API. Nothing here is imported unless somebody asked for it."""

@@ -1,0 +1,45 @@
+"""Events as log records of OpenTelemetry, with an event name; written in the watcher's thread."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opentelemetry._logs import LogRecord, SeverityNumber
+
+from ..._version import __version__
+from ...state import State
+from .metrics import SCOPE
+
+
+class Events:
+    """Writes the state's story to a provider of loggers."""
+
+    def __init__(self, state: State, provider: Any) -> None:
+        self._state = state
+        self._logger = provider.get_logger(SCOPE, __version__)
+
+    def start(self) -> None:
+        """Let the story begin."""
+        self._state.story.on = True
+
+    def stop(self) -> None:
+        """Tell what is left, then no more."""
+        self._state.story.on = False
+        self.look()
+
+    def look(self) -> None:
+        """Write what has happened since."""
+        story = self._state.story
+        if story.dropped:
+            dropped, story.dropped = story.dropped, 0
+            self._state.child("bokeh_exporter_otel_dropped_total", "event").inc(dropped)
+        for event in story.take():
+            self._logger.emit(
+                LogRecord(
+                    timestamp=int(event.time * 1e9),
+                    severity_number=SeverityNumber.WARN if event.warns else SeverityNumber.INFO,
+                    severity_text="WARN" if event.warns else "INFO",
+                    event_name=event.name,
+                    attributes=dict(event.attributes),
+                )
+            )

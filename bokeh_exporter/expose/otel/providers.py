@@ -1,0 +1,41 @@
+"""Which providers are used: those that were given, those that are configured already, or none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from opentelemetry import _logs, metrics, trace
+
+
+@dataclass(frozen=True)
+class Providers:
+    """A provider for each signal; None is the process's global one."""
+
+    meter: Any = None
+    tracer: Any = None
+    logger: Any = None
+
+    def resolved(self) -> Providers:
+        """Return the same with the global ones in the place of None."""
+        return Providers(
+            self.meter if self.meter is not None else metrics.get_meter_provider(),
+            self.tracer if self.tracer is not None else trace.get_tracer_provider(),
+            self.logger if self.logger is not None else _logs.get_logger_provider(),
+        )
+
+
+def is_configured(provider: Any) -> bool:
+    """Whether somebody has set a provider: until then the API gives a proxy, or one that does nothing."""
+    return not type(provider).__name__.lstrip("_").startswith(("Proxy", "NoOp", "Default"))
+
+
+def set_globally(providers: Providers) -> None:
+    """Make ours the process's, so that what the app itself traces is in the same traces."""
+    for provider, put in (
+        (providers.meter, metrics.set_meter_provider),
+        (providers.tracer, trace.set_tracer_provider),
+        (providers.logger, _logs.set_logger_provider),
+    ):
+        if provider is not None:
+            put(provider)

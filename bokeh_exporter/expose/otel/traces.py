@@ -1,0 +1,201 @@
+"""Spans: an interaction, the user's callbacks in it, and the life of sessions.
+
+The spans are the current ones of their context, so that what the app traces itself hangs below the widget
+that set it off, through awaits, tasks and worker threads. They hold text and numbers only. No message of
+an exception is written, since it may quote the user's data; type and place are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import traceback
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+from opentelemetry import context as contexts
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Link, Span, SpanContext, StatusCode, TracerProvider
+
+from ..._version import __version__
+from ...state import State
+from ...state.events import EventHistogram
+from ...state.interactions import current
+from ...state.queue import Entry
+from ...state.spans import pseudonym
+from .metrics import SCOPE, Pending
+
+#: Interactions whose trace is remembered for exemplars.
+_KEPT = 1000
+#: Observations whose span is remembered until OpenTelemetry is given them.
+_EXEMPLARS = 10_000
+#: Frames of an exception's stack that are written, the innermost.
+_FRAMES = 30
+_EMPTY = Context()
+#: The creation of the session that a context belongs to: timers copy the context that registered them.
+_creation: ContextVar[SpanContext | None] = ContextVar("bokeh_exporter_creation", default=None)
+
+
+class Current:
+    """Spans that were begun together, the outer first; the last is the current one."""
+
+    __slots__ = ("_spans", "_token")
+
+    def __init__(self, *spans: Span) -> None:
+        self._spans = spans
+        self._token: Any = None
+        self.resume()
+
+    def resume(self) -> None:
+        """Be current in this context."""
+        self._token = contexts._RUNTIME_CONTEXT.attach(trace.set_span_in_context(self._spans[-1]))
+
+    def suspend(self) -> None:
+        """Stop being current."""
+        # Not the public detach, which logs a traceback where a generator is thrown away in another context.
+        with contextlib.suppress(ValueError):
+            contexts._RUNTIME_CONTEXT.detach(self._token)
+
+    def leave(self, error: BaseException | None) -> None:
+        """End, the inner span first."""
+        self.suspend()
+        for span in reversed(self._spans):
+            if isinstance(error, Exception) and type(error).__name__ != "Skip" and span.is_recording():
+                _failed(span, error)
+            span.end()
+
+
+def _failed(span: Span, error: Exception) -> None:
+    kind = type(error)
+    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    span.set_attribute("error.type", name)
+    span.set_status(StatusCode.ERROR)
+    # Without the lines of source that Python's own formatting adds: they may quote a secret.
+    frames = traceback.extract_tb(error.__traceback__, limit=-_FRAMES)
+    stack = "\n".join(f'File "{frame.filename}", line {frame.lineno}, in {frame.name}' for frame in frames)
+    span.add_event("exception", {"exception.type": name, "exception.stacktrace": stack})
+
+
+class Traces:
+    """Writes spans to a provider, as :class:`~bokeh_exporter.state.spans.Spans`."""
+
+    def __init__(self, state: State, provider: TracerProvider, pending: Pending) -> None:
+        self._state, self._pending = state, pending
+        self._tracer = provider.get_tracer(SCOPE, __version__)
+        #: Interactions have no parent, so where roots are never sampled not even a span is made for them.
+        self._roots = "root:AlwaysOffSampler" not in _described(provider)
+        #: Number of an interaction -> its sampled span.
+        self._recent: dict[int, SpanContext] = {}
+
+    @staticmethod
+    def are_wanted(provider: Any) -> bool:
+        """Whether any span could be sampled: a provider of the SDK, or of somebody else, that is not off."""
+        if type(provider).__name__.lstrip("_").startswith(("Proxy", "NoOp", "Default")):
+            return False
+        return _described(provider) != "AlwaysOffSampler"
+
+    def start(self) -> None:
+        """Let hooks begin spans."""
+        self._state.spans = self
+        self._state.consumers.append(self._exemplify)
+
+    def stop(self) -> None:
+        """Begin no more."""
+        self._state.spans = None
+        if self._exemplify in self._state.consumers:
+            self._state.consumers.remove(self._exemplify)
+
+    def _exemplify(self, batch: list[Entry]) -> None:
+        """Note in which traces the observations of a batch were made, for exemplars of both outputs."""
+        spans = self._pending.spans
+        for update, value, number in batch:
+            span = self._recent.get(number)
+            histogram = getattr(update, "__self__", None)
+            if span is None or not isinstance(histogram, EventHistogram):
+                continue
+            ids = {"trace_id": trace.format_trace_id(span.trace_id), "span_id": trace.format_span_id(span.span_id)}
+            histogram.exemplify(value, ids)
+            if len(spans) < _EXEMPLARS:
+                spans[histogram, value] = span
+
+    # --- what hooks call -----------------------------------------------------------------------
+
+    def interaction(self, app: str, kind: str, number: int, session: Any, link: object) -> Current | None:
+        """Begin an interaction; the connection's own context may be that of an HTTP request hours ago."""
+        if not self._roots:
+            return None
+        _creation.set(link if isinstance(link, SpanContext) else None)
+        span = self._interaction(app, kind)
+        if span.is_recording():
+            self._remember(number, span)
+            if session is not None:
+                span.set_attribute("bokeh.session.hash", pseudonym(session.id))
+        return Current(span)
+
+    def session(self, app: str, step: str, session_id: str | None) -> Current | None:
+        """Begin a step of a session's life, in the HTTP request if that is traced."""
+        span = self._tracer.start_span(f"{step} {app}", attributes={"bokeh.app": app})
+        if session_id is not None and span.is_recording():
+            self._remember(current.get(), span)
+            span.set_attribute("bokeh.session.hash", pseudonym(session_id))
+        return Current(span)
+
+    def call(self, app: str, kind: str | None, label: str, number: int, function: Callable[..., Any]) -> Current | None:
+        """Begin a callback, and where it has a kind its interaction."""
+        if kind is None:
+            if not trace.get_current_span().is_recording():
+                return None
+            return Current(self._callback(label, function, None))
+        if not self._roots:
+            return None
+        span = self._interaction(app, kind)
+        if not span.is_recording() or label == kind:
+            return Current(span)
+        self._remember(number, span)
+        return Current(span, self._callback(label, function, trace.set_span_in_context(span)))
+
+    def mark(self) -> object:
+        """Return the current span's context, if it is sampled."""
+        context = trace.get_current_span().get_span_context()
+        creation = context if context.trace_flags.sampled else None
+        _creation.set(creation)
+        return creation
+
+    def _interaction(self, app: str, kind: str) -> Span:
+        creation = _creation.get()
+        links = [Link(creation)] if creation is not None else None
+        attributes = {"bokeh.app": app, "bokeh.interaction.kind": kind}
+        return self._tracer.start_span(f"{kind} {app}", _EMPTY, attributes=attributes, links=links)
+
+    def _callback(self, label: str, function: Callable[..., Any], parent: Context | None) -> Span:
+        attributes: dict[str, str | int] = {"code.function.name": label}
+        code = getattr(_inner(function), "__code__", None)
+        if code is not None:
+            attributes["code.file.path"], attributes["code.line.number"] = code.co_filename, code.co_firstlineno
+        return self._tracer.start_span(label, parent, attributes=attributes)
+
+    def _remember(self, number: int, span: Span) -> None:
+        if not number:
+            return
+        recent = self._recent
+        if len(recent) >= _KEPT:
+            for old in list(recent)[: _KEPT // 2]:
+                recent.pop(old, None)
+        recent[number] = span.get_span_context()
+
+
+def _described(provider: Any) -> str:
+    describe = getattr(getattr(provider, "sampler", None), "get_description", None)
+    return str(describe()) if describe is not None else ""
+
+
+def _inner(function: Any) -> Any:
+    """Return the function in partials, decorators and methods."""
+    for _ in range(10):
+        inner = getattr(function, "func", None) or getattr(function, "__wrapped__", None)
+        inner = inner or getattr(function, "__func__", None)
+        if inner is None:
+            break
+        function = inner
+    return function

@@ -1,0 +1,41 @@
+"""``BokehInstrumentor``: what ``opentelemetry-instrument`` calls, and code that has providers of its own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection
+from typing import Any
+
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+
+from . import installation, startup
+from .config import Config
+
+
+class BokehInstrumentor(BaseInstrumentor):  # type: ignore[misc]
+    """Installs the exporter with OpenTelemetry as an output of it.
+
+    ``instrument(meter_provider=, tracer_provider=, logger_provider=, **options)`` takes the options of
+    ``install``; a provider that is not given is the process's global one. None is ever configured
+    here. Where Bokeh is not imported yet, nothing is until it makes a server.
+    """
+
+    def instrumentation_dependencies(self) -> Collection[str]:
+        """Return what has to be installed."""
+        return ("bokeh >= 3.4",)
+
+    def _instrument(self, **kwargs: Any) -> None:
+        providers = tuple(kwargs.pop(name, None) for name in ("meter_provider", "tracer_provider", "logger_provider"))
+        Config.load(**kwargs)  # a bad option is told here, not when a server starts
+        installation.use_providers(providers)
+        if installation.installed():
+            return
+        if "bokeh.server.contexts" in sys.modules:
+            installation.install(**kwargs)
+        else:
+            startup.arm(kwargs)
+
+    def _uninstrument(self, **kwargs: Any) -> None:
+        startup.disarm()
+        installation.use_providers(None)
+        installation.uninstall()

@@ -1,0 +1,54 @@
+"""What happened, for whoever tells it on: a bounded queue of events, none of them kept while nobody listens."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Mapping
+from typing import NamedTuple
+
+#: Events between two looks of the watcher, of which there are four a second.
+KEPT = 2000
+
+CREATED = "bokeh.session.created"
+DESTROYED = "bokeh.session.destroyed"
+UNCOLLECTED = "bokeh.session.uncollected"
+REBUILT = "bokeh.element.rebuilt"
+STALLED = "bokeh.event_loop.stalled"
+VERDICT = "bokeh.memory.verdict"
+
+
+class Event(NamedTuple):
+    """One event: its name, Unix time, whether somebody should look at it, and bounded attributes."""
+
+    name: str
+    time: float
+    warns: bool
+    attributes: Mapping[str, str | float | int]
+
+
+class Story:
+    """The events that nobody has taken yet. From any thread, without a lock.
+
+    Attributes:
+        on: whether somebody listens; who tells asks it first.
+        dropped: how many found no room.
+    """
+
+    def __init__(self) -> None:
+        self.on = False
+        self.dropped = 0
+        self._events: deque[Event] = deque()
+
+    def tell(self, name: str, attributes: Mapping[str, str | float | int], *, warns: bool = False) -> None:
+        """Add an event, if anybody listens."""
+        if not self.on:
+            return
+        if len(self._events) >= KEPT:
+            self.dropped += 1
+            return
+        self._events.append(Event(name, time.time(), warns, attributes))
+
+    def take(self) -> list[Event]:
+        """Take what there is."""
+        return [self._events.popleft() for _ in range(len(self._events))]

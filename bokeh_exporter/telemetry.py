@@ -1,0 +1,121 @@
+"""Composition: OpenTelemetry, where somebody asked for it. Until then nothing of it is imported.
+
+Asked for by ``BOKEH_EXPORTER_OTLP=1``, which sets up an SDK where none is, or by ``BokehInstrumentor``,
+which uses the providers that are there. Either begins when a loop runs, which is after the fork of
+``--num-procs``; only what histograms observe is kept from the first moment on.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from .config import Config
+from .state import State
+
+log = logging.getLogger("bokeh_exporter")
+
+
+class Telemetry:
+    """OpenTelemetry of one exporter.
+
+    Args:
+        state: what it reads.
+        config: whether it is to set up an SDK.
+    """
+
+    def __init__(self, state: State, config: Config) -> None:
+        self._state, self._config = state, config
+        #: Given by the instrumentor: metrics, tracing and logging providers, None for the global ones.
+        self._given: tuple[Any, Any, Any] | None = None
+        self._pending: Any = None
+        self._sdk: Any = None
+        self._events: Any = None
+        self._parts: list[Any] = []
+
+    def prepare(self, given: tuple[Any, Any, Any] | None) -> None:
+        """Begin to keep what has to be handed over value by value, if anybody asked for it."""
+        if given is not None:
+            self._given = given
+        if (self._given is None and not self._config.otlp) or self._pending is not None:
+            return
+        try:
+            from .expose.otel.metrics import Pending
+        except ImportError as error:
+            self._missing(error)
+            return
+        self._pending = Pending(self._state)
+        self._pending.start()
+
+    def start(self) -> None:
+        """Make instruments and, where that was asked for, the SDK. What goes wrong is logged."""
+        if self._pending is None or self._parts:
+            return
+        try:
+            self._start()
+        except ImportError as error:
+            self._missing(error)
+        except ValueError as error:
+            log.error("bokeh_exporter does not export by OTLP: %s. The app runs on", error)
+        except Exception as error:
+            self._state.swallow("otel", error)
+        if not self._parts:
+            self._pending.stop()
+
+    def _start(self) -> None:
+        from .expose.otel.events import Events
+        from .expose.otel.metrics import Metrics
+        from .expose.otel.providers import Providers, is_configured
+        from .expose.otel.requests import keep_requests_clean
+        from .expose.otel.traces import Traces
+
+        if self._given is not None:
+            providers = Providers(*self._given).resolved()
+        else:
+            from .expose.otel.sdk import Sdk
+
+            self._sdk = Sdk()
+            providers = self._sdk.providers
+        self._parts.append(Metrics(self._state, providers.meter, self._pending))
+        if self._config.includes("callback") and Traces.are_wanted(providers.tracer):
+            traces = Traces(self._state, providers.tracer, self._pending)
+            self._parts.append(traces)
+            traces.start()
+            keep_requests_clean()
+        if is_configured(providers.logger):
+            self._events = Events(self._state, providers.logger)
+            self._events.start()
+
+    def look(self) -> None:
+        """Write the events since the last look. Called in the watcher's thread."""
+        if self._events is not None:
+            self._events.look()
+
+    def close(self) -> None:
+        """Send what is left, then say nothing any more. Idempotent."""
+        if self._events is not None:
+            self._events.stop()  # before the SDK sends what is left
+            self._events = None
+        if self._sdk is not None:
+            self._sdk.close()
+            self._sdk = None
+        for part in self._parts:
+            part.stop()
+        self._parts.clear()
+        if self._pending is not None:
+            self._pending.stop()
+            self._pending = None
+
+    def after_fork(self, serves: bool) -> None:
+        """In a forked child that is no server of its own: be silent."""
+        if not serves:
+            self._sdk = None  # its threads are the parent's
+            self.close()
+
+    @staticmethod
+    def _missing(error: ImportError) -> None:
+        log.error(
+            "bokeh_exporter does not export by OTLP, the app runs on: %s is missing, "
+            "pip install 'bokeh-exporter[otlp]' brings it",
+            error.name or "a part of OpenTelemetry",
+        )
