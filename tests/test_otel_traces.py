@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from .support.collector import Collector, values
-from .support.servers import bokeh_serve
+from .support.servers import bokeh_serve, panel_serve
 from .support.tabs import ServerError
 from .support.waiting import wait_until
 from .test_otel_metrics import instrumented, pushing
@@ -91,3 +91,20 @@ def test_what_the_app_traces_hangs_below_the_widget(collector: Collector, way: s
         if secret.encode() in received and not (secret == "MARKERquery" and way == "instrument")
     ]
     assert leaked == []
+
+
+def test_what_is_built_again_is_an_event(collector: Collector) -> None:
+    env = pushing(collector) | {"BOKEH_EXPORTER_OTLP": "1", "BOKEH_EXPORTER_COLLECT": "element"}
+    with panel_serve("rebuilding_panel.py", env=env) as server, server.open_tab("/rebuilding_panel") as tab:
+        tab.set("n", value=7)
+
+        def rebuilt() -> list[dict[str, Any]]:
+            records = [each for each in collector.records() if each.event_name == "bokeh.element.rebuilt"]
+            return [values(each.attributes) for each in records]
+
+        assert wait_until(rebuilt, 20, "the event") == [
+            {
+                "bokeh.app": "/rebuilding_panel", "bokeh.interaction.kind": "property", "bokeh.element": "Column",
+                "bokeh.element.count": 1,
+            }
+        ]  # fmt: skip
