@@ -1,4 +1,4 @@
-"""One look for all commands: help with examples, JSON where a machine may read, errors with a remedy, colour on request."""
+"""One look for all commands: help with examples, JSON where a machine may read, errors with a remedy, colour."""
 
 from __future__ import annotations
 
