@@ -153,6 +153,7 @@ async function refresh() {
   try {
     show(await ask());
   } catch (error) {
+    at("health").textContent = "";
     const lost = error instanceof TypeError || error.name === "TimeoutError" || error.name === "AbortError";
     const since = rows.newest ? ` What is shown is from ${clock(rows.newest)}.` : "";
     if (lost) setState("disconnected", `The exporter cannot be reached: does the server run? Asking again.${since}`);
