@@ -43,6 +43,8 @@ GOOD: dict[str, list[tuple[str, Any]]] = {
     "trim_interval": [("60", 60.0), ("0.5", 0.5)],
     "elements_log": [("off", "off"), ("json", "json")],
     "show_values": [("0", False), ("1", True)],
+    "prometheus": [("0", False), ("1", True)],
+    "otlp": [("0", False), ("1", True)],
 }
 
 BAD: dict[str, list[str]] = {
@@ -73,6 +75,8 @@ BAD: dict[str, list[str]] = {
     "trim_interval": ["0", "-1", "never"],
     "elements_log": ["on", "JSON"],
     "show_values": ["yes", "2"],
+    "prometheus": ["yes", "2"],
+    "otlp": ["yes", "2"],
 }
 
 #: TLS needs both.
