@@ -22,7 +22,11 @@ DEMO = [sys.executable, "-m", "bokeh_exporter", "demo"]
 def test_it_says_what_leaks_and_who_holds_it_and_leaves_nothing_behind() -> None:
     port, exporter_port = free_port(), free_port()
     command = [*DEMO, "--port", str(port), "--exporter-port", str(exporter_port), "--prometheus", "--json"]
-    demo = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment({}), start_new_session=True)
+    # Whoever runs in the background of a shell inherits that Ctrl-C is ignored; a newcomer's terminal does not.
+    demo = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=environment({}), start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     assert demo.stdout is not None
     events: list[dict[str, Any]] = []
     try:
