@@ -44,7 +44,7 @@ def selectors(tree: Any) -> Iterator[tuple[str, set[str]]]:
     """Yield the metrics that a query reads, with the labels it matches."""
     for node in nodes(tree):
         if isinstance(node, promql_parser.VectorSelector):
-            yield node.name, {matcher.name for matcher in node.matchers.matchers}
+            yield str(node.name), {matcher.name for matcher in node.matchers.matchers}
 
 
 def labels_of(tree: Any) -> set[str]:
