@@ -13,6 +13,7 @@ import pytest
 from .support.scrapes import Scrape
 from .support.servers import ServerProcess, bokeh_serve, panel_serve
 from .support.tabs import ServerError, Tab
+from .support.versions import PANEL_VERSION
 from .support.waiting import wait_until
 from .test_sessions import LONG_MS, Serve, until
 
@@ -55,7 +56,10 @@ class Counted:
         assert self.of(scraped, "calls_total") == calls
         errors = self.of(scraped, "errors_total")
         assert errors.keys() == calls.keys()  # at zero before the first
-        assert {label: number for label, number in errors.items() if number} == counts.get("errors", {})
+        expected = dict(counts.get("errors", {}))
+        if PANEL_VERSION is not None and PANEL_VERSION < (1, 5):  # swallows what a periodic callback raises, unseen
+            expected.pop("callbacks_panel.py:tick_fails", None)
+        assert {label: number for label, number in errors.items() if number} == expected
         busy = self.of(scraped, "busy_seconds_total")
         assert busy.keys() == calls.keys()
         assert min(busy.values()) >= 0

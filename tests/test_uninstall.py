@@ -364,7 +364,9 @@ def story(log: str) -> list[str]:
             ours = any(folders) or line.endswith("in invoke")
         elif not line.startswith("    "):
             ours = False
-        if ours or " serves http" in line or "Received signal" in line or line.startswith("    "):  # code and carets follow their frame
+        if (
+            ours or " serves http" in line or "Received signal" in line or line.startswith("    ")
+        ):  # code and carets follow their frame
             continue
         line = re.sub(r"^[\d-]+ [\d:,]+ |0x[0-9a-f]+|process id: \d+|:\d{4,5}\b|\b[\w-]{44}\b|[\d.]+ms$", "", line)
         told.append(line)

@@ -229,8 +229,7 @@ def timers(event: Any) -> None:
     called(f"{ME}:timers")
     pn.state.add_periodic_callback(tick, period=20, count=3)
     pn.state.add_periodic_callback(tick_async, period=20, count=2)
-    if not pn.__version__.startswith("1.4."):  # swallows what it raises before anybody sees it
-        pn.state.add_periodic_callback(tick_fails, period=20, count=1)
+    pn.state.add_periodic_callback(tick_fails, period=20, count=1)
 
 
 buttons["timers"].on_click(timers)
