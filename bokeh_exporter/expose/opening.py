@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from .. import config as options
 from ..config import Config
 from .access import Hosts, is_loopback
-from .http import Endpoint, EndpointError, Route, tls_context
+from .http import Endpoint, Route, tls_context
 from .page import OPEN_FILES, login_page
 from .pages import OPEN_PATHS
+from .sockets import read_token
 
 log = logging.getLogger("bokeh_exporter")
 
@@ -25,7 +25,7 @@ def open_endpoint(
     Raises:
         EndpointError: the port, the token's file or the certificate cannot be used; nothing is open then.
     """
-    token = config.token if config.token_file is None else _read_token(config.token_file)
+    token = config.token if config.token_file is None else read_token(config.token_file)
     context = tls_context(config.tls_cert, config.tls_key) if config.tls_cert and config.tls_key else None
     hosts = Hosts(config.address, (config.allowed_hosts or "").split(","), OPEN_PATHS)
     endpoint = Endpoint(
@@ -47,14 +47,3 @@ def _ports(config: Config) -> range:
     process = sys.modules.get("tornado.process")
     first = config.port + ((process.task_id() or 0) if process is not None else 0)
     return range(first, min(first + config.port_span, 65536))
-
-
-def _read_token(path: str) -> str:
-    name = options.variable("token_file")
-    try:
-        token = Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise EndpointError(f"{name}={path} cannot be read ({error}): give a file that this user may read") from None
-    if not token:
-        raise EndpointError(f"{name}={path} is empty: put the token into it")
-    return token
