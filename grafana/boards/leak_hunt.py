@@ -116,7 +116,7 @@ PROCESS = Row("process_growth and fragmentation: what kind of memory is it?", [
           Query(by("sum", "instance", chosen("bokeh_python_allocated_blocks")), "{{instance}}"),
           Query(floor(by("sum", "", chosen("bokeh_python_allocated_blocks"))), "floor of all"), unit="short", width=6),
     lines("What malloc has given out", "If it climbs while Python's blocks are flat: buffers or native code. "
-          "`bokeh-exporter explain --seconds 60` tells which.",
+          "`bokeh-exporter capture URL` tells which.",
           Query(by("sum", "instance", GIVEN_OUT), "{{instance}}"), Query(floor(by("sum", "", GIVEN_OUT)), "floor of all"), unit="bytes",
           width=6),
     lines("Freed but kept by malloc", "If it is more than half of malloc's resident memory, and over 256 MiB: fragmentation. "
