@@ -8,12 +8,19 @@ which uses the providers that are there. Either begins when a loop runs, which i
 from __future__ import annotations
 
 import logging
+import os
 from typing import Any
 
 from .config import Config
 from .state import State
 
 log = logging.getLogger("bokeh_exporter")
+
+_SHARED = (
+    "the processes of --num-procs share one service.instance.id, so their numbers overwrite each other: the "
+    "providers were made before the fork and not renewed in it. Use BOKEH_EXPORTER_OTLP=1 instead of "
+    "opentelemetry-instrument, or opentelemetry-sdk 1.45 with no service.instance.id in OTEL_RESOURCE_ATTRIBUTES"
+)
 
 
 class Telemetry:
@@ -31,7 +38,10 @@ class Telemetry:
         self._pending: Any = None
         self._sdk: Any = None
         self._events: Any = None
+        self._endings: Any = None
         self._parts: list[Any] = []
+        #: Where it was prepared, and the instance that the providers were of there.
+        self._prepared: tuple[int, Any] = (0, None)
 
     def prepare(self, given: tuple[Any, Any, Any] | None) -> None:
         """Begin to keep what has to be handed over value by value, if anybody asked for it."""
@@ -41,11 +51,14 @@ class Telemetry:
             return
         try:
             from .expose.otel.metrics import Pending
+            from .expose.otel.providers import Providers
         except ImportError as error:
             self._missing(error)
             return
         self._pending = Pending(self._state)
         self._pending.start()
+        if self._given is not None:
+            self._prepared = os.getpid(), Providers(*self._given).resolved().instances()
 
     def start(self) -> None:
         """Make instruments and, where that was asked for, the SDK. What goes wrong is logged."""
@@ -63,25 +76,33 @@ class Telemetry:
             self._pending.stop()
 
     def _start(self) -> None:
+        from .expose.otel.endings import Endings
         from .expose.otel.events import Events
         from .expose.otel.metrics import Metrics
         from .expose.otel.providers import Providers, is_configured
-        from .expose.otel.requests import keep_requests_clean
+        from .expose.otel.requests import Requests
         from .expose.otel.traces import Traces
 
         if self._given is not None:
             providers = Providers(*self._given).resolved()
+            lasts = list(providers.flushes())
+            pid, instances = self._prepared
+            if pid != os.getpid() and instances & providers.instances():
+                log.warning(_SHARED)
         else:
             from .expose.otel.sdk import Sdk
 
             self._sdk = Sdk()
-            providers = self._sdk.providers
+            providers, lasts = self._sdk.providers, self._sdk.lasts
+        self._endings = Endings(lasts)
         self._parts.append(Metrics(self._state, providers.meter, self._pending))
         if self._config.includes("callback") and Traces.are_wanted(providers.tracer):
             traces = Traces(self._state, providers.tracer, self._pending)
             self._parts.append(traces)
             traces.start()
-            keep_requests_clean()
+            requests = Requests(self._state, providers)
+            self._parts.append(requests)
+            requests.start()
         if is_configured(providers.logger):
             self._events = Events(self._state, providers.logger)
             self._events.start()
@@ -96,6 +117,9 @@ class Telemetry:
         if self._events is not None:
             self._events.stop()  # before the SDK sends what is left
             self._events = None
+        if self._endings is not None:
+            self._endings.run()
+            self._endings = None
         if self._sdk is not None:
             self._sdk.close()
             self._sdk = None
@@ -109,7 +133,7 @@ class Telemetry:
     def after_fork(self, serves: bool) -> None:
         """In a forked child that is no server of its own: be silent."""
         if not serves:
-            self._sdk = None  # its threads are the parent's
+            self._sdk = self._endings = None  # their threads are the parent's
             self.close()
 
     @staticmethod

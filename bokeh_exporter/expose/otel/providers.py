@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from opentelemetry import _logs, metrics, trace
+
+from .endings import FLUSH
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,22 @@ class Providers:
             self.tracer if self.tracer is not None else trace.get_tracer_provider(),
             self.logger if self.logger is not None else _logs.get_logger_provider(),
         )
+
+    def instances(self) -> set[str | None]:
+        """Return the ``service.instance.id`` of the providers that are configured, None for one without."""
+        resources = (
+            getattr(getattr(self.meter, "_sdk_config", None), "resource", None),
+            getattr(self.tracer, "resource", None),
+            getattr(self.logger, "resource", None),
+        )
+        return {each.attributes.get("service.instance.id") for each in resources if each is not None}
+
+    def flushes(self) -> Iterator[Callable[[], object]]:
+        """Yield what sends what is left, of each provider that can, and leaves it as it was."""
+        for provider in (self.meter, self.tracer, self.logger):
+            flush = getattr(provider, "force_flush", None)
+            if flush is not None:
+                yield functools.partial(flush, int(FLUSH * 1000))
 
 
 def is_configured(provider: Any) -> bool:
