@@ -138,6 +138,7 @@ class Exporter:
         self._frame.start(OBSERVERS)
         # Nobody would send a signal on that was held back before the watcher looks.
         self._frame.find(Endings).holds = lambda: self._watcher is not None and self._drain.holds()
+        self._frame.find(Endings).ended = self._telemetry.flush
         self._loops.attach_running()
 
     @property

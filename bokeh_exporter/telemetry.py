@@ -39,6 +39,7 @@ class Telemetry:
         self._sdk: Any = None
         self._events: Any = None
         self._endings: Any = None
+        self._flushes: list[Any] = []
         self._parts: list[Any] = []
         #: Where it was prepared, and the instance that the providers were of there.
         self._prepared: tuple[int, Any] = (0, None)
@@ -85,7 +86,6 @@ class Telemetry:
 
         if self._given is not None:
             providers = Providers(*self._given).resolved()
-            lasts = list(providers.flushes())
             pid, instances = self._prepared
             if pid != os.getpid() and instances & providers.instances():
                 log.warning(_SHARED)
@@ -93,16 +93,18 @@ class Telemetry:
             from .expose.otel.sdk import Sdk
 
             self._sdk = Sdk()
-            providers, lasts = self._sdk.providers, self._sdk.lasts
-        self._endings = Endings(lasts)
+            providers = self._sdk.providers
+        self._flushes = list(providers.flushes())
+        self._endings = Endings(self._sdk.lasts if self._sdk is not None else self._flushes)
         self._parts.append(Metrics(self._state, providers.meter, self._pending))
-        if self._config.includes("callback") and Traces.are_wanted(providers.tracer):
+        traced = self._config.includes("callback") and Traces.are_wanted(providers.tracer)
+        if traced:
             traces = Traces(self._state, providers.tracer, self._pending)
             self._parts.append(traces)
             traces.start()
-            requests = Requests(self._state, providers)
-            self._parts.append(requests)
-            requests.start()
+        requests = Requests(self._state, providers)
+        self._parts.append(requests)
+        requests.start(traced=traced)
         if is_configured(providers.logger):
             self._events = Events(self._state, providers.logger)
             self._events.start()
@@ -112,6 +114,14 @@ class Telemetry:
         if self._events is not None:
             self._events.look()
 
+    def flush(self) -> None:
+        """Send what there is, for 5 s at most, where the process may end without a word."""
+        self.look()
+        if self._flushes:
+            from .expose.otel.endings import Endings
+
+            Endings(self._flushes).run()
+
     def close(self) -> None:
         """Send what is left, then say nothing any more. Idempotent."""
         if self._events is not None:
@@ -119,7 +129,7 @@ class Telemetry:
             self._events = None
         if self._endings is not None:
             self._endings.run()
-            self._endings = None
+            self._endings, self._flushes = None, []
         if self._sdk is not None:
             self._sdk.close()
             self._sdk = None
@@ -134,6 +144,7 @@ class Telemetry:
         """In a forked child that is no server of its own: be silent."""
         if not serves:
             self._sdk = self._endings = None  # their threads are the parent's
+            self._flushes = []
             self.close()
 
     @staticmethod

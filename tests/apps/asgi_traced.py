@@ -1,5 +1,6 @@
 """uvicorn asgi_traced:app - traced_bokeh.py mounted in FastAPI at /bokeh, without a word of the exporter.
 
+FastAPI makes spans of its requests by itself, where there is a provider.
 """
 
 from pathlib import Path

@@ -134,6 +134,20 @@ class Collector:
             for scope in part.scope_logs for record in scope.log_records
         ]  # fmt: skip
 
+    def metric_names(self) -> set[str]:
+        """The names of all metrics, of any scope."""
+        return {
+            metric.name for each in self.exports("metrics") for part in each.resource_metrics
+            for scope in part.scope_metrics for metric in scope.metrics
+        }  # fmt: skip
+
+    def exemplars(self) -> list[Any]:
+        """The exemplars of our histograms, in all exports."""
+        return [
+            exemplar for each in self.exports("metrics") for _, metric in _metrics(each)
+            for point in metric.histogram.data_points for exemplar in point.exemplars
+        ]  # fmt: skip
+
     def metrics(self, which: int = -1) -> dict[str, Any]:
         """The metrics of one export, the last unless told otherwise, by name: those of our scope."""
         exports = self.exports("metrics")

@@ -47,13 +47,18 @@ class Requests:
         self._state, self._providers = state, providers
         self._undo: list[Callable[[], None]] = []
 
-    def start(self) -> None:
-        """Trace requests if the packages are there, and keep what they write clean."""
-        if _TORNADO in sys.modules or ("tornado.web" in sys.modules and _has(_TORNADO)):
-            self._guarded(self._tornado)
-        self._state.middleware = Middleware(None, self._providers)
-        if "bokeh.server.asgi" in sys.modules and _has(_ASGI) and not _disabled(_ASGI):
-            self._guarded(self._asgi)
+    def start(self, *, traced: bool) -> None:
+        """Keep what those packages write clean; where spans are wanted and a package is there, switch it on.
+
+        Args:
+            traced: whether spans are wanted.
+        """
+        if _TORNADO in sys.modules or (traced and "tornado.web" in sys.modules and _has(_TORNADO)):
+            self._guarded(self._tornado, traced and not _disabled(_TORNADO))
+        if "bokeh.server.asgi" in sys.modules and traced:
+            self._state.middleware = Middleware(None, self._providers)
+            if _has(_ASGI) and not _disabled(_ASGI):
+                self._guarded(self._asgi)
 
     def stop(self) -> None:
         """Leave the packages as they were."""
@@ -61,16 +66,16 @@ class Requests:
         while self._undo:
             self._undo.pop()()
 
-    def _guarded(self, begin: Callable[[], None]) -> None:
+    def _guarded(self, begin: Callable[..., None], *wanted: bool) -> None:
         try:
-            begin()
+            begin(*wanted)
         except Exception as error:  # another version of the package: nothing else may end for that
             self._state.swallow("otel", error)
 
-    def _tornado(self) -> None:
+    def _tornado(self, wanted: bool) -> None:
         package: Any = importlib.import_module(_TORNADO)
         instrumentor = package.TornadoInstrumentor()
-        if not instrumentor.is_instrumented_by_opentelemetry and not _disabled(_TORNADO):
+        if wanted and not instrumentor.is_instrumented_by_opentelemetry:
             instrumentor.instrument(tracer_provider=self._providers.tracer, meter_provider=self._providers.meter)
             self._undo.append(instrumentor.uninstrument)
         if not package._excluded_urls.url_disabled("/ws"):
