@@ -42,6 +42,7 @@ def parent(collector: Collector, span: Any) -> Any:
     def found() -> Any:
         return next((each for each in collector.spans() if each.span_id == span.parent_span_id), None)
 
+    assert span.parent_span_id, f"{span.name} has no parent"
     return wait_until(found, 20, f"the parent of {span.name}")
 
 
