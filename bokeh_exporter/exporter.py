@@ -102,8 +102,8 @@ class Exporter:
         if self._endpoint is not None:
             self._endpoint.close()
 
-    def use_providers(self, providers: tuple[Any, ...]) -> None:
-        """Give the numbers to OpenTelemetry's providers of metrics, traces and logs too; None is the global one."""
+    def use_providers(self, providers: Any) -> None:
+        """Give the numbers to OpenTelemetry's providers of metrics, traces and logs too."""
         self._telemetry.prepare(providers)
         if self._serving:
             self._telemetry.start()

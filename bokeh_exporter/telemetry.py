@@ -8,7 +8,6 @@ which uses the providers that are there. Either begins when a loop runs, which i
 from __future__ import annotations
 
 import logging
-import os
 from typing import Any
 
 from .config import Config
@@ -33,18 +32,16 @@ class Telemetry:
 
     def __init__(self, state: State, config: Config) -> None:
         self._state, self._config = state, config
-        #: Given by the instrumentor: metrics, tracing and logging providers, None for the global ones.
-        self._given: tuple[Any, Any, Any] | None = None
+        #: ``Providers``, given by the instrumentor.
+        self._given: Any = None
         self._pending: Any = None
         self._sdk: Any = None
         self._events: Any = None
         self._endings: Any = None
         self._flushes: list[Any] = []
         self._parts: list[Any] = []
-        #: Where it was prepared, and the instance that the providers were of there.
-        self._prepared: tuple[int, Any] = (0, None)
 
-    def prepare(self, given: tuple[Any, Any, Any] | None) -> None:
+    def prepare(self, given: Any) -> None:
         """Begin to keep what has to be handed over value by value, if anybody asked for it."""
         if given is not None:
             self._given = given
@@ -52,14 +49,11 @@ class Telemetry:
             return
         try:
             from .expose.otel.metrics import Pending
-            from .expose.otel.providers import Providers
         except ImportError as error:
             self._missing(error)
             return
         self._pending = Pending(self._state)
         self._pending.start()
-        if self._given is not None:
-            self._prepared = os.getpid(), Providers(*self._given).resolved().instances()
 
     def start(self) -> None:
         """Make instruments and, where that was asked for, the SDK. What goes wrong is logged."""
@@ -80,14 +74,13 @@ class Telemetry:
         from .expose.otel.endings import Endings
         from .expose.otel.events import Events
         from .expose.otel.metrics import Metrics
-        from .expose.otel.providers import Providers, is_configured
+        from .expose.otel.providers import is_configured
         from .expose.otel.requests import Requests
         from .expose.otel.traces import Traces
 
         if self._given is not None:
-            providers = Providers(*self._given).resolved()
-            pid, instances = self._prepared
-            if pid != os.getpid() and instances & providers.instances():
+            providers = self._given.resolved()
+            if self._given.are_shared():
                 log.warning(_SHARED)
         else:
             from .expose.otel.sdk import Sdk

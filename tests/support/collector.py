@@ -230,6 +230,15 @@ def _parts(signal: str, request: Any) -> Any:
     )
 
 
+def parts_of(signal: str, request: Any) -> list[Any]:
+    """Return the parts of a request, one for each resource, that have something of ours."""
+    scopes = {"metrics": "scope_metrics", "traces": "scope_spans", "logs": "scope_logs"}[signal]
+    return [
+        part for part in _parts(signal, request)
+        if any(each.scope.name == "bokeh_exporter" for each in getattr(part, scopes))
+    ]  # fmt: skip
+
+
 def _metrics(request: Any) -> Iterator[tuple[str, Any]]:
     for part in request.resource_metrics:
         for scope in part.scope_metrics:

@@ -52,10 +52,9 @@ class Sdk:
         self._ours: list[Any] = []
         there = Providers().resolved()
         mine = Providers(
-            *(
-                None if is_configured(provider) else self._make(signal)
-                for signal, provider in (("metrics", there.meter), ("traces", there.tracer), ("logs", there.logger))
-            )
+            None if is_configured(there.meter) else self._make("metrics"),
+            None if is_configured(there.tracer) else self._make("traces"),
+            None if is_configured(there.logger) else self._make("logs"),
         )
         set_globally(mine)
         self.providers = Providers(mine.meter or there.meter, mine.tracer or there.tracer, mine.logger or there.logger)
