@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
@@ -66,6 +67,20 @@ def test_instrument_and_uninstrument_are_idempotent() -> None:
         [sys.executable, "-W", "ignore", "-c", IN_CODE], env=environment({}), capture_output=True, text=True, timeout=60
     )
     assert done.stdout.endswith("done\n"), done.stdout + done.stderr
+
+
+def test_readers_temporality_views_and_resource_are_the_users(serve: Serve) -> None:
+    server = serve(python_script("otel_readers.py", wait=False))
+    assert server.wait_exit(60) == 0, server.log()
+    *visits, end = [json.loads(line) for line in server.log().splitlines() if line.startswith("{")]
+    for name in ("bokeh.sessions.created", "bokeh.session.create.duration"):
+        assert [visit["cumulative"][name] for visit in visits] == [1, 2, 3]
+        assert [visit["delta"][name] for visit in visits] == [1, 1, 1]
+    for found in visits[-1].values():
+        assert found["bounds"] == [1, 10]
+        assert found["renamed"] == "mine.known_models"
+        assert found["team"] == "maps"
+    assert end == {"changed": True, "as before": True}
 
 
 @pytest.mark.parametrize("way", ["otlp", "instrument"])
