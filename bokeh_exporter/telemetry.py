@@ -8,6 +8,7 @@ which uses the providers that are there. Either begins when a loop runs, which i
 from __future__ import annotations
 
 import logging
+from importlib import metadata
 from typing import Any
 
 from .config import Config
@@ -15,11 +16,25 @@ from .state import State
 
 log = logging.getLogger("bokeh_exporter")
 
+#: Of opentelemetry-api: the first whose log records have event names; histograms take a context since 1.28.
+OLDEST = (1, 39)
+_OLD = (
+    "bokeh_exporter does not export by OpenTelemetry, the app runs on: opentelemetry-api %s is older than %s, "
+    "pip install -U 'bokeh-exporter[otlp]' brings a newer one"
+)
 _SHARED = (
     "the processes of --num-procs share one service.instance.id, so their numbers overwrite each other: the "
     "providers were made before the fork and not renewed in it. Use BOKEH_EXPORTER_OTLP=1 instead of "
     "opentelemetry-instrument, or opentelemetry-sdk 1.45 with no service.instance.id in OTEL_RESOURCE_ATTRIBUTES"
 )
+
+
+def _version(distribution: str) -> tuple[int, ...] | None:
+    try:
+        text = metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+    return tuple(int(part) for part in text.split(".")[:2] if part.isdigit())
 
 
 class Telemetry:
@@ -46,6 +61,10 @@ class Telemetry:
         if given is not None:
             self._given = given
         if (self._given is None and not self._config.otlp) or self._pending is not None:
+            return
+        installed = _version("opentelemetry-api")
+        if installed is not None and installed < OLDEST:
+            log.error(_OLD, ".".join(map(str, installed)), ".".join(map(str, OLDEST)))
             return
         try:
             from .expose.otel.metrics import Pending

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -183,3 +184,14 @@ def test_a_bad_protocol_is_one_line_and_the_app_runs_on(collector: Collector) ->
         server.wait_log(r"OTEL_EXPORTER_OTLP_PROTOCOL: 'json' cannot be used, it must be one of grpc, http/protobuf")
         assert server.get("/slider_bokeh").status == 200
         assert server.scrape().total("bokeh_sessions_created_total") == 1
+
+
+def test_an_old_opentelemetry_is_one_line_and_the_app_runs_on(collector: Collector, tmp_path: Path) -> None:
+    info = tmp_path / "opentelemetry_api-1.27.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: opentelemetry-api\nVersion: 1.27.0\n")
+    env: Env = by_otlp(pushing(collector)) | {"PYTHONPATH": str(tmp_path)}
+    with bokeh_serve("slider_bokeh.py", env=env) as server:
+        server.wait_log(r"opentelemetry-api 1\.27 is older than 1\.39, pip install -U 'bokeh-exporter\[otlp\]'")
+        assert server.get("/slider_bokeh").status == 200
+        assert server.scrape().total("bokeh_exporter_errors_total") == 0

@@ -185,3 +185,40 @@ def test_what_is_built_again_is_an_event(collector: Collector) -> None:
                 "bokeh.element.count": 1,
             }
         ]  # fmt: skip
+
+
+def test_what_goes_wrong_is_an_event(collector: Collector, tmp_path: Path) -> None:
+    release = tmp_path / "release"
+    env = pushing(collector) | {
+        "BOKEH_EXPORTER_OTLP": "1", "RELEASE": str(release), "BOKEH_EXPORTER_STALL_AFTER": "1",
+        "BOKEH_EXPORTER_GRACE": "0.3", "BOKEH_EXPORTER_COLLECT_GARBAGE_LIMIT": "0.05",
+        "BOKEH_EXPORTER_VERDICT_PERIOD": "0.3",
+    }  # fmt: skip
+
+    def told(name: str) -> list[Any]:
+        return [record for record in collector.records() if record.event_name == name]
+
+    with bokeh_serve("troubled_bokeh.py", env=env) as server:
+        with server.open_tab("/troubled_bokeh") as tab:
+            tab.click("block", wait=False)
+            (stalled,) = wait_until(lambda: told("bokeh.event_loop.stalled"), 30, "the stall's event")
+            (verdict,) = wait_until(lambda: told("bokeh.memory.verdict"), 30, "the verdict's event")
+            release.touch()
+        found = values(stalled.attributes)
+        assert found["bokeh.event_loop.stall.age"] >= 1
+        assert found["bokeh.event_loop.culprit"] == "/troubled_bokeh: troubled_bokeh.py:blocks"
+        assert values(verdict.attributes) == {
+            "bokeh.memory.verdict": "event_loop_stalled", "bokeh.memory.verdict.previous": "healthy",
+        }  # fmt: skip
+        uncollected = wait_until(lambda: told("bokeh.session.uncollected"), 30, "the uncollected session's event")[0]
+        found = values(uncollected.attributes)
+        assert found["bokeh.app"] == "/troubled_bokeh"
+        assert found["bokeh.models"] >= 1
+        assert found["bokeh.session.uncollected.age"] >= 0.3
+        healthy = wait_until(lambda: told("bokeh.memory.verdict")[1:], 30, "the end of the verdict")[0]
+        assert values(healthy.attributes)["bokeh.memory.verdict.previous"] == "event_loop_stalled"
+        assert {record.severity_text for record in (stalled, verdict, uncollected)} == {"WARN"}
+        assert healthy.severity_text == (
+            "INFO" if values(healthy.attributes)["bokeh.memory.verdict"] == "healthy" else "WARN"
+        )
+    assert b"MARKERkept" not in collector.all_bytes()
