@@ -11,6 +11,9 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from . import installation, startup
 from .config import Config
 from .expose.otel.providers import Providers
+from .expose.otel.queries import WithoutQueries
+
+__all__ = ["BokehInstrumentor", "WithoutQueries"]
 
 
 class BokehInstrumentor(BaseInstrumentor):  # type: ignore[misc]

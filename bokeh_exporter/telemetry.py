@@ -16,16 +16,16 @@ from .state import State
 
 log = logging.getLogger("bokeh_exporter")
 
-#: Of opentelemetry-api: the first whose log records have event names; histograms take a context since 1.28.
-OLDEST = (1, 39)
+#: Of opentelemetry-api and its SDK: with 1.36 no log record of ours came through, with 1.38 all do.
+OLDEST = (1, 38)
 _OLD = (
     "bokeh_exporter does not export by OpenTelemetry, the app runs on: opentelemetry-api %s is older than %s, "
     "pip install -U 'bokeh-exporter[otlp]' brings a newer one"
 )
 _SHARED = (
     "the processes of --num-procs share one service.instance.id, so their numbers overwrite each other: the "
-    "providers were made before the fork and not renewed in it. Use BOKEH_EXPORTER_OTLP=1 instead of "
-    "opentelemetry-instrument, or opentelemetry-sdk 1.45 with no service.instance.id in OTEL_RESOURCE_ATTRIBUTES"
+    "providers were made before the fork and not renewed in it. Use opentelemetry-sdk 1.45 or newer, or "
+    "BOKEH_EXPORTER_OTLP=1 instead of opentelemetry-instrument"
 )
 
 
@@ -50,6 +50,7 @@ class Telemetry:
         #: ``Providers``, given by the instrumentor.
         self._given: Any = None
         self._pending: Any = None
+        self._refused = False
         self._sdk: Any = None
         self._events: Any = None
         self._endings: Any = None
@@ -60,10 +61,11 @@ class Telemetry:
         """Begin to keep what has to be handed over value by value, if anybody asked for it."""
         if given is not None:
             self._given = given
-        if (self._given is None and not self._config.otlp) or self._pending is not None:
+        if (self._given is None and not self._config.otlp) or self._pending is not None or self._refused:
             return
         installed = _version("opentelemetry-api")
         if installed is not None and installed < OLDEST:
+            self._refused = True
             log.error(_OLD, ".".join(map(str, installed)), ".".join(map(str, OLDEST)))
             return
         try:

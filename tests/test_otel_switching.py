@@ -192,6 +192,6 @@ def test_an_old_opentelemetry_is_one_line_and_the_app_runs_on(collector: Collect
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: opentelemetry-api\nVersion: 1.27.0\n")
     env: Env = by_otlp(pushing(collector)) | {"PYTHONPATH": str(tmp_path)}
     with bokeh_serve("slider_bokeh.py", env=env) as server:
-        server.wait_log(r"opentelemetry-api 1\.27 is older than 1\.39, pip install -U 'bokeh-exporter\[otlp\]'")
+        server.wait_log(r"opentelemetry-api 1\.27 is older than 1\.38, pip install -U 'bokeh-exporter\[otlp\]'")
         assert server.get("/slider_bokeh").status == 200
         assert server.scrape().total("bokeh_exporter_errors_total") == 0

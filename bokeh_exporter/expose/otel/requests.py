@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import logging
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from opentelemetry import trace
@@ -22,14 +21,11 @@ from tornado.web import HTTPError
 from ...catalogue import OTHER
 from ...state import State
 from .providers import Providers
-
-log = logging.getLogger("bokeh_exporter")
+from .queries import redact, redacted
 
 _TORNADO, _ASGI = "opentelemetry.instrumentation.tornado", "opentelemetry.instrumentation.asgi"
 #: The path of a WebSocket.
 _WEBSOCKETS = r"/ws(?:\?|$)"
-#: Attributes with a query, in the old and the new names of the conventions.
-_QUERIES = ("http.target", "http.url", "url.full", "url.query")
 _CALL = "bokeh_exporter.call"
 
 Call = Callable[[Any, Any, Any], Awaitable[None]]
@@ -120,7 +116,7 @@ class Middleware:
         """Call the host; a span that some middleware or framework further out has made is only cleaned."""
         outer = trace.get_current_span()
         if outer.is_recording() or self._traced is None or scope["type"] != "http":
-            _redact(outer)
+            redact(outer)
             return await call(scope, receive, send)
         one = _Request(call, route, scope)
         try:
@@ -137,7 +133,7 @@ class Middleware:
     async def _inner(self, scope: Any, receive: Any, send: Any) -> None:
         one = scope[_CALL]
         one.entered = True
-        _redact(trace.get_current_span())
+        redact(trace.get_current_span())
         try:
             await one.call(one.scope, receive, send)
         except Exception as error:
@@ -175,31 +171,11 @@ def _http() -> Any:
     return importlib.import_module("opentelemetry.util.http")
 
 
-def _redacted(attributes: Mapping[str, Any]) -> dict[str, str]:
-    """Return those of some attributes that have a query, without it."""
-    found = {}
-    for name in _QUERIES:
-        text = attributes.get(name)
-        if isinstance(text, str):
-            path, mark, query = ("", "", text) if name == "url.query" else text.partition("?")
-            if query:
-                found[name] = path + mark + "REDACTED"
-    return found
-
-
-def _redact(span: Any) -> None:
-    try:
-        for name, text in _redacted(getattr(span, "attributes", None) or {}).items():
-            span.set_attribute(name, text)
-    except Exception as error:  # a span of somebody else's making
-        log.debug("a span's query could not be redacted: %s", type(error).__name__)
-
-
 def _redacting(original: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
     @functools.wraps(original)
     def collect(*args: Any, **kwargs: Any) -> dict[str, Any]:
         attributes = original(*args, **kwargs)
-        return {**attributes, **_redacted(attributes)}
+        return {**attributes, **redacted(attributes)}
 
     return collect
 

@@ -15,6 +15,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from .health import Quiet, Watched
 from .providers import Providers, is_configured, set_globally
+from .queries import WithoutQueries
 from .resource import resource
 
 #: Signal -> the module of its exporters below the protocol's, and their name.
@@ -76,6 +77,7 @@ class Sdk:
             provider = MeterProvider([PeriodicExportingMetricReader(exporter)], about, shutdown_on_exit=False)
         elif signal == "traces":
             provider = TracerProvider(resource=about, shutdown_on_exit=False)
+            provider.add_span_processor(WithoutQueries())
             provider.add_span_processor(BatchSpanProcessor(exporter))
         else:
             provider = LoggerProvider(about, shutdown_on_exit=False)
