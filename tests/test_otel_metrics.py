@@ -11,13 +11,17 @@ from typing import Any
 
 import pytest
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from bokeh_exporter.catalogue import CATALOGUE, EXPORTER, MEMORY, Metric
+from bokeh_exporter.expose.otel.events import Events
 from bokeh_exporter.expose.otel.metrics import Metrics, Pending
 from bokeh_exporter.expose.prometheus import LevelCollector
 from bokeh_exporter.state import Level, State
 from bokeh_exporter.state.metrics import is_event
+from bokeh_exporter.state.story import KEPT
 
 from .conftest import Serve
 from .support.collector import Collector, rotel, values
@@ -253,6 +257,37 @@ def test_names_after_translation_are_the_catalogues() -> None:
     for row in CATALOGUE:
         found = named[row.name + PARTS.get(row.kind, ("",))[0]] - {"le"}
         assert {name for name in found if not name.startswith("otel_scope_")} == set(row.label_names)
+    metrics.stop()
+    pending.stop()
+    provider.shutdown()
+
+
+def test_what_nobody_fetches_is_bounded_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bokeh_exporter.expose.otel.metrics.QUEUE", 100)
+    state, reader = State(), InMemoryMetricReader()
+    pending = Pending(state)
+    pending.start()
+    provider = MeterProvider([reader], shutdown_on_exit=False)
+    metrics = Metrics(state, provider, pending)
+    child = state.child("bokeh_event_loop_lag_seconds")
+    child.observe_all([0.2] * 60)
+    child.observe_all([0.2] * 60)
+    child.observe(0.2)
+    state.story.on = True
+    events = Events(state, LoggerProvider(shutdown_on_exit=False))
+    for _ in range(KEPT + 7):
+        state.story.tell("bokeh.session.created", {"bokeh.app": "/app"})
+    events.look()
+    reader.get_metrics_data()  # counts what was dropped before it
+    found = {
+        (metric.name, point.attributes.get("signal")): getattr(point, "count", None) or point.value
+        for each in reader.get_metrics_data().resource_metrics
+        for metric in each.scope_metrics[0].metrics
+        for point in metric.data.data_points
+    }
+    assert found["bokeh.event_loop.lag", None] == 100
+    assert found["bokeh.exporter.otel.dropped", "histogram"] == 21
+    assert found["bokeh.exporter.otel.dropped", "event"] == 7
     metrics.stop()
     pending.stop()
     provider.shutdown()
