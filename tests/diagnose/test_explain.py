@@ -377,3 +377,46 @@ def test_variables_of_a_running_function_are_not_kept(module: types.ModuleType) 
 def test_a_search_without_room_is_refused_in_a_line() -> None:
     with pytest.raises(NoRoomError, match=r"needs \d+ MB for [\d,]+ objects, and only 5 MB are left: raise"):
         in_thread(lambda: picture(lambda: 5 * 2**20))
+
+
+def test_at_no_moment_of_a_search_another_thread_would_see_it_hold_a_module(module: types.ModuleType) -> None:
+    """Bokeh logs an error where anything but a frame refers to a module of a session that it destroys."""
+    ended, seen, thing = threading.Event(), set[str](), Thing()
+    gc.freeze()  # what there has been is not looked through: a look at every opcode would take hours
+    held: list[Any] = [types.ModuleType("acme_seen"), thing]
+    module.held = held  # type: ignore[attr-defined]
+    watched = {"frames.py", "heap.py", "referents.py", "safely.py", "search.py", "timers.py", "unseen.py"}
+
+    def keep(kept: list[Any]) -> None:
+        local: Any = kept[0]
+        ended.wait()
+        id(local)
+
+    def look(frame: types.FrameType, event: str, argument: object) -> Any:
+        if frame.f_code.co_filename.rpartition("/")[2] not in watched or frame.f_code.co_name == "namespace":
+            return None
+        frame.f_trace_opcodes = True
+        for each in gc.get_referrers(held[0]):
+            if each is not held and not isinstance(each, types.FrameType):
+                seen.add(f"{type(each).__name__} in {frame.f_code.co_name}")
+        return look
+
+    def search() -> Any:
+        sys.settrace(look)
+        try:
+            return explain([Target("/app", "document", weakref.ref(thing), time.monotonic(), "D")])
+        finally:
+            sys.settrace(None)
+
+    thread = threading.Thread(target=keep, args=(held,))
+    thread.start()
+    try:
+        found = in_thread(search)
+        variables = frames.running()
+        assert any(key == id(held[0]) for _, _, each in variables for _, key in each)
+    finally:
+        ended.set()
+        thread.join()
+        gc.unfreeze()
+    assert not seen
+    assert len(found.retained) == 1
