@@ -112,7 +112,9 @@ class Reader:
         """Read a large container in parts. One that changes meanwhile is read as far as that goes."""
         self.apart.append(id(thing))
         before = self.found
-        for part in _parts(thing):
+        # A generator or a cell with a module in it would be seen, the variables of a running function are not.
+        is_module = issubclass(type(thing), ModuleType)
+        for part in (_namespace(thing),) if is_module else _parts(thing):
             numbers = self._numbered(part)
             self.apart_ends.append(numbers[numbers >= 0])
             self.found += len(self.apart_ends[-1])
@@ -145,9 +147,12 @@ class Reader:
                 return kinds
             for place in new.tolist():
                 kind = type(self._objects[-1 - place])  # not isinstance, which asks the object's __class__
-                self._kinds[id(kind)] = next(
-                    (number for number, base in enumerate(_APART) if issubclass(kind, base)), _PLAIN
-                )
+                if id(kind) not in self._kinds:
+                    self._kinds[id(kind)] = _kind(kind)
+
+
+def _kind(kind: type) -> int:
+    return next((number for number, base in enumerate(_APART) if issubclass(kind, base)), _PLAIN)
 
 
 def _last(objects: list[Any], size: int) -> Iterator[Any]:
@@ -160,13 +165,16 @@ def _ids(objects: Iterable[Any]) -> NDArray[np.uint64]:
     return np.fromiter(map(id, objects), np.uint64)
 
 
+def _namespace(module: ModuleType) -> NDArray[np.uint64]:
+    import numpy as np
+
+    return np.array([id(namespace(module))], np.uint64)
+
+
 def _parts(container: Any) -> Iterator[NDArray[np.uint64]]:
     import numpy as np
 
-    base: Any = next(base for base in _APART if issubclass(type(container), base))
-    if base is ModuleType:
-        yield np.array([id(namespace(container))], np.uint64)
-        return
+    base: Any = _APART[_kind(type(container))]
     for stream in (base.__iter__(container), *([iter(dict.values(container))] if base is dict else [])):
         part = np.empty(1, np.uint64)
         while len(part):
