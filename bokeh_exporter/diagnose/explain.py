@@ -105,7 +105,7 @@ def explain(
             break
         lives = list(hosts())
         begins = roots(lives)
-        heap = picture(room)
+        heap = picture(room, with_arrays=bool(attempt))  # what is still to be told may hang on one
         visited += len(heap)
         found = ways(heap, {key: root.level for key, root in begins.items()}, keyed)
         missing = keyed.keys() - found.keys()

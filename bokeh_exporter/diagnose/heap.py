@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from itertools import islice, tee
 from typing import TYPE_CHECKING, Any
 
+from .arrays import arrays
 from .referents import Reader
 from .unseen import unseen
 
@@ -130,11 +131,12 @@ def _let_go(objects: list[Any]) -> None:
         _shorten(objects, SLICE * 5)
 
 
-def picture(room: Callable[[], float | None] = lambda: None) -> Heap:
+def picture(room: Callable[[], float | None] = lambda: None, *, with_arrays: bool = False) -> Heap:
     """Take the picture, in a thread that is not an event loop's.
 
     Args:
         room: how many bytes the process may still take, None if nobody knows.
+        with_arrays: whether NumPy's arrays of objects are to be in it, which takes twice as long.
 
     Raises:
         NoRoomError: there is not enough; nothing is held any more.
@@ -144,12 +146,15 @@ def picture(room: Callable[[], float | None] = lambda: None) -> Heap:
     _check(room(), sys.getallocatedblocks() // 2, 0)
     objects = hidden()
     try:
+        if with_arrays:
+            objects += arrays(objects)
         total = len(objects)
         left = room()
         _check(left, total, total * _REFERENCES)
         most = float("inf") if left is None else (left - AT_LEAST - total * PER_OBJECT) / PER_REFERENCE
         ids, rows = _sorted(_all_ids(objects))
-        reader, counts = Reader(objects, functools.partial(_numbers, ids)), np.zeros(total, np.int32)
+        reader = Reader(objects, functools.partial(_numbers, ids), tracked=not with_arrays)
+        counts = np.zeros(total, np.int32)
         while objects:
             size, done = min(SLICE, len(objects)), total - len(objects)
             counts[done : done + size] = np.minimum(reader.read(size), 2**30)

@@ -12,6 +12,7 @@ from itertools import chain, compress, islice, repeat, starmap
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from .arrays import elements, is_array
 from .safely import namespace
 from .unseen import unseen
 
@@ -28,7 +29,7 @@ _REST = 0.0005
 #: Never a module's referents: that of ``_asyncio`` shows dead objects of a free list (CPython 3.12), and what is only
 #: looked at comes into that list twice, which then has no end.
 _APART: tuple[type, ...] = (ModuleType, dict, list, tuple, set, frozenset, deque)
-_MODULE, _NEW, _PLAIN = 0, -1, -2
+_MODULE, _NEW, _PLAIN, _ARRAY = 0, -1, -2, -3
 
 Numbered = Callable[["NDArray[np.uint64]"], "NDArray[np.int32]"]
 
@@ -39,6 +40,7 @@ class Reader:
     Args:
         objects: the list; whoever reads shortens it.
         numbered: returns the numbers of objects by their ``id``, -1 for those that are not there.
+        tracked: whether all in the list is tracked by the collector.
 
     Attributes:
         sizes: how many edges each object has, in the order read; those read apart seem to have none.
@@ -46,8 +48,9 @@ class Reader:
         apart: the ``id`` of those read apart, whose edges are in the order of ``apart_sizes`` and ``apart_ends``.
     """
 
-    def __init__(self, objects: list[Any], numbered: Numbered) -> None:
+    def __init__(self, objects: list[Any], numbered: Numbered, tracked: bool) -> None:
         self._objects, self._numbered = objects, numbered
+        self._tracked = tracked
         # Ends the referents of one object in a stream of many. A list, since the collector tracks it.
         self._mark: list[Any] = []
         self._marks = (self._mark,)
@@ -76,7 +79,7 @@ class Reader:
         arguments = chain.from_iterable(zip(chain(chosen, (None,)), repeat(self._marks), strict=False))
         referents = chain.from_iterable(starmap(gc.get_referents, repeat(arguments, 1)))
         # What the collector does not track, numbers and text above all, holds nothing and is no target.
-        self._raw.append(unseen(_ids, filter(gc.is_tracked, referents))[:-1])
+        self._raw.append(unseen(_ids, filter(gc.is_tracked, referents) if self._tracked else referents)[:-1])
         counts = np.fromiter(map(sys.getrefcount, last()), np.int64, size) - _OWN
         for place in np.flatnonzero(~whole).tolist():
             self._read_apart(self._objects[-1 - place])
@@ -121,11 +124,11 @@ class Reader:
         self.apart_sizes.append(self.found - before)
 
     def _sorted_out(self, last: Callable[[], Iterator[Any]], size: int) -> NDArray[np.bool_]:
-        """Return which objects can be read at once: no modules, and no containers that are too large."""
+        """Return which objects can be read at once: no modules or arrays, and no containers that are too large."""
         import numpy as np
 
         kinds = self._kinds_of(last, size)
-        whole = kinds != _MODULE
+        whole = (kinds != _MODULE) & (kinds != _ARRAY)
         for kind in set(kinds[kinds > _MODULE].tolist()):
             of_kind = kinds == kind
             base: Any = _APART[kind]
@@ -152,6 +155,8 @@ class Reader:
 
 
 def _kind(kind: type) -> int:
+    if kind is getattr(sys.modules.get("numpy"), "ndarray", None):
+        return _ARRAY
     return next((number for number, base in enumerate(_APART) if issubclass(kind, base)), _PLAIN)
 
 
@@ -174,8 +179,9 @@ def _namespace(module: ModuleType) -> NDArray[np.uint64]:
 def _parts(container: Any) -> Iterator[NDArray[np.uint64]]:
     import numpy as np
 
-    base: Any = _APART[_kind(type(container))]
-    for stream in (base.__iter__(container), *([iter(dict.values(container))] if base is dict else [])):
+    base: Any = None if is_array(container) else _APART[_kind(type(container))]
+    streams = (elements(container) if base is None else base.__iter__(container),)
+    for stream in (*streams, iter(dict.values(container))) if base is dict else streams:
         part = np.empty(1, np.uint64)
         while len(part):
             try:

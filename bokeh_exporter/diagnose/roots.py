@@ -6,6 +6,7 @@ A root is a number to the search and a way back to the real object for what come
 from __future__ import annotations
 
 import functools
+import signal
 import sys
 import weakref
 from collections.abc import Callable, Iterable
@@ -60,6 +61,12 @@ def roots(hosts: Iterable[Host] = ()) -> dict[int, Root]:
         if thing is not None:
             found.setdefault(id(thing), Root("host", host.words, host.reference, of=host.of))
         del thing
+    for number in signal.valid_signals():
+        handler = signal.getsignal(number)
+        if type(handler) not in (signal.Handlers, int, type(None)):
+            words = f"the handler of {number.name if isinstance(number, signal.Signals) else number}"
+            found.setdefault(id(handler), Root("host", words, functools.partial(signal.getsignal, number), 1))
+        del handler
     for where, frame, values in frames.running():
         if not frame.f_code.co_flags & 0x1:
             continue  # code of a module or class: its variables are a namespace, which has its own root

@@ -13,6 +13,7 @@ from itertools import chain, compress, repeat
 from types import GetSetDescriptorType, MemberDescriptorType, ModuleType
 from typing import Any
 
+from .arrays import elements, is_array
 from .unseen import unseen
 
 #: Text in keys and names is only shown if it looks like a name in code; a session's id is 40 characters and more,
@@ -109,6 +110,8 @@ def child(parent: Any, key: int) -> Any:
 
 def referents(parent: Any) -> Iterator[Any]:
     """Yield what an object that is no module refers to; to be read in one run, see :mod:`unseen`."""
+    if is_array(parent):
+        return elements(parent)
     return chain.from_iterable(map(gc.get_referents, repeat(parent, 1)))
 
 

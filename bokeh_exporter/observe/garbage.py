@@ -37,6 +37,8 @@ class Garbage(Observer):
         self.full_begun = -math.inf
         #: Unix time at which it ended; 0 before the first.
         self.full_ended = 0.0
+        #: Seconds that it took; None before the first.
+        self.full_pause: float | None = None
 
     def start(self) -> None:
         """Be called by the collector."""
@@ -68,7 +70,10 @@ class Garbage(Observer):
         if generation == _FULL:
             self.full_ended = time.time()
             self.full_begun = begun
-        self._pauses.append((generation, time.monotonic() - begun))
+        pause = time.monotonic() - begun
+        if generation == _FULL:
+            self.full_pause = pause
+        self._pauses.append((generation, pause))
 
     def drain(self) -> None:
         """Make a histogram of the pauses."""
