@@ -51,9 +51,7 @@ def asked(url: str, path: str, token: str | None = None) -> dict[str, Any]:
         raise Refused(f"{address} answers {error.code}: {_REMEDIES.get(error.code, said)}") from None
     except urllib.error.URLError as error:
         why = getattr(error.reason, "strerror", None) or error.reason
-        raise Refused(
-            f"{address} cannot be asked: {why}: does the server run, and is it the exporter's URL?"
-        ) from None
+        raise Refused(f"{address} cannot be asked: {why}: does the server run, and is it the exporter's URL?") from None
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise Refused(
             f"{address} cannot be asked: {error}: give the exporter's URL, which its log line names"

@@ -69,7 +69,7 @@ def _holders(url: str, token: str | None, status: Mapping[str, Any]) -> dict[str
     """Ask who holds what should have gone, as ``explain`` does, if anything should have.
 
     Returns:
-        ``retained`` as ``POST /debug/explain`` gives it, None where it cannot be asked; ``retained_note`` then says why.
+        ``retained`` as ``POST /debug/explain`` gives it, None where that cannot be asked; ``retained_note`` says why.
     """
     verdicts = {status["verdict"]["name"], *status["verdict"]["others"]}
     kept = sum(app.get("uncollected_sessions", {}).get("retained", 0) for app in status["apps"])

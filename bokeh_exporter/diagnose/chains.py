@@ -40,8 +40,11 @@ class Chain:
     text: str
 
     def shape(self) -> tuple[str, ...]:
-        """Return what chains have in common that differ in keys and indexes only."""
-        return (self.root, *(re.sub(r"\[[^]]*\]", "", step.name) for step in self.path))
+        """Return what chains have in common that differ in keys, indexes and threads only."""
+        return (
+            re.sub(r" thread '[^']*'", " a thread", self.root),
+            *(re.sub(r"\[[^]]*\]", "", step.name) for step in self.path),
+        )
 
 
 def follow(way: Way, root: Root, target: Any) -> list[Any]:

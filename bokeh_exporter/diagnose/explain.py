@@ -18,7 +18,7 @@ from typing import Any
 from .chains import Chain, follow, tell
 from .groups import FIRST, Group, Kind, Target, groups
 from .heap import find, picture
-from .roots import Host, Root, roots
+from .roots import Host, Root, at_home, roots
 from .search import Way, above, ways
 from .timers import due
 
@@ -120,7 +120,7 @@ def explain(
         if attempt:  # only what is still there a picture later is not just something new
             keyed = _tell_unseen(keyed, held, retained)
         left = list(keyed.values())
-    retained.sort(key=lambda found: (FIRST[found.kind] == 3, -found.count, -found.age_seconds))
+    retained.sort(key=lambda found: (found.kind == "model", -found.count, len(found.chain.path), -found.age_seconds))
     return Explanation(retained, visited, time.monotonic() - begun)
 
 
@@ -190,7 +190,8 @@ def _chain(way: Way, root: Root, target: Target) -> Chain:
     thing = target.reference()
     if thing is None:
         raise LookupError("it has been freed")
-    return tell(follow(way, root, thing), root, _end(target))
+    objects, root = at_home(follow(way, root, thing), root)
+    return tell(objects, root, _end(target))
 
 
 def _join(retained: list[Found], told: Found, also: Counter[str]) -> None:

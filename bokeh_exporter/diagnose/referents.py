@@ -128,7 +128,7 @@ class Reader:
         import numpy as np
 
         kinds = self._kinds_of(last, size)
-        whole = (kinds != _MODULE) & (kinds != _ARRAY)
+        whole: NDArray[np.bool_] = (kinds != _MODULE) & (kinds != _ARRAY)
         for kind in set(kinds[kinds > _MODULE].tolist()):
             of_kind = kinds == kind
             base: Any = _APART[kind]

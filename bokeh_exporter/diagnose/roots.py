@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
 from . import frames, safely
+from .unseen import unseen
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,18 @@ def roots(hosts: Iterable[Host] = ()) -> dict[int, Root]:
                 wanted = frames.Local(where.thread, where.code, where.line, name)
                 found[key] = Root("frame", "", functools.partial(frames.find, wanted, key), 1, wanted)
     return found
+
+
+def at_home(objects: list[Any], root: Root) -> tuple[list[Any], Root]:
+    """Begin a chain in the module that something is from, where it was found in one that imports it."""
+    if root.kind != "module" or len(objects) < 2:
+        return objects, root
+    thing = objects[1]
+    home = safely.type_module(thing if safely.is_a(thing, type) else type(thing))
+    there = _module(home) if home is not None and home != root.name else None
+    if type(there) is not dict or id(thing) not in unseen(set, map(id, there.values())):
+        return objects, root
+    return [there, *objects[1:]], Root("module", str(home), functools.partial(_module, str(home)))
 
 
 def _module(name: str) -> Any:

@@ -92,7 +92,7 @@ def _search(heap: Heap, starts: Mapping[int, list[int]], wanted: list[int]) -> N
 def _next(heap: Heap, parents: NDArray[np.int32], frontier: NDArray[np.int64]) -> NDArray[np.int64]:
     import numpy as np
 
-    found = [np.empty(0, np.int64)]
+    found: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
     for numbers, firsts, sizes in _runs(heap, frontier):
         # The edges of some objects, one after the other: where each object's begin, then counting on.
         edges = np.arange(int(sizes.sum())) + np.repeat(firsts - np.cumsum(sizes) + sizes, sizes)
@@ -100,8 +100,8 @@ def _next(heap: Heap, parents: NDArray[np.int32], frontier: NDArray[np.int64]) -
         new = np.flatnonzero(np.take(parents, ends) == _UNSEEN)
         reached = ends[new]
         parents[reached] = np.repeat(numbers, sizes)[new].astype(np.int32)
-        reached = np.sort(reached).astype(np.int64)
-        found.append(reached[np.diff(reached, prepend=-1) > 0])
+        once = np.sort(reached).astype(np.int64)
+        found.append(once[np.diff(once, prepend=-1) > 0])
         time.sleep(_REST)
     return np.concatenate(found)
 

@@ -1,8 +1,9 @@
 """Runs of C code in which objects can be looked at without anybody seeing it.
 
-Between two lines of Python another thread may run and find what we hold: a list of referents with an app's module in
-it is Bokeh's "extra unexpected referrer". A run of iterators in C has no such moment, except one: up to Python 3.11 a
-garbage collection may begin where C code allocates, and its callbacks and finalizers are Python. So it is off meanwhile.
+Between two lines of Python another thread may run and find what we hold: a list of referents with an app's module
+in it is Bokeh's "extra unexpected referrer". A run of iterators in C has no such moment, except one: up to Python 3.11
+a garbage collection may begin where C code allocates, and its callbacks and finalizers are Python. So it is off
+meanwhile.
 """
 
 from __future__ import annotations
@@ -36,6 +37,6 @@ def unseen(take: Callable[[Iterable[Any]], T], stream: Iterable[Any]) -> T:
 def _undisturbed(stream: Iterable[Any]) -> Iterable[Any]:
     # Whether it was on is asked within the run too: the host may switch it on and off for itself.
     before, after = tee(starmap(gc.isenabled, _ONCE))
-    off = filter(None, starmap(gc.disable, compress(_ONCE, before)))
-    on = filter(None, starmap(gc.enable, compress(_ONCE, after)))
+    off: Iterable[Any] = filter(None, starmap(gc.disable, compress(_ONCE, before)))
+    on: Iterable[Any] = filter(None, starmap(gc.enable, compress(_ONCE, after)))
     return chain(off, stream, on)

@@ -68,7 +68,7 @@ class Data:
     kept: Any
 
 
-@dataclasses.dataclass(slots=True, weakref_slot=True)
+@dataclasses.dataclass(slots=True)
 class Tight:
     kept: Any
 
@@ -499,6 +499,24 @@ def test_what_the_collector_does_not_track_is_told_where_it_can_be_known(module:
     assert re.search(r"acme_explained, frame\b.* -> numpy.ndarray\[0, 1\] -> ", texts["/frame"]), texts["/frame"]
     assert texts["/signal"].startswith("the handler of SIGUSR1 -> function ")
     assert "default of argument kept" in texts["/signal"]
+
+
+def test_what_many_modules_import_is_told_of_the_one_it_is_from() -> None:
+    names = ["acme_aaa", "acme_home", "acme_zzz"]
+    kind: Any = type("State", (), {"__module__": "acme_home"})
+    state, thing = kind(), Thing()
+    state.cache = [thing]
+    for name in names:
+        sys.modules[name] = types.ModuleType(name)
+        sys.modules[name].state = state  # type: ignore[attr-defined]
+    target = Target("/app", "document", weakref.ref(thing), time.monotonic(), "D")
+    del state, thing
+    try:
+        (found,) = in_thread(lambda: explain([target])).retained
+        assert found.text().startswith("module acme_home, state.cache[0] -> ")
+    finally:
+        for name in names:
+            del sys.modules[name]
 
 
 def test_a_search_without_room_is_refused_in_a_line() -> None:
