@@ -18,6 +18,7 @@ from .diagnose.roots import Host
 from .observe.cgroups import Cgroups
 from .observe.collecting import Collecting
 from .observe.frame import Frame
+from .observe.garbage import Garbage
 from .observe.ledger import Ledger
 from .observe.loops import Loops
 from .observe.sessions import record_of
@@ -42,6 +43,7 @@ class Explaining:
             on_error=lambda error: frame.state.swallow("explain", error),
         )  # fmt: skip
         self.explainer.on_event = self._tell
+        self.explainer.on_search = self._searches
 
     def studies(self) -> dict[str, Study]:
         """Return what ``/debug`` offers while debugging is on."""
@@ -58,6 +60,9 @@ class Explaining:
         """Called a few times a second, in the watcher's thread."""
         if self._config.explain_retained:
             self.explainer.look()
+
+    def _searches(self, begins: bool) -> None:
+        self._frame.find(Garbage).all_held = begins
 
     def _tell(self, event: Event) -> None:
         """Tell the story who holds an app's retained sessions, beside what it tells of each session."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .chains import Chain, follow, tell
-from .groups import FIRST, Group, Kind, Target, groups
+from .groups import Group, Kind, Target, groups
 from .heap import find, picture
 from .roots import Host, Root, at_home, roots
 from .search import Way, above, ways

@@ -37,7 +37,9 @@ class Garbage(Observer):
         self.full_begun = -math.inf
         #: Unix time at which it ended; 0 before the first.
         self.full_ended = 0.0
-        #: Seconds that it took; None before the first.
+        #: Whether somebody holds all objects at this time: what a collection leaves then is not retained by anybody else.
+        self.all_held = False
+        #: Seconds that the last full collection took; None before the first.
         self.full_pause: float | None = None
 
     def start(self) -> None:
@@ -69,7 +71,7 @@ class Garbage(Observer):
         generation = info["generation"]
         if generation == _FULL:
             self.full_ended = time.time()
-            self.full_begun = begun
+            self.full_begun = self.full_begun if self.all_held else begun
         pause = time.monotonic() - begun
         if generation == _FULL:
             self.full_pause = pause
