@@ -140,6 +140,7 @@ def test_what_python_does_not_see_is_told_as_such(serve: Serve) -> None:
     assert told.returncode == 1
     assert "function keep" in told.stdout
     assert "└─" in told.stdout
+    assert wait_until(lambda: server.scrape().total("bokeh_sessions_uncollected", state="retained") >= 2, 30)
     doctor = [*command[:-2], "doctor", server.exporter_url]
     seen = wait_until(lambda: _told(doctor), 30, "an answer other than 'too soon'")
     assert "local variable document -> Document of /explained_bokeh" in seen.stdout
@@ -148,6 +149,9 @@ def test_what_python_does_not_see_is_told_as_such(serve: Serve) -> None:
     assert "function keep" in "".join(each["text"] for each in found["retained"])
     nobody = subprocess.run([*command[:-1], "http://127.0.0.1:9"], capture_output=True, text=True, timeout=60)
     assert (nobody.returncode, nobody.stdout, nobody.stderr.count("\n")) == (2, "", 1)
+
+    traced = get(f"{server.exporter_url}/debug/capture?seconds=0.2", method="POST", data=b"", timeout=90)
+    assert {"seconds", "lines", "of", "cost_bytes", "pause_seconds"} <= set(json.loads(traced.body))
 
     os.kill(server.pid, signal.SIGUSR2)
     server.wait_log(r"who holds destroyed sessions:\n(.*\n)?.*function keep", 60)

@@ -24,7 +24,6 @@ from .. import config as options
 from ..state import Level
 from .apps import App
 from .frame import Frame, Observer
-from .garbage import Garbage
 from .ledger import Ledger
 from .loops import Loops
 
@@ -71,11 +70,8 @@ class Collecting(Observer):
         return self.run().pause
 
     def collect_unless_long(self) -> None:
-        """Run one now, unless visitors would notice: the last one took too long, or the heap is too large for one."""
-        pause = self.frame.find(Garbage).full_pause
-        if pause is None:
-            pause = sys.getallocatedblocks() * _PER_BLOCK
-        if pause <= LONGEST:
+        """Run one now, unless the heap is so large that visitors would notice."""
+        if sys.getallocatedblocks() * _PER_BLOCK <= LONGEST:
             self.run()
         else:
             self.frame.find(Ledger).drain()

@@ -37,10 +37,8 @@ class Garbage(Observer):
         self.full_begun = -math.inf
         #: Unix time at which it ended; 0 before the first.
         self.full_ended = 0.0
-        #: Whether somebody holds all objects at this time: what a collection leaves then is not retained by anybody else.
+        #: Whether a search holds all objects at this time: what a collection leaves then may be held by nobody else.
         self.all_held = False
-        #: Seconds that the last full collection took; None before the first.
-        self.full_pause: float | None = None
 
     def start(self) -> None:
         """Be called by the collector."""
@@ -72,10 +70,7 @@ class Garbage(Observer):
         if generation == _FULL:
             self.full_ended = time.time()
             self.full_begun = self.full_begun if self.all_held else begun
-        pause = time.monotonic() - begun
-        if generation == _FULL:
-            self.full_pause = pause
-        self._pauses.append((generation, pause))
+        self._pauses.append((generation, time.monotonic() - begun))
 
     def drain(self) -> None:
         """Make a histogram of the pauses."""
