@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from .config import Config
 from .diagnose.capture import Capture
 from .diagnose.capture import study as capture_study
-from .diagnose.explainer import EVERY, Explainer
+from .diagnose.explainer import EVERY, Event, Explainer
 from .diagnose.groups import Target
 from .diagnose.judgement import Judgement
 from .diagnose.monitor import Monitor
@@ -18,10 +18,12 @@ from .diagnose.roots import Host
 from .observe.cgroups import Cgroups
 from .observe.collecting import Collecting
 from .observe.frame import Frame
+from .observe.garbage import Garbage
 from .observe.ledger import Ledger
 from .observe.loops import Loops
 from .observe.sessions import record_of
 from .observe.zombies import kept_by, zombies
+from .state.story import UNCOLLECTED
 
 log = logging.getLogger("bokeh_exporter")
 
@@ -37,9 +39,11 @@ class Explaining:
         self._next_capture = 0.0
         self.explainer = Explainer(
             targets=self._targets, hosts=self._hosts, room=self._room, retained=self._retained,
-            collect=lambda: frame.find(Collecting).collect_now(),
+            collect=lambda: frame.find(Collecting).collect_unless_long(),
             on_error=lambda error: frame.state.swallow("explain", error),
         )  # fmt: skip
+        self.explainer.on_event = self._tell
+        self.explainer.on_search = self._searches
 
     def studies(self) -> dict[str, Study]:
         """Return what ``/debug`` offers while debugging is on."""
@@ -56,6 +60,20 @@ class Explaining:
         """Called a few times a second, in the watcher's thread."""
         if self._config.explain_retained:
             self.explainer.look()
+
+    def _searches(self, begins: bool) -> None:
+        self._frame.find(Garbage).all_held = begins
+
+    def _tell(self, event: Event) -> None:
+        """Tell the story who holds an app's retained sessions, beside what it tells of each session."""
+        told: dict[str, str | float | int] = {
+            "bokeh.app": str(event["app"]),
+            "bokeh.retention.kind": str(event["kind"]),
+            "bokeh.retention.count": int(str(event["count"])),
+            "bokeh.retention.root": str(event["root"]),
+            "bokeh.retention.path": str(event["text"]),
+        }
+        self._frame.state.story.tell(UNCOLLECTED, told, warns=True)
 
     def stop(self) -> None:
         """Give the signal back, and end a capture."""

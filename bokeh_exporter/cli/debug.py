@@ -21,23 +21,41 @@ _REMEDIES = {
 }
 
 
+class Refused(Exception):  # noqa: N818 - it is the outcome, as click's exceptions are
+    """The exporter does not answer: one line that names it and the remedy."""
+
+
 def post(url: str, path: str, token: str | None = None, timeout: float = _TIMEOUT) -> dict[str, Any]:
     """Post to a debug endpoint of the exporter at ``url`` and return its JSON; ends the command where that fails."""
+    try:
+        return asked(url, path, token, timeout)
+    except Refused as error:
+        fail(str(error))
+
+
+def asked(url: str, path: str, token: str | None = None, timeout: float = _TIMEOUT) -> dict[str, Any]:
+    """Post to a debug endpoint, as :func:`post`.
+
+    Raises:
+        Refused: it cannot be asked, or answers with an error.
+    """
     address = url.rstrip("/").removesuffix("/metrics") + path
     if not address.startswith(("http://", "https://")):
-        fail(f"{url} is not the URL of an exporter: give one such as http://127.0.0.1:10506")
+        raise Refused(f"{url} is not the URL of an exporter: give one such as http://127.0.0.1:10506")
     try:
         with open_url(address, token, method="POST", timeout=timeout) as answer:
             found = json.load(answer)
     except urllib.error.HTTPError as error:
         with error:
             said = error.read(2000).decode("utf-8", "replace").strip()
-        fail(f"{address} answers {error.code}: {_REMEDIES.get(error.code, said)}")
+        raise Refused(f"{address} answers {error.code}: {_REMEDIES.get(error.code, said)}") from None
     except urllib.error.URLError as error:
         why = getattr(error.reason, "strerror", None) or error.reason
-        fail(f"{address} cannot be asked: {why}: does the server run, and is it the exporter's URL?")
+        raise Refused(f"{address} cannot be asked: {why}: does the server run, and is it the exporter's URL?") from None
     except (OSError, ValueError, http.client.HTTPException) as error:
-        fail(f"{address} cannot be asked: {error}: give the exporter's URL, which its log line names")
+        raise Refused(
+            f"{address} cannot be asked: {error}: give the exporter's URL, which its log line names"
+        ) from None
     if not isinstance(found, dict):
-        fail(f"{address} is not an exporter's: it answered something else")
+        raise Refused(f"{address} is not an exporter's: it answered something else")
     return found

@@ -12,19 +12,23 @@ import click
 
 from .. import config as options
 from .common import HEALTHY, SETTINGS, UNHEALTHY, fail
+from .debug import Refused, asked
+from .explain import tree
 from .reach import Unreachable, status_of, url_of_process
 
 #: Seconds between two looks of ``--watch``.
 _PERIOD = 2.0
 #: Evidence of the verdicts that do not lead is shown, but not without end.
 _EVIDENCE = 8
+#: Destroyed sessions that may stay without anything being wrong: Bokeh keeps the last, Panel one per process.
+_HARMLESS = 1
 _COLORS = {"healthy": "green", "event_loop_stalled": "red"}
 
 
 @click.command("doctor", context_settings=SETTINGS)
 @click.argument("target")
 @click.option("--token", metavar="TOKEN", help=f"Bearer token of the endpoint. [{options.variable('token')}]")
-@click.option("--json", "as_json", is_flag=True, help="Print the server's status as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the server's status, and who holds what, as JSON.")
 @click.option("--watch", is_flag=True, help=f"Look every {_PERIOD:g} s until interrupted.")
 def command(target: str, token: str | None, as_json: bool, watch: bool) -> int:
     """Say how the server behind the exporter at TARGET is: its URL, or the PID of the server.
@@ -32,6 +36,9 @@ def command(target: str, token: str | None, as_json: bool, watch: bool) -> int:
     \b
     bokeh-exporter doctor http://127.0.0.1:10506
     bokeh-exporter doctor 4711 --watch
+
+    Where sessions are retained or linger, it also says who holds them, if the server runs with
+    BOKEH_EXPORTER_DEBUG=1: not with --watch, for that takes the server seconds.
 
     Ends with 0 if it is healthy, 1 by any other verdict, 2 if it cannot be reached.
     """
@@ -50,10 +57,31 @@ def command(target: str, token: str | None, as_json: bool, watch: bool) -> int:
                 fail(str(error))
             click.echo(click.style(f"bokeh-exporter: {error}", fg="red"), err=True)
         else:
+            if not watch:  # a search takes seconds and a full collection
+                status = {**status, **_holders(url, token, status)}
             _show(status, as_json, watch)
             if not watch:
                 return HEALTHY if status["verdict"]["name"] == "healthy" else UNHEALTHY
         time.sleep(_PERIOD)
+
+
+def _holders(url: str, token: str | None, status: Mapping[str, Any]) -> dict[str, Any]:
+    """Ask who holds what should have gone, as ``explain`` does, if anything should have.
+
+    Returns:
+        ``retained`` as ``POST /debug/explain`` gives it, None where that cannot be asked; ``retained_note`` says why.
+    """
+    verdicts = {status["verdict"]["name"], *status["verdict"]["others"]}
+    kept = sum(app.get("uncollected_sessions", {}).get("retained", 0) for app in status["apps"])
+    found: list[Any] = []
+    try:
+        if "retained_sessions" in verdicts or kept > _HARMLESS:
+            found += asked(url, "/debug/explain", token)["retained"]
+        elif "lingering_sessions" in verdicts:
+            found += asked(url, "/debug/explain?live=1", token)["retained"]
+    except Refused as error:
+        return {"retained": None, "retained_note": str(error)}
+    return {"retained": found, "retained_note": None}
 
 
 def _show(status: Mapping[str, Any], as_json: bool, watch: bool) -> None:
@@ -81,6 +109,10 @@ def _lines(status: Mapping[str, Any]) -> Iterator[str]:
     if stale is not None and stale > 5:
         yield click.style(f"What the event loop was asked for is {stale:.0f} s old.", fg="yellow")
     yield ""
+    for found in status.get("retained") or ():
+        yield from (*tree(found), "")
+    if status.get("retained_note"):
+        yield f"Who holds it is not known: {status['retained_note']}\n"
     yield from _memory(status["memory"])
     for app in status["apps"]:
         states = app.get("sessions", {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -32,13 +33,14 @@ def command(url: str, token: str | None, live: bool, as_json: bool) -> int:
         click.echo("nothing is retained")
     else:
         for found in answer["retained"]:
-            _tree(found)
+            click.echo("\n".join(tree(found)) + "\n")
     return UNHEALTHY if answer["retained"] and not live else 0
 
 
-def _tree(found: dict[str, Any]) -> None:
-    click.echo(click.style(found["root"], bold=True))
+def tree(found: dict[str, Any]) -> Iterator[str]:
+    """Draw what holds something as lines: the root, each step below the one before, and all of it in a sentence."""
+    yield click.style(found["root"], bold=True)
     for depth, step in enumerate(found["path"][1:]):
         where = f"  {step['file']}:{step['line']}" if step["file"] else ""
-        click.echo(f"{'   ' * depth}└─ {step['name'] or 'held'}: {step['type']}{where}")
-    click.echo(f"   {found['text']}\n")
+        yield f"{'   ' * depth}└─ {step['name'] or 'held'}: {step['type']}{where}"
+    yield f"   {found['text']}"

@@ -17,7 +17,7 @@ from .nouns import CONTAINERS, noun, place, plain
 from .roots import Root
 from .search import Way
 
-_NOT_SEEN = "something that the garbage collector does not see, a C extension or a call that is running, holds "
+_NOT_SEEN = "something that the garbage collector does not see, a C extension, atexit or a call that is running, holds "
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,11 @@ class Chain:
     text: str
 
     def shape(self) -> tuple[str, ...]:
-        """Return what chains have in common that differ in keys and indexes only."""
-        return (self.root, *(re.sub(r"\[[^]]*\]", "", step.name) for step in self.path))
+        """Return what chains have in common that differ in keys, indexes and threads only."""
+        return (
+            re.sub(r" thread '[^']*'", " a thread", self.root),
+            *(re.sub(r"\[[^]]*\]", "", step.name) for step in self.path),
+        )
 
 
 def follow(way: Way, root: Root, target: Any) -> list[Any]:
@@ -72,7 +75,8 @@ def tell(objects: Sequence[Any], root: Root, end: str) -> Chain:
         found = edge(objects, at)
         if at == 0 and root.kind == "module" and type(holder) is dict:
             found = Edge(", " + found.how[1:-1].strip("'"), found.takes)
-        if at == 0 or _goes_on(holder, found, by_name):
+        named = root.kind == "host" and root.level  # what C code holds itself says who it is
+        if (at == 0 and not named) or (at and _goes_on(holder, found, by_name)):
             current += found.how
         else:
             begun.append(current := _named(holder, found))

@@ -26,7 +26,7 @@ from types import (
 )
 from typing import Any, NamedTuple
 
-from . import frames, safely
+from . import arrays, frames, safely
 
 
 class Edge(NamedTuple):
@@ -44,6 +44,8 @@ _HAMT = {"hamt", "hamt_bitmap_node", "hamt_array_node", "hamt_collision_node"}
 
 def edge(chain: Chain, at: int) -> Edge:
     """Say how ``chain[at]`` refers to what comes after it in the chain."""
+    if arrays.is_array(chain[at]):
+        return Edge(arrays.place(chain[at], chain[at + 1]) or "")
     for kinds, say in _TABLE:
         if safely.is_a(chain[at], *kinds):
             try:

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .chains import Chain, follow, tell
-from .groups import FIRST, Group, Kind, Target, groups
+from .groups import Group, Kind, Target, groups
 from .heap import find, picture
-from .roots import Host, Root, roots
+from .roots import Host, Root, at_home, roots
 from .search import Way, above, ways
 from .timers import due
 
@@ -105,12 +105,12 @@ def explain(
             break
         lives = list(hosts())
         begins = roots(lives)
-        heap = picture(room)
+        heap = picture(room, with_arrays=bool(attempt))  # what is still to be told may hang on one
         visited += len(heap)
         found = ways(heap, {key: root.level for key, root in begins.items()}, keyed)
         missing = keyed.keys() - found.keys()
         leading = above(heap, missing) if missing else {}
-        unseen = {key: Root("unseen", "", functools.partial(find, key)) for key, held in leading.items() if held}
+        unseen = [key for key, held in leading.items() if held]
         held = ways(heap, dict.fromkeys(unseen, 0), missing) if missing else {}
         del heap
         keyed = _tell(keyed, found, begins, retained)
@@ -118,9 +118,9 @@ def explain(
         hints = leading.keys() | {each for key in keyed for each in found.get(key, Way([])).ids}
         keyed = _tell(keyed, *_timed(keyed, hints, lives), retained)
         if attempt:  # only what is still there a picture later is not just something new
-            keyed = _tell(keyed, held, unseen, retained)
+            keyed = _tell_unseen(keyed, held, retained)
         left = list(keyed.values())
-    retained.sort(key=lambda found: (FIRST[found.kind] == 3, -found.count, -found.age_seconds))
+    retained.sort(key=lambda found: (found.kind == "model", -found.count, len(found.chain.path), -found.age_seconds))
     return Explanation(retained, visited, time.monotonic() - begun)
 
 
@@ -141,6 +141,20 @@ def _tell(
             told.update(group.heads, group.others)
             _join(retained, first, Counter(keyed[key].kind for key in group.others))
     return {key: target for key, target in keyed.items() if key not in told}
+
+
+def _tell_unseen(keyed: dict[int, Target], held: dict[int, Way], retained: list[Found]) -> dict[int, Target]:
+    """Tell what somebody holds whom the collector does not see."""
+    objects = find({way.ids[0] for way in held.values() if len(way.ids) > 1})
+    starts = {way.ids[0] for way in held.values()}
+    begins = {key: Root("unseen", "", functools.partial(_from, objects, key)) for key in starts}
+    return _tell(keyed, held, begins, retained)
+
+
+def _from(objects: dict[int, Any], key: int) -> Any:
+    if key not in objects:
+        raise LookupError("the object has gone")
+    return objects[key]
 
 
 def _timed(
@@ -176,7 +190,8 @@ def _chain(way: Way, root: Root, target: Target) -> Chain:
     thing = target.reference()
     if thing is None:
         raise LookupError("it has been freed")
-    return tell(follow(way, root, thing), root, _end(target))
+    objects, root = at_home(follow(way, root, thing), root)
+    return tell(objects, root, _end(target))
 
 
 def _join(retained: list[Found], told: Found, also: Counter[str]) -> None:

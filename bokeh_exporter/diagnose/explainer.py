@@ -64,6 +64,8 @@ class Explainer:
         self._before: Any = None
         #: Called with each event, besides the log.
         self.on_event: Callable[[Event], None] = lambda event: None
+        #: Told when a search begins (True) and is over: meanwhile it may hold all objects.
+        self.on_search: Callable[[bool], None] = lambda begins: None
 
     # --- on request ----------------------------------------------------------------------------
 
@@ -96,8 +98,10 @@ class Explainer:
         try:
             if collect:
                 self._collect()
+            self.on_search(True)
             return explain(targets(), self._hosts, self._room)
         finally:
+            self.on_search(False)
             self._busy.release()
 
     # --- by itself -----------------------------------------------------------------------------

@@ -12,17 +12,20 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain, compress, repeat, starmap, tee
-from operator import attrgetter, itemgetter, methodcaller
+from itertools import chain, compress, repeat, starmap
+from operator import attrgetter, methodcaller
 from types import CodeType, FrameType
 from typing import Any
+
+from .unseen import unseen
 
 _OPTIMIZED = 0x1
 #: Names with which a function may get hold of its frame's copy.
 _TAKES = {"locals", "vars", "eval", "exec", "dir"}
 _PROXY = sys.version_info >= (3, 13)
 _get = attrgetter("f_locals")
-_items: Any = methodcaller("items") if _PROXY else dict.items
+_keys: Any = methodcaller("keys") if _PROXY else dict.keys
+_values: Any = methodcaller("values") if _PROXY else dict.values
 
 
 @dataclass(frozen=True)
@@ -46,13 +49,21 @@ def _emptied(frame: FrameType) -> Iterator[Any]:
     return map(dict.clear, map(_get, repeat(frame, 1)))
 
 
+def _names(frame: FrameType) -> Iterator[str]:
+    return chain.from_iterable(map(_keys, map(_get, repeat(frame, 1))))
+
+
+def _held(frame: FrameType) -> Iterator[Any]:
+    # Neither items nor tee: what those made last outlives the run.
+    return chain.from_iterable(map(_values, map(_get, repeat(frame, 1))))
+
+
 def local_ids(frame: FrameType) -> list[tuple[str, int]]:
     """Return the names of a frame's variables, and the ``id`` of what each holds."""
     if not _readable(frame):
         return []
-    names, values = tee(chain.from_iterable(map(_items, map(_get, repeat(frame, 1)))))
-    found = zip(map(itemgetter(0), names), map(id, map(itemgetter(1), values)), strict=True)
-    return [each for each in chain(found, _emptied(frame)) if each is not None]
+    found = unseen(list, chain(zip(_names(frame), map(id, _held(frame)), strict=True), _emptied(frame)))
+    return [each for each in found if each is not None]
 
 
 def local(frame: FrameType, name: str, key: int) -> Any:
@@ -63,12 +74,8 @@ def local(frame: FrameType, name: str, key: int) -> Any:
     """
     if not _readable(frame):
         raise LookupError("the frame cannot be read")
-    names, values = tee(chain.from_iterable(map(_items, map(_get, repeat(frame, 1)))))
-    ours, theirs = tee(map(itemgetter(1), values))
-    same = starmap(
-        _both, zip(map(name.__eq__, map(itemgetter(0), names)), map(key.__eq__, map(id, theirs)), strict=True)
-    )
-    found = list(chain(compress(ours, same), _emptied(frame)))
+    same = starmap(_both, zip(map(name.__eq__, _names(frame)), map(key.__eq__, map(id, _held(frame))), strict=True))
+    found = unseen(list, chain(compress(_held(frame), chain(same, repeat(False))), _emptied(frame)))
     if not found or id(found[0]) != key:
         raise LookupError("the variable holds something else")
     return found[0]

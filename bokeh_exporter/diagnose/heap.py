@@ -14,25 +14,25 @@ import gc
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from itertools import tee
+from itertools import islice, tee
 from typing import TYPE_CHECKING, Any
 
+from .arrays import arrays
 from .referents import Reader
+from .unseen import unseen
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-#: Objects in a slice: 1 to 2 ms, after which other threads get their turn.
-SLICE = 2_000
+#: Objects in a slice: 2 to 4 ms, after which other threads get their turn.
+SLICE = 5_000
 #: Seconds between two slices, so that the event loop need not wait for its turn until the interpreter takes it away.
 _REST = 0.0005
-#: Numbers that are moved about in one go: a millisecond or two, with the interpreter lock held.
-_GATHER = 100_000
 #: Bytes per object and per reference at the peak, and for the rest; see ``benchmarks/explain.py``.
-PER_OBJECT, PER_REFERENCE, AT_LEAST = 64, 6, 16 * 2**20
+PER_OBJECT, PER_REFERENCE, AT_LEAST = 64, 6, 32 * 2**20
 #: References per object in a heap of Bokeh and Panel are about 4.
 _REFERENCES = 6
 
@@ -43,50 +43,52 @@ class NoRoomError(MemoryError):
 
 @dataclass
 class Heap:
-    """Objects are numbered 0 to n - 1; edges are in the order of where they start.
+    """Objects are numbered 0 to n - 1 in the order of their ids; the edges are in rows, in the order they were read.
 
     Attributes:
-        ids: of each object, in ascending order; with ``order``, that is which object it is.
-        first: where the edges of each object begin; one more than objects.
+        ids: of each object, in ascending order.
+        rows: which row the edges of each object are in.
+        first: where each row begins; one more than rows.
         ends: where each edge leads.
         counts: the reference count of each object, without the search's own references.
     """
 
     ids: NDArray[np.uint64]
-    order: NDArray[np.int32]
+    rows: NDArray[np.int32]
     first: NDArray[np.int64]
     ends: NDArray[np.int32]
     counts: NDArray[np.int32]
 
     def __len__(self) -> int:
-        return len(self.counts)
+        return len(self.ids)
 
-    def numbers(self, ids: Iterable[int]) -> NDArray[np.int64]:
+    def numbers(self, ids: Collection[int]) -> NDArray[np.int32]:
         """Return the numbers of objects by their ``id``, -1 for those that are not there."""
         import numpy as np
 
-        return _numbers(self, np.fromiter(ids, np.uint64))
+        return _numbers(self.ids, np.fromiter(ids, np.uint64, len(ids)))
 
-    def ids_of(self, numbers: Iterable[int]) -> list[int]:
+    def ids_of(self, numbers: Collection[int]) -> list[int]:
         """Return the ids of objects by their numbers."""
         import numpy as np
 
-        by_number = np.empty(len(self), np.uint64)
-        for begin in range(0, len(self), _GATHER):
-            by_number[self.order[begin : begin + _GATHER]] = self.ids[begin : begin + _GATHER]
-            time.sleep(_REST)
-        return [int(by_number[number]) for number in numbers]
+        found: list[int] = self.ids[np.fromiter(numbers, np.int64, len(numbers))].tolist()
+        return found
 
 
-def _numbers(heap: Heap, ids: NDArray[np.uint64]) -> NDArray[np.int64]:
+def _numbers(known: NDArray[np.uint64], ids: NDArray[np.uint64]) -> NDArray[np.int32]:
     import numpy as np
 
-    if not len(heap.ids):
-        return np.full(len(ids), -1, np.int64)
-    places = np.searchsorted(heap.ids, ids)
-    np.minimum(places, len(heap.ids) - 1, out=places)
-    numbers = heap.order[places].astype(np.int64)
-    numbers[heap.ids[places] != ids] = -1
+    if not len(known):
+        return np.full(len(ids), -1, np.int32)
+    # In order, so that one look-up is near the last. All of it lets the interpreter lock go.
+    order = np.argsort(ids)
+    ids = np.take(ids, order)
+    places = np.searchsorted(known, ids)
+    np.minimum(places, len(known) - 1, out=places)
+    places[np.take(known, places) != ids] = -1
+    numbers = np.empty(len(ids), np.int32)
+    numbers[order] = places
     return numbers
 
 
@@ -96,40 +98,45 @@ def hidden() -> list[Any]:
     untrack.argtypes, untrack.restype = [ctypes.py_object], None
     # All in the one call of deque: between two lines of Python another thread might run and see the list.
     made, again = tee(map(gc.get_objects, (None,)))
-    deque(map(untrack, made), maxlen=0)
+    unseen(deque(maxlen=0).extend, map(untrack, made))
     return next(again)
 
 
-def find(key: int) -> Any:
-    """Return the object that has this ``id``.
-
-    Raises:
-        LookupError: there is none.
-    """
-    objects = hidden()
-    try:
-        for begin in range(0, len(objects), SLICE * 5):
-            ids = _ids(objects, begin, min(begin + SLICE * 5, len(objects)))
-            found = (ids == key).nonzero()[0]
-            if len(found):
-                return objects[begin + int(found[0])]
-            time.sleep(_REST)
-    finally:
-        objects.clear()
-    raise LookupError("the object has gone")
-
-
-def _ids(objects: list[Any], begin: int, end: int) -> NDArray[np.uint64]:
+def find(keys: Iterable[int]) -> dict[int, Any]:
+    """Return the objects that have these ``id``, as far as they are there."""
     import numpy as np
 
-    return np.fromiter(map(id, map(objects.__getitem__, range(begin, end))), np.uint64, end - begin)
+    wanted, found = np.array(sorted(keys), np.uint64), dict[int, Any]()
+    objects = hidden()
+    try:
+        while objects and len(found) < len(wanted):
+            size = min(SLICE * 5, len(objects))
+            ids = np.fromiter(map(id, islice(reversed(objects), size)), np.uint64, size)
+            for place in np.flatnonzero(_numbers(wanted, ids) >= 0).tolist():
+                found[int(ids[place])] = objects[-1 - place]
+            _shorten(objects, size)
+    finally:
+        _let_go(objects)
+    return found
 
 
-def picture(room: Callable[[], float | None] = lambda: None) -> Heap:
+def _shorten(objects: list[Any], size: int) -> None:
+    del objects[-size:]
+    time.sleep(_REST)
+
+
+def _let_go(objects: list[Any]) -> None:
+    # Not at once: millions of references are a stall.
+    while objects:
+        _shorten(objects, SLICE * 5)
+
+
+def picture(room: Callable[[], float | None] = lambda: None, *, with_arrays: bool = False) -> Heap:
     """Take the picture, in a thread that is not an event loop's.
 
     Args:
         room: how many bytes the process may still take, None if nobody knows.
+        with_arrays: whether NumPy's arrays of objects are to be in it, which takes twice as long.
 
     Raises:
         NoRoomError: there is not enough; nothing is held any more.
@@ -139,48 +146,64 @@ def picture(room: Callable[[], float | None] = lambda: None) -> Heap:
     _check(room(), sys.getallocatedblocks() // 2, 0)
     objects = hidden()
     try:
+        if with_arrays:
+            objects += arrays(objects)
         total = len(objects)
         left = room()
         _check(left, total, total * _REFERENCES)
         most = float("inf") if left is None else (left - AT_LEAST - total * PER_OBJECT) / PER_REFERENCE
-        ids = np.empty(total, np.uint64)
-        for begin in range(0, total, SLICE * 5):
-            end = min(begin + SLICE * 5, total)
-            ids[begin:end] = _ids(objects, begin, end)
-            time.sleep(_REST)
-        order = np.argsort(ids)
-        heap = Heap(_gathered(ids, order), order.astype(np.int32), np.zeros(total + 1, np.int64), np.empty(0, np.int32),
-                    np.zeros(total, np.int32))  # fmt: skip
-        del ids, order
-        parts: list[NDArray[np.int32]] = []
-        found, reader = 0, Reader(objects, functools.partial(_numbers, heap))
-        # From the end, so that what has been read can be let go.
-        for begin in reversed(range(0, total, SLICE)):
-            ends, per, counts = reader.read(begin)
-            heap.first[begin + 1 : begin + 1 + len(per)] = per
-            heap.counts[begin : begin + len(per)] = np.minimum(counts, 2**30)
-            parts.append(ends)
-            found += len(ends)
-            if found > most:
-                raise NoRoomError(_refusal(left or 0, total, found))
-            del objects[begin:]
-            time.sleep(_REST)
+        ids, rows = _sorted(_all_ids(objects))
+        reader = Reader(objects, functools.partial(_numbers, ids), tracked=not with_arrays)
+        counts = np.zeros(total, np.int32)
+        while objects:
+            size, done = min(SLICE, len(objects)), total - len(objects)
+            counts[done : done + size] = np.minimum(reader.read(size), 2**30)
+            if reader.found > most:
+                raise NoRoomError(_refusal(left or 0, total, reader.found))
+            _shorten(objects, size)
     finally:
-        objects.clear()
-    parts.reverse()
-    heap.ends = _joined(parts, found)
-    np.cumsum(heap.first, out=heap.first)
+        _let_go(objects)
+    reader.resolve()
+    counts = np.take(counts, rows)
+    sizes = np.concatenate([*reader.sizes, np.array(reader.apart_sizes, np.int32)])
+    heap = Heap(ids, rows, _sums(sizes), np.empty(0, np.int32), counts)
+    apart = heap.numbers(reader.apart)
+    heap.rows[apart] = np.arange(total, len(sizes))
+    parts = reader.ends + reader.apart_ends
+    reader.ends, reader.apart_ends = [], []
+    heap.ends = _joined(parts, reader.found)
     return heap
 
 
-def _gathered(ids: NDArray[np.uint64], order: NDArray[np.int64]) -> NDArray[np.uint64]:
+def _all_ids(objects: list[Any]) -> NDArray[np.uint64]:
+    """Return the ids of objects, the last first: that is how they are read."""
     import numpy as np
 
-    gathered = np.empty(len(ids), np.uint64)
-    for begin in range(0, len(ids), _GATHER):
-        gathered[begin : begin + _GATHER] = ids[order[begin : begin + _GATHER]]
+    ids, each = np.empty(len(objects), np.uint64), reversed(objects)
+    for begin in range(0, len(ids), SLICE * 5):
+        end = min(begin + SLICE * 5, len(ids))
+        ids[begin:end] = np.fromiter(map(id, islice(each, end - begin)), np.uint64, end - begin)
         time.sleep(_REST)
-    return gathered
+    return ids
+
+
+def _sorted(ids: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
+    import numpy as np
+
+    order = np.argsort(ids)
+    return np.take(ids, order), order.astype(np.int32)
+
+
+def _sums(sizes: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Return where each row begins. In parts, for a sum over all holds the interpreter lock all the time."""
+    import numpy as np
+
+    first, part = np.zeros(len(sizes) + 1, np.int64), SLICE * 50
+    for begin in range(0, len(sizes), part):
+        end = min(begin + part, len(sizes))
+        first[begin + 1 : end + 1] = np.cumsum(sizes[begin:end], dtype=np.int64) + first[begin]
+        time.sleep(_REST)
+    return first
 
 
 def _joined(parts: list[NDArray[np.int32]], total: int) -> NDArray[np.int32]:

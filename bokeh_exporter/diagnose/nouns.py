@@ -24,6 +24,9 @@ from typing import Any, NamedTuple
 
 from . import safely
 
+#: ``Py_TPFLAGS_IMMUTABLETYPE``: a type that C made, and no class statement.
+_IMMUTABLE = 1 << 8
+_flags: Any = type.__dict__["__flags__"].__get__
 CONTAINERS = (dict, list, tuple, set, frozenset, deque)
 
 
@@ -58,9 +61,7 @@ def plain(thing: object) -> str:
     """Name an object by its type; one of a C extension with its module."""
     kind = type(thing)
     name, module = safely.type_name(kind), safely.type_module(kind)
-    # A class statement makes heap types with a __module__ of text; types of C have no weak list of subclasses to tell,
-    # but no __dict__ entry of that name either.
-    written = "__module__" in safely.class_namespace(kind)
+    written = not _flags(kind) & _IMMUTABLE
     return name if written or module in (None, "builtins") else f"{module}.{name}"
 
 

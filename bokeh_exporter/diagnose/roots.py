@@ -6,6 +6,7 @@ A root is a number to the search and a way back to the real object for what come
 from __future__ import annotations
 
 import functools
+import signal
 import sys
 import weakref
 from collections.abc import Callable, Iterable
@@ -14,6 +15,7 @@ from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
 from . import frames, safely
+from .unseen import unseen
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,12 @@ def roots(hosts: Iterable[Host] = ()) -> dict[int, Root]:
         if thing is not None:
             found.setdefault(id(thing), Root("host", host.words, host.reference, of=host.of))
         del thing
+    for number in signal.valid_signals():
+        handler = signal.getsignal(number)
+        if type(handler) not in (signal.Handlers, int, type(None)):
+            words = f"the handler of {number.name if isinstance(number, signal.Signals) else number}"
+            found.setdefault(id(handler), Root("host", words, functools.partial(signal.getsignal, number), 1))
+        del handler
     for where, frame, values in frames.running():
         if not frame.f_code.co_flags & 0x1:
             continue  # code of a module or class: its variables are a namespace, which has its own root
@@ -68,6 +76,18 @@ def roots(hosts: Iterable[Host] = ()) -> dict[int, Root]:
                 wanted = frames.Local(where.thread, where.code, where.line, name)
                 found[key] = Root("frame", "", functools.partial(frames.find, wanted, key), 1, wanted)
     return found
+
+
+def at_home(objects: list[Any], root: Root) -> tuple[list[Any], Root]:
+    """Begin a chain in the module that something is from, where it was found in one that imports it."""
+    if root.kind != "module" or len(objects) < 2:
+        return objects, root
+    thing = objects[1]
+    home = safely.type_module(thing if safely.is_a(thing, type) else type(thing))
+    there = _module(home) if home is not None and home != root.name else None
+    if type(there) is not dict or id(thing) not in unseen(set, map(id, there.values())):
+        return objects, root
+    return [there, *objects[1:]], Root("module", str(home), functools.partial(_module, str(home)))
 
 
 def _module(name: str) -> Any:

@@ -9,9 +9,12 @@ from __future__ import annotations
 import gc
 import re
 from collections.abc import Iterator
-from itertools import chain, compress, islice, repeat, tee
+from itertools import chain, compress, repeat
 from types import GetSetDescriptorType, MemberDescriptorType, ModuleType
 from typing import Any
+
+from .arrays import elements, is_array
+from .unseen import unseen
 
 #: Text in keys and names is only shown if it looks like a name in code; a session's id is 40 characters and more,
 #: hexadecimal names are ids of something.
@@ -97,12 +100,19 @@ def child(parent: Any, key: int) -> Any:
         if id(namespace(parent)) != key:
             raise LookupError("the reference has gone")
         return namespace(parent)
-    # One run of C code, as in heap: the list of referents must not be seen.
-    ours, theirs = tee(chain.from_iterable(map(gc.get_referents, repeat(parent, 1))))
-    found = list(islice(compress(ours, map(key.__eq__, map(id, theirs))), 1))
-    if not found:
+    ids = unseen(list, map(id, referents(parent)))
+    same = chain(map(key.__eq__, ids), repeat(False))
+    found = unseen(list, compress(referents(parent), same))
+    if not found or id(found[0]) != key:
         raise LookupError("the reference has gone")
     return found[0]
+
+
+def referents(parent: Any) -> Iterator[Any]:
+    """Yield what an object that is no module refers to; to be read in one run, see :mod:`unseen`."""
+    if is_array(parent):
+        return elements(parent)
+    return chain.from_iterable(map(gc.get_referents, repeat(parent, 1)))
 
 
 def text(value: object) -> str:

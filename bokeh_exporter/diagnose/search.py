@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,9 +43,9 @@ def ways(heap: Heap, roots: Mapping[int, int], targets: Iterable[int]) -> dict[i
     """
     wanted = _wanted(heap, targets)
     starts: dict[int, list[int]] = {}
-    for number, level in zip(heap.numbers(roots), roots.values(), strict=True):
+    for number, level in zip(heap.numbers(roots).tolist(), roots.values(), strict=True):
         if number >= 0:
-            starts.setdefault(level, []).append(int(number))
+            starts.setdefault(level, []).append(number)
     parents = _search(heap, starts, list(wanted))
     found = {key: _chain(parents, number) for number, key in wanted.items() if parents[number] != _UNSEEN}
     ids = _ids(heap, [number for each in found.values() for number in each])
@@ -92,28 +92,39 @@ def _search(heap: Heap, starts: Mapping[int, list[int]], wanted: list[int]) -> N
 def _next(heap: Heap, parents: NDArray[np.int32], frontier: NDArray[np.int64]) -> NDArray[np.int64]:
     import numpy as np
 
-    found = [np.empty(0, np.int64)]
-    sizes = heap.first[frontier + 1] - heap.first[frontier]
-    parts = np.cumsum(sizes) // _STEP
-    for begin, end in _runs(parts):
+    found: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
+    for numbers, firsts, sizes in _runs(heap, frontier):
         # The edges of some objects, one after the other: where each object's begin, then counting on.
-        part, size = frontier[begin:end], sizes[begin:end]
-        total = int(size.sum())
-        offsets = np.repeat(heap.first[part] - np.concatenate([[0], np.cumsum(size)[:-1]]), size)
-        ends = heap.ends[offsets + np.arange(total)]
-        new = parents[ends] == _UNSEEN
+        edges = np.arange(int(sizes.sum())) + np.repeat(firsts - np.cumsum(sizes) + sizes, sizes)
+        ends = np.take(heap.ends, edges)
+        new = np.flatnonzero(np.take(parents, ends) == _UNSEEN)
         reached = ends[new]
-        parents[reached] = np.repeat(part, size)[new].astype(np.int32)
-        found.append(np.unique(reached).astype(np.int64))
+        parents[reached] = np.repeat(numbers, sizes)[new].astype(np.int32)
+        once = np.sort(reached).astype(np.int64)
+        found.append(once[np.diff(once, prepend=-1) > 0])
         time.sleep(_REST)
     return np.concatenate(found)
 
 
-def _runs(parts: NDArray[np.int64]) -> Iterable[tuple[int, int]]:
+def _runs(
+    heap: Heap, frontier: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
+    """Yield objects, where their edges begin and how many they are, a step's worth at a time; large ones in parts."""
     import numpy as np
 
-    borders = [0, *(np.flatnonzero(np.diff(parts)) + 1).tolist(), len(parts)]
-    return itertools.pairwise(borders)
+    rows = np.take(heap.rows, frontier)
+    firsts = np.take(heap.first, rows)
+    sizes = np.take(heap.first, rows + 1) - firsts
+    for place in np.flatnonzero(sizes > _STEP).tolist():
+        for part in range(0, int(sizes[place]), _STEP):
+            size = min(_STEP, int(sizes[place]) - part)
+            yield frontier[place : place + 1], firsts[place : place + 1] + part, np.array([size])
+    some = np.flatnonzero((sizes > 0) & (sizes <= _STEP))
+    numbers, firsts, sizes = frontier[some], firsts[some], sizes[some]
+    steps = np.cumsum(sizes) // _STEP
+    borders = [0, *(np.flatnonzero(np.diff(steps)) + 1).tolist(), len(steps)]
+    for begin, end in itertools.pairwise(borders):
+        yield numbers[begin:end], firsts[begin:end], sizes[begin:end]
 
 
 def above(heap: Heap, targets: Iterable[int]) -> dict[int, bool]:
@@ -126,27 +137,29 @@ def above(heap: Heap, targets: Iterable[int]) -> dict[int, bool]:
 
     upwards = np.zeros(len(heap), bool)
     upwards[list(_wanted(heap, targets))] = True
-    size, edges = 0, np.zeros(len(heap), np.int64)
-    begun, ended = np.empty(0, np.int64), np.empty(0, np.int64)
+    of_row = np.full(len(heap.first) - 1, -1, np.int32)
+    of_row[heap.rows] = np.arange(len(heap), dtype=np.int32)
+    size, ended = 0, np.empty(0, np.int64)
     while size != (size := int(upwards.sum())):
-        begun, ended = _leading_to(heap, upwards)
+        begun, ended = _leading_to(heap, of_row, upwards)
         upwards[begun] = True
-    np.add.at(edges, ended, 1)
-    numbers = np.flatnonzero(upwards).tolist()
-    return {key: bool(heap.counts[number] > edges[number]) for number, key in
-            zip(numbers, heap.ids_of(numbers), strict=True)}  # fmt: skip
+    numbers = np.flatnonzero(upwards)
+    edges = np.bincount(np.searchsorted(numbers, ended), minlength=len(numbers))
+    held = heap.counts[numbers] > edges
+    return dict(zip(heap.ids_of(numbers.tolist()), held.tolist(), strict=True))
 
 
-def _leading_to(heap: Heap, objects: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _leading_to(
+    heap: Heap, of_row: NDArray[np.int32], objects: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where edges to some objects begin, and where they end."""
     import numpy as np
 
     begins, ends = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    for begin in range(0, len(heap), _STEP):
-        end = min(begin + _STEP, len(heap))
-        leads = heap.ends[heap.first[begin] : heap.first[end]]
-        places = np.flatnonzero(objects[leads])
-        starts = np.searchsorted(heap.first[begin : end + 1], places + heap.first[begin], side="right") - 1 + begin
-        begins.append(starts)
+    for begin in range(0, len(heap.ends), _STEP):
+        leads = heap.ends[begin : begin + _STEP]
+        places = np.flatnonzero(np.take(objects, leads))
+        begins.append(np.take(of_row, np.searchsorted(heap.first, places + begin, side="right") - 1).astype(np.int64))
         ends.append(leads[places].astype(np.int64))
         time.sleep(_REST)
     return np.concatenate(begins), np.concatenate(ends)

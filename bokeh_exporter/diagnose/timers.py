@@ -7,14 +7,15 @@ timers and callbacks that are due now are followed until they reach what the pic
 
 from __future__ import annotations
 
-import gc
 import itertools
 from collections import deque
 from collections.abc import Container, Iterable, Iterator
+from itertools import chain, compress, repeat
 from types import ModuleType
 from typing import Any
 
 from . import safely
+from .unseen import unseen
 
 #: Objects that are looked at for each loop, and how far from its timers.
 _OBJECTS, _DEPTH = 20_000, 20
@@ -73,4 +74,6 @@ def _children(thing: Any) -> Iterable[Any]:
     # No namespace: its referents hold modules, and it leads to everything.
     if safely.is_a(thing, type, ModuleType) or (type(thing) is dict and "__builtins__" in thing):
         return ()
-    return [each for each in gc.get_referents(thing) if not safely.is_a(each, type, ModuleType)]
+    kinds = unseen(list, map(type, safely.referents(thing)))
+    followed = [not issubclass(kind, (type, ModuleType)) for kind in kinds]
+    return unseen(list, compress(safely.referents(thing), chain(followed, repeat(False))))

@@ -33,6 +33,8 @@ log = logging.getLogger("bokeh_exporter")
 LONGEST = 0.25
 #: Seconds without a message or callback that make a quiet moment.
 QUIET = 0.5
+#: Seconds of a full collection for each allocated block, of which objects in containers are half or fewer.
+_PER_BLOCK = 1e-7
 #: Seconds that a request waits for the loop, before it collects in its own thread.
 PATIENCE = 2.0
 
@@ -66,6 +68,13 @@ class Collecting(Observer):
         On the thread of an event loop; in the caller's where there is none or it is blocked.
         """
         return self.run().pause
+
+    def collect_unless_long(self) -> None:
+        """Run one now, unless the heap is so large that visitors would notice."""
+        if sys.getallocatedblocks() * _PER_BLOCK <= LONGEST:
+            self.run()
+        else:
+            self.frame.find(Ledger).drain()
 
     def run(self) -> Collected:
         """Run one full collection now, as :meth:`collect_now`, and tell what it found."""

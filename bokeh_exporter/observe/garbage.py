@@ -37,6 +37,8 @@ class Garbage(Observer):
         self.full_begun = -math.inf
         #: Unix time at which it ended; 0 before the first.
         self.full_ended = 0.0
+        #: Whether a search holds all objects at this time: what a collection leaves then may be held by nobody else.
+        self.all_held = False
 
     def start(self) -> None:
         """Be called by the collector."""
@@ -67,7 +69,7 @@ class Garbage(Observer):
         generation = info["generation"]
         if generation == _FULL:
             self.full_ended = time.time()
-            self.full_begun = begun
+            self.full_begun = self.full_begun if self.all_held else begun
         self._pauses.append((generation, time.monotonic() - begun))
 
     def drain(self) -> None:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextvars
+import dataclasses
 import functools
 import gc
 import itertools
 import logging
+import queue
 import random
+import re
+import signal
 import sys
 import threading
 import time
 import types
 import weakref
-from collections import OrderedDict, defaultdict, deque, namedtuple
-from collections.abc import Callable, Generator, Iterator
+from collections import ChainMap, Counter, OrderedDict, defaultdict, deque, namedtuple
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bokeh_exporter.diagnose import frames
@@ -51,6 +57,20 @@ class Thing:
     @property
     def trap(self) -> None:
         raise AssertionError("an attribute was looked up")
+
+
+class Meta(type):
+    """A class of classes."""
+
+
+@dataclasses.dataclass
+class Data:
+    kept: Any
+
+
+@dataclasses.dataclass(slots=True)
+class Tight:
+    kept: Any
 
 
 class Slotted:
@@ -142,12 +162,70 @@ def finalized(kept: Any) -> Any:
     return made  # held by the registry as long as this lives
 
 
+def filtered(kept: Any) -> Any:
+    made = logging.Logger("filtered")
+    made.addFilter(closure(kept))
+    return made
+
+
 def handler(kept: Any) -> Any:
     made = logging.Handler()
     made.kept = kept  # type: ignore[attr-defined]
     logger = logging.Logger("explained")
     logger.addHandler(made)
     return logger
+
+
+def asynchronous(kept: Any) -> Any:
+    async def run(local: Any) -> AsyncGenerator[int]:
+        yield 1
+        id(local)
+
+    made = run(kept)
+    with pytest.raises(StopIteration):
+        made.__anext__().send(None)
+    return made
+
+
+def chained(kept: Any) -> Any:
+    try:
+        try:
+            raise raised(kept)
+        except ValueError:
+            raise KeyError from None
+    except KeyError as error:
+        error.__traceback__ = None
+        return error
+
+
+def only_weak(kept: Any) -> Any:
+    made: Any = Slotted()
+    made.kept = weakref.WeakKeyDictionary({(key := Slotted()): kept})
+    return made, key
+
+
+def queued(kept: Any) -> Any:
+    made: Any = queue.Queue()
+    made.put(kept)
+    return made
+
+
+def simply_queued(kept: Any) -> Any:
+    made: Any = queue.SimpleQueue()
+    made.put(kept)
+    return made
+
+
+def submitted(kept: Any) -> Any:
+    made = concurrent.futures.Future[Any]()
+    made.set_result(kept)
+    return made
+
+
+def array(kept: Any) -> Any:
+    made = np.empty((2, 2), object)
+    made[1, 0] = kept
+    return made
 
 
 def future(kept: Any) -> Any:
@@ -186,6 +264,26 @@ HOLDERS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "weak reference": (lambda kept: (made := Slotted(), weakref.ref(made, functools.partial(id, kept))), "callback"),
     "finalize": (finalized, "weakref.finalize"),
     "logger": (handler, "logger 'explained'"),
+    "logging filter": (filtered, ".filters[0]"),
+    "data class": (lambda kept: Data(kept), ".kept"),
+    "data class with slots": (lambda kept: Tight(kept), ".kept"),
+    "frozen set": (lambda kept: frozenset({id_key(kept)}), "[an element]"),
+    "namespace": (lambda kept: types.SimpleNamespace(kept=kept), "['kept']"),
+    "read only dict": (lambda kept: types.MappingProxyType({"kept": kept}), "['kept']"),
+    "chained dicts": (lambda kept: ChainMap({}, {"kept": kept}), ".maps[1]['kept']"),
+    "asynchronous generator": (asynchronous, "local variable local"),
+    "chained exception": (chained, ".__context__ -> ValueError traceback"),
+    "weak keys": (only_weak, ".data[<ReferenceType>]"),
+    "queue": (queued, ".queue[0]"),
+    "simple queue": (simply_queued, "SimpleQueue[0]"),
+    "executor's future": (submitted, "._result"),
+    "thread": (lambda kept: threading.Thread(args=(kept,)), "._args[0]"),
+    "timer": (lambda kept: threading.Timer(9, id, (kept,)), ".args[0]"),
+    "metaclass": (lambda kept: Meta("Made", (), {"kept": kept}), ".kept"),
+    "iterator": (lambda kept: itertools.cycle(iter([kept])), "itertools.cycle -> list_iterator[0]"),
+    "static method": (lambda kept: staticmethod(closure(kept)), ".__func__"),
+    "wrapped": (lambda kept: functools.wraps(closure(kept))(lambda: None), ".__wrapped__"),
+    "default factory": (lambda kept: defaultdict(closure(kept)), ".default_factory"),
     "future": (future, "partial of id"),
 }
 
@@ -268,7 +366,7 @@ def test_each_way_is_real_and_none_is_shorter(module: types.ModuleType, seed: in
     targets: dict[str, weakref.ref[Any]] = {}
     words: dict[str, list[str]] = {}
     names = list(HOLDERS)
-    for number in range(40):
+    for number in range(2 * len(HOLDERS)):
         # Each kind is the outermost once, and what it holds is anybody's guess.
         kinds = [names[number % len(names)], *chance.choices(names, k=chance.randrange(4))]
         kept: Any = Thing()
@@ -374,6 +472,100 @@ def test_variables_of_a_running_function_are_not_kept(module: types.ModuleType) 
         thread.join()
 
 
+def test_what_the_collector_does_not_track_is_told_where_it_can_be_known(module: types.ModuleType) -> None:
+    """Arrays have no list of referents, and handlers of signals are in a table of C."""
+    pandas = pytest.importorskip("pandas")
+    things = {name: Thing() for name in ("array", "record", "frame", "signal")}
+    module.array = array(closure(things["array"]))  # type: ignore[attr-defined]
+    module.record = np.array([(1, things["record"])], [("n", "i4"), ("kept", "O")])  # type: ignore[attr-defined]
+    module.frame = pandas.DataFrame({"n": [1, 2], "kept": [None, things["frame"]]})  # type: ignore[attr-defined]
+    references = {name: weakref.ref(thing) for name, thing in things.items()}
+
+    def handle(number: int, frame: object, kept: Any = things["signal"]) -> None: ...
+
+    before = signal.signal(signal.SIGUSR1, handle)
+    del things, handle
+    try:
+        found = in_thread(
+            lambda: explain(
+                [Target(f"/{name}", "document", each, time.monotonic(), "D") for name, each in references.items()]
+            )
+        )
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    texts = {each.app: each.text() for each in found.retained}
+    assert "acme_explained, array -> numpy.ndarray[1, 0] -> function closure" in texts["/array"]
+    assert "acme_explained, record -> numpy.ndarray['kept'][0] -> " in texts["/record"]
+    assert re.search(r"acme_explained, frame\b.* -> numpy.ndarray\[0, 1\] -> ", texts["/frame"]), texts["/frame"]
+    assert texts["/signal"].startswith("the handler of SIGUSR1 -> function ")
+    assert "default of argument kept" in texts["/signal"]
+
+
+def test_what_many_modules_import_is_told_of_the_one_it_is_from() -> None:
+    names = ["acme_aaa", "acme_home", "acme_zzz"]
+    kind: Any = type("State", (), {"__module__": "acme_home"})
+    state, thing = kind(), Thing()
+    state.cache = [thing]
+    for name in names:
+        sys.modules[name] = types.ModuleType(name)
+        sys.modules[name].state = state  # type: ignore[attr-defined]
+    target = Target("/app", "document", weakref.ref(thing), time.monotonic(), "D")
+    del state, thing
+    try:
+        (found,) = in_thread(lambda: explain([target])).retained
+        assert found.text().startswith("module acme_home, state.cache[0] -> ")
+    finally:
+        for name in names:
+            del sys.modules[name]
+
+
 def test_a_search_without_room_is_refused_in_a_line() -> None:
     with pytest.raises(NoRoomError, match=r"needs \d+ MB for [\d,]+ objects, and only 5 MB are left: raise"):
         in_thread(lambda: picture(lambda: 5 * 2**20))
+
+
+def test_at_no_moment_of_a_search_another_thread_would_see_it_hold_a_module(module: types.ModuleType) -> None:
+    """Bokeh logs an error where anything but a frame refers to a module of a session that it destroys."""
+    ended, seen = threading.Event(), set[str]()
+    gc.freeze()  # what there has been is not looked through: a look at every line would take hours
+    thing = Thing()
+    held: list[Any] = [types.ModuleType("acme_seen"), thing]
+    module.held = held  # type: ignore[attr-defined]
+    looks = Counter[Any]()
+    watched = {"frames.py", "heap.py", "referents.py", "safely.py", "search.py", "timers.py", "unseen.py"}
+
+    def keep(kept: list[Any]) -> None:
+        local: Any = kept[0]
+        ended.wait()
+        id(local)
+
+    def look(frame: types.FrameType, event: str, argument: object) -> Any:
+        if frame.f_code.co_filename.rpartition("/")[2] not in watched:
+            return None
+        looks[frame.f_lineno, frame.f_code] += 1
+        if looks[frame.f_lineno, frame.f_code] > 40:
+            return look
+        for each in gc.get_referrers(held[0]):
+            if each is not held and not isinstance(each, types.FrameType):
+                seen.add(f"{type(each).__name__} in {frame.f_code.co_name}")
+        return look
+
+    def search() -> Any:
+        sys.settrace(look)
+        try:
+            return explain([Target("/app", "document", weakref.ref(thing), time.monotonic(), "D")])
+        finally:
+            sys.settrace(None)
+
+    thread = threading.Thread(target=keep, args=(held,))
+    thread.start()
+    try:
+        found = in_thread(search)
+        variables = frames.running()
+        assert any(key == id(held[0]) for _, _, each in variables for _, key in each)
+    finally:
+        ended.set()
+        thread.join()
+        gc.unfreeze()
+    assert not seen
+    assert len(found.retained) == 1
