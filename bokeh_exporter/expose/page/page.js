@@ -3,7 +3,7 @@
 import { Plots } from "./plots.js";
 import { APPS, INTERACTIONS, REBUILT, clock, element, fill, none } from "./tables.js";
 
-const PERIOD = 2000, PATIENCE = 10000, LATE = 5, HOURS = 6 * 3600, FINE = 600;
+const PERIOD = 2000, PATIENCE = 10000, LATE = 5, HOURS = 6 * 3600, FINE = 600, LISTED = 20;
 const at = (id) => document.getElementById(id);
 
 // --- login -----------------------------------------------------------------------------------------
@@ -95,7 +95,7 @@ function showStale(status) {
 
 function showTables(status) {
   fill(at("apps-table"), APPS, status.apps);
-  const some = status.interactions.slice(0, 20);
+  const some = status.interactions.slice(0, LISTED);
   at("interactions-state").textContent = some.length ? "" : "None yet: move a slider in the app.";
   if (some.length) fill(at("interactions-table"), INTERACTIONS, some);
   const rebuilt = status.most_rebuilt ?? [];
@@ -142,7 +142,7 @@ const rows = new Rows();
 let plots, timer;
 
 async function ask() {
-  const answer = await fetch(`api/v1/status?since=${rows.newest}`, { signal: AbortSignal.timeout(PATIENCE), cache: "no-store" });
+  const answer = await fetch(`api/v1/status?since=${rows.newest}&interactions=${LISTED}`, { signal: AbortSignal.timeout(PATIENCE), cache: "no-store" });
   if (answer.status === 401) location.reload();
   if (!answer.ok) throw new Error(`the exporter answers ${answer.status}`);
   return answer.json();
