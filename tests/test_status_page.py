@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 from .conftest import Serve
 from .support import ServerProcess, bokeh_serve, free_port, get, wait_until
@@ -47,7 +47,7 @@ def browser() -> Iterator[Browser]:
 class Watched:
     """A page of which all that the console says and all that it asks for is kept."""
 
-    def __init__(self, browser: Browser, url: str) -> None:
+    def __init__(self, browser: Browser, url: str | None = None) -> None:
         self.page: Page = browser.new_page(viewport={"width": 1280, "height": 900})
         self.page.set_default_timeout(PATIENCE)
         self.said: list[str] = []
@@ -55,7 +55,8 @@ class Watched:
         self.page.on("console", lambda one: self.said.append(one.text) if one.type in ("error", "warning") else None)
         self.page.on("pageerror", lambda error: self.said.append(str(error)))
         self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.goto(url)
+        if url is not None:
+            self.page.goto(url)
 
     def shows(self, selector: str) -> None:
         """Wait until something is there."""
@@ -68,18 +69,20 @@ class Watched:
             found = Axe().run(self.page).response["violations"]
             assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found] == []
 
-    def picture(self, name: str) -> None:
-        """Keep a picture of the page in light and dark, if pictures are to be written."""
+    def state(self, name: str) -> None:
+        """Audit the page as it is, and keep a picture of it in light and dark, if pictures are to be written."""
+        self.audit()
         if os.environ.get("WRITE_PICTURES") != "1":
             return
         PICTURES.mkdir(exist_ok=True)
-        self.page.evaluate("scrollTo(0, 0)")
         for scheme in ("light", "dark"):
             self.page.emulate_media(color_scheme=scheme)
-            self.page.wait_for_timeout(700)  # the plots are drawn anew
+            self.page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+            self.page.wait_for_timeout(1500)  # the plots are drawn anew
             path = PICTURES / f"page-{name}-{scheme}.png"
             self.page.screenshot(path=path, full_page=name == "retained")
-            Image.open(path).quantize(128).save(path, optimize=True)  # a third of the bytes
+            picture = Image.open(path).convert("RGB")
+            picture.quantize(128, Image.Quantize.MAXCOVERAGE).save(path, optimize=True)  # a third of the bytes
 
 
 def doctor(server: ServerProcess) -> dict[str, Any]:
@@ -90,13 +93,81 @@ def doctor(server: ServerProcess) -> dict[str, Any]:
     return verdict
 
 
+def test_while_it_loads_before_anybody_came_and_when_it_is_not_answered(serve: Serve, browser: Browser) -> None:
+    server = serve(bokeh_serve("slider_bokeh.py", env=QUICK))
+    watched = Watched(browser)
+    page, asked = watched.page, "**/api/v1/status*"
+    held: list[Route] = []
+    page.route(asked, lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks the function
+    page.goto(server.exporter_url)
+    wait_until(lambda: held or page.wait_for_timeout(50), 30, "it has asked")
+    assert page.evaluate("document.body.dataset.state") == "loading"
+    assert page.inner_text("#connection") == "Loading ..."
+    assert "healthy" in page.inner_text("#verdict-name").lower(), "the verdict is there before a script has run"
+    assert page.inner_text("#plot-sessions .now") == "No numbers yet: the first come within seconds."
+    watched.state("loading")
+    page.unroute(asked)
+    for route in held:
+        route.continue_()
+
+    watched.shows('body[data-state="live"]')
+    assert "/slider_bokeh" in page.inner_text("#apps-table")
+    assert page.inner_text("#interactions-state") == "None yet: open the app, and move a slider in it."
+    assert page.is_hidden("#interactions")
+    assert page.inner_text("#plot-callbacks-time .now") == "No callback has run yet."
+    assert "BOKEH_EXPORTER_DEBUG=1" in page.inner_text("#retention-state")
+    assert page.is_hidden("#explain")
+    watched.state("empty")
+
+    with server.open_tab("/slider_bokeh") as tab:
+        assert tab
+        wait_until(lambda: "connected 1" in page.inner_text("#plot-sessions .legend"), 30, "the session is drawn")
+        assert page.is_hidden("#plot-sessions .empty")
+        watched.shows("#interactions-table tbody tr")
+        watched.state("healthy")
+    assert watched.said == []
+
+    page.route(asked, lambda route: route.fulfill(status=500, body="sorry"))
+    watched.shows('body[data-state="error"]')
+    assert "the exporter answers 500" in page.inner_text("#banner")
+    assert "What is shown is from" in page.inner_text("#banner")
+    watched.state("error")
+    page.unroute(asked)
+    watched.shows('body[data-state="live"]')
+    assert page.is_hidden("#banner")
+    page.close()
+
+
+def test_by_keyboard(serve: Serve, browser: Browser) -> None:
+    server = serve(bokeh_serve("slider_bokeh.py", env={**QUICK, "BOKEH_EXPORTER_DEBUG": "1"}))
+    watched = Watched(browser, server.exporter_url)
+    page = watched.page
+    watched.shows('body[data-state="live"]')
+    focus = "document.activeElement.id || document.activeElement.textContent"
+    page.keyboard.press("Tab")
+    assert page.evaluate(focus) == "Skip to the verdict"
+    page.keyboard.press("Enter")
+    assert page.evaluate(focus) == "content"
+    reached = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate(focus))
+        if reached[-1] == "explain":
+            break
+    assert "Resident memory as a table" in reached
+    assert reached[-1] == "explain", reached
+    page.keyboard.press("Enter")
+    wait_until(lambda: "Nothing is retained" in page.inner_text("#retention-state"), 30, "the answer to the button")
+    assert watched.said == []
+    page.close()
+
+
 def test_it_shows_what_leaks_and_asks_nobody_else(serve: Serve, browser: Browser) -> None:
     server = serve(bokeh_serve(LEAKY, env={**QUICK, "BOKEH_EXPORTER_DEBUG": "1", "BOKEH_EXPORTER_COLLECT": "all"}))
     watched = Watched(browser, server.exporter_url)
     page = watched.page
     watched.shows('body[data-state="live"][data-verdict="healthy"]')
     watched.shows("#plot-memory canvas, #plot-memory .bk-Figure, #plot-memory .canvas > *")
-    watched.picture("healthy")
     for user in range(12):
         with server.open_tab("/02_curdoc_by_user", f"user={user}") as tab:
             assert tab
@@ -110,7 +181,7 @@ def test_it_shows_what_leaks_and_asks_nobody_else(serve: Serve, browser: Browser
     wait_until(all_retained, 30, "all sessions are retained")
     watched.shows('body[data-verdict="retained_sessions"]')
     wait_until(lambda: "12 retained" in page.inner_text("#apps-table"), 30, "the table of apps")
-    wait_until(lambda: "retained 12" in page.inner_text("#plot-uncollected .now"), 30, "the plot of what is retained")
+    wait_until(lambda: "retained 12" in page.inner_text("#plot-uncollected .legend"), 30, "the plot of what is retained")
     verdict = doctor(server)
     assert verdict["name"] == page.evaluate("document.body.dataset.verdict")
     assert verdict["advice"] == page.inner_text("#advice")
@@ -122,12 +193,11 @@ def test_it_shows_what_leaks_and_asks_nobody_else(serve: Serve, browser: Browser
     page.click("#plot-uncollected summary")
     page.click("#explain")
     wait_until(lambda: "by_user" in page.inner_text("#retained").lower(), 30, "who holds them")
-    watched.picture("retained")
-    watched.audit()
+    watched.state("retained")
 
     page.set_viewport_size({"width": 320, "height": 640})
     assert page.evaluate("document.documentElement.scrollWidth") <= 320, "nothing is wider than a small screen"
-    watched.picture("small")
+    watched.state("small")
     assert watched.said == []
     assert {urlsplit(url).netloc for url in watched.asked} == {urlsplit(server.exporter_url).netloc}
     own = [url for url in watched.asked if "/static/" not in url and "api/v1" not in url]
@@ -151,16 +221,14 @@ def test_a_stall_and_a_restart(serve: Serve, browser: Browser, tmp_path: Path) -
         assert "has not ticked for" in page.inner_text("#banner")
         watched.shows('body[data-verdict="event_loop_stalled"]')
         assert doctor(server)["name"] == "event_loop_stalled"
-        watched.picture("stalled")
-        watched.audit()
+        watched.state("stalled")
         release.touch()
         watched.shows('body[data-state="live"]')
     assert watched.said == []
 
     server.stop()
     watched.shows('body[data-state="disconnected"]')
-    watched.picture("disconnected")
-    watched.audit()
+    watched.state("disconnected")
     serve(bokeh_serve("slider_bokeh.py", env=env))
     watched.shows('body[data-state="live"]')
     wait_until(lambda: "/slider_bokeh" in page.inner_text("#apps-table"), 30, "the app of the new server")
@@ -175,8 +243,7 @@ def test_a_login(serve: Serve, browser: Browser) -> None:
     page.fill("#token", "open-barley")
     page.click("button")
     wait_until(lambda: "not the token" in page.inner_text("#login-error"), 10, "the wrong token is told")
-    watched.picture("login")
-    watched.audit()
+    watched.state("login")
     page.fill("#token", "open-sesame")
     page.keyboard.press("Enter")
     watched.shows('body[data-state="live"]')
