@@ -15,7 +15,7 @@ import click
 from .._version import __version__
 from ..config import ConfigError
 from . import catalogue, dashboards, demo, doctor, explain, rules, run, setup_script, soak
-from .common import EX_USAGE, SETTINGS, colour
+from .common import EX_USAGE, PIPE_CLOSED, SETTINGS, colour, fail
 
 __all__ = ["commands", "main"]
 
@@ -26,13 +26,26 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
         status = commands.main(args, prog_name="bokeh-exporter", standalone_mode=False, color=colour())
     except click.Abort:
         sys.exit(130)
+    except click.UsageError as error:
+        fail(_told(error), EX_USAGE)
     except click.ClickException as error:
-        error.show()
-        sys.exit(EX_USAGE)
+        fail(error.format_message(), EX_USAGE)
     except ConfigError as error:
-        click.echo(f"bokeh-exporter: {error}", err=True)
-        sys.exit(EX_USAGE)
+        fail(str(error), EX_USAGE)
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # click ends with 1 then, which is a verdict here
+            sys.exit(PIPE_CLOSED)
+        raise
     sys.exit(status or 0)
+
+
+def _told(error: click.UsageError) -> str:
+    """Return in one line what was called wrongly, and where it says how to call it."""
+    path = error.ctx.command_path if error.ctx is not None else "bokeh-exporter"
+    said = error.format_message().rstrip(".")
+    command = path.removeprefix("bokeh-exporter").strip()
+    end = "" if said.endswith("?") else "."
+    return f"{command}{': ' if command else ''}{said[:1].lower()}{said[1:]}{end} See {path} --help"
 
 
 @click.group(context_settings=SETTINGS, no_args_is_help=True)

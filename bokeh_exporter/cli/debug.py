@@ -8,14 +8,14 @@ import urllib.error
 from typing import Any
 
 from .common import fail
-from .reach import open_url
+from .reach import open_url, root, why_not
 
 #: Seconds: a search at 3 million objects on a busy machine, behind one that began by itself.
 _TIMEOUT = 180.0
 
 _REMEDIES = {
     401: "it wants a bearer token: give the right one with --token",
-    404: "debugging is off there: start the server with BOKEH_EXPORTER_DEBUG=1",
+    404: "give the exporter's URL, which its log line names, and start the server with BOKEH_EXPORTER_DEBUG=1",
     409: "it answers somebody else: try again in a minute",
     429: "too soon after the last one: try again in some seconds",
 }
@@ -23,7 +23,7 @@ _REMEDIES = {
 
 def post(url: str, path: str, token: str | None = None) -> dict[str, Any]:
     """Post to a debug endpoint of the exporter at ``url`` and return its JSON; ends the command where that fails."""
-    address = url.rstrip("/").removesuffix("/metrics") + path
+    address = root(url) + path
     if not address.startswith(("http://", "https://")):
         fail(f"{url} is not the URL of an exporter: give one such as http://127.0.0.1:10506")
     try:
@@ -33,11 +33,8 @@ def post(url: str, path: str, token: str | None = None) -> dict[str, Any]:
         with error:
             said = error.read(2000).decode("utf-8", "replace").strip()
         fail(f"{address} answers {error.code}: {_REMEDIES.get(error.code, said)}")
-    except urllib.error.URLError as error:
-        why = getattr(error.reason, "strerror", None) or error.reason
-        fail(f"{address} cannot be asked: {why}: does the server run, and is it the exporter's URL?")
     except (OSError, ValueError, http.client.HTTPException) as error:
-        fail(f"{address} cannot be asked: {error}: give the exporter's URL, which its log line names")
+        fail(f"{address} cannot be asked: {why_not(error)}")
     if not isinstance(found, dict):
         fail(f"{address} is not an exporter's: it answered something else")
     return found

@@ -12,7 +12,7 @@ import click
 
 from .. import config as options
 from .common import HEALTHY, SETTINGS, UNHEALTHY, fail
-from .reach import Unreachable, status_of, url_of_process
+from .reach import Unreachable, root, status_of, url_of_process
 
 #: Seconds between two looks of ``--watch``.
 _PERIOD = 2.0
@@ -43,7 +43,7 @@ def command(target: str, token: str | None, as_json: bool, watch: bool) -> int:
     url: str | None = None
     while True:
         try:
-            url = url or (url_of_process(int(target), token) if target.isdigit() else target.rstrip("/"))
+            url = url or (url_of_process(int(target), token) if target.isdigit() else root(target))
             status = status_of(url, token)
         except Unreachable as error:
             if not watch or url is None:

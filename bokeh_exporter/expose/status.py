@@ -138,7 +138,7 @@ class Status:
         return now, numbers, rest
 
     def _content(self, numbers: Numbers, now: float, interactions: int) -> Mapping[str, Any]:
-        elements = self._state.elements
+        elements, counted = self._state.elements, self._state.interactions
         sampled = numbers.get(_SAMPLED, {}).get(())
         return {
             "schema": SCHEMA,
@@ -152,7 +152,7 @@ class Status:
             "loop": {key: _nested(numbers[row]) for key, row in _LOOP_ROWS.items() if row in numbers},
             "debug": self._debug,
             "callbacks": _callbacks(numbers),
-            "interactions": elements.recent(interactions) if elements.on else _interactions(self._state.interactions, interactions),
+            "interactions": elements.recent(interactions) if elements.on else _interactions(counted, interactions),
             "most_rebuilt": elements.most_rebuilt(),
         }
 

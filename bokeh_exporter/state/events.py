@@ -91,7 +91,7 @@ class EventHistogram(Histogram):
     def count(self) -> float:
         """Return how many values this child has observed."""
         # Past each bucket's lock: reading one float is atomic, and with twenty apps that is 2,000 locks a reading.
-        return sum([bucket._value for bucket in self._buckets])
+        return float(sum([bucket._value for bucket in self._buckets]))
 
     def has_exemplar(self) -> bool:
         """Whether a bucket of this child has an exemplar."""

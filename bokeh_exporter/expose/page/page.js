@@ -62,7 +62,7 @@ function setState(state, text) {
   // Said once, not every two seconds: a screen reader reads each change.
   if (document.body.dataset.state !== state) {
     document.body.dataset.state = state;
-    at("connection").textContent = { live: "Live", stale: "The event loop stands still", disconnected: "Disconnected", error: "Not understood" }[state];
+    at("connection").textContent = { live: "Live", stale: "The event loop stands still", disconnected: "Disconnected", error: "Out of date" }[state];
   }
   at("banner").hidden = !text;
   if (text) at("banner").textContent = text;
