@@ -70,8 +70,12 @@ class Watched:
             assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found] == []
 
     def state(self, name: str) -> None:
-        """Audit the page as it is, and keep a picture of it in light and dark, if pictures are to be written."""
+        """Keep a picture of the page as it is, and audit it."""
+        self.picture(name)
         self.audit()
+
+    def picture(self, name: str, *, whole: bool = False) -> None:
+        """Keep a picture of the page in light and dark, if pictures are to be written."""
         if os.environ.get("WRITE_PICTURES") != "1":
             return
         PICTURES.mkdir(exist_ok=True)
@@ -80,7 +84,7 @@ class Watched:
             self.page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
             self.page.wait_for_timeout(1500)  # the plots are drawn anew
             path = PICTURES / f"page-{name}-{scheme}.png"
-            self.page.screenshot(path=path, full_page=name == "retained")
+            self.page.screenshot(path=path, full_page=whole)
             with Image.open(path) as taken:
                 picture = taken.convert("RGB")
             # A third of the bytes. The colours that fill most, as they are: other palettes mix pale ones.
@@ -169,7 +173,8 @@ def test_by_keyboard(serve: Serve, browser: Browser) -> None:
 
 
 def test_it_shows_what_leaks_and_asks_nobody_else(serve: Serve, browser: Browser) -> None:
-    server = serve(bokeh_serve(LEAKY, env={**QUICK, "BOKEH_EXPORTER_DEBUG": "1", "BOKEH_EXPORTER_COLLECT": "all"}))
+    slower = {**QUICK, "BOKEH_EXPORTER_VERDICT_PERIOD": "3"}  # what has stopped to grow is no verdict for long
+    server = serve(bokeh_serve(LEAKY, env={**slower, "BOKEH_EXPORTER_DEBUG": "1", "BOKEH_EXPORTER_COLLECT": "all"}))
     watched = Watched(browser, server.exporter_url)
     page = watched.page
     watched.shows('body[data-state="live"][data-verdict="healthy"]')
@@ -199,6 +204,7 @@ def test_it_shows_what_leaks_and_asks_nobody_else(serve: Serve, browser: Browser
     page.click("#plot-uncollected summary")
     page.click("#explain")
     wait_until(lambda: "by_user" in page.inner_text("#retained").lower(), 30, "who holds them")
+    watched.picture("whole", whole=True)
     watched.state("retained")
 
     page.set_viewport_size({"width": 320, "height": 640})

@@ -6,9 +6,10 @@ errors go to standard error with a remedy. Wrong usage ends with status 64, as `
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -32,10 +33,6 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
         fail(error.format_message(), EX_USAGE)
     except ConfigError as error:
         fail(str(error), EX_USAGE)
-    except SystemExit as end:
-        if isinstance(end.__context__, BrokenPipeError):  # click ends with 1 then, which is a verdict here
-            sys.exit(PIPE_CLOSED)
-        raise
     sys.exit(status or 0)
 
 
@@ -48,7 +45,17 @@ def _told(error: click.UsageError) -> str:
     return f"{command}{': ' if command else ''}{said[:1].lower()}{said[1:]}{end} See {path} --help"
 
 
-@click.group(context_settings=SETTINGS, no_args_is_help=True)
+class _Commands(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # click would end with 1, which is a verdict here
+            # What is buffered has nowhere to go; Python would complain of it at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(PIPE_CLOSED)
+
+
+@click.group(cls=_Commands, context_settings=SETTINGS, no_args_is_help=True)
 @click.version_option(__version__, prog_name="bokeh-exporter")
 def commands() -> None:
     """Prometheus exporter for Bokeh and Panel servers.
