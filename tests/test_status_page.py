@@ -102,6 +102,21 @@ def doctor(server: ServerProcess) -> dict[str, Any]:
     return verdict
 
 
+def pages_share_an_answer(url: str) -> None:
+    def asked(query: str = "") -> dict[str, Any]:
+        content: dict[str, Any] = json.loads(get(f"{url}/api/v1/status{query}").body)
+        return content
+
+    viewer = "?since=0&interactions=1"
+    wait_until(lambda: asked(viewer)["time"] == asked(viewer)["time"], 20, "two pages have the same reading")
+    assert asked(viewer)["time"] < asked()["time"], "who does not ask again and again gets a new one"
+    assert len(asked(viewer)["interactions"]) == 1
+    assert len(asked()["interactions"]) > 1
+    for query in ("?since=yesterday", "?since=0&interactions=-1"):
+        refused = get(f"{url}/api/v1/status{query}")
+        assert (refused.status, refused.text.count("\n")) == (400, 1)
+
+
 def test_while_it_loads_before_anybody_came_and_when_it_is_not_answered(serve: Serve, browser: Browser) -> None:
     server = serve(bokeh_serve("slider_bokeh.py", env=QUICK))
     watched = Watched(browser)
@@ -135,6 +150,7 @@ def test_while_it_loads_before_anybody_came_and_when_it_is_not_answered(serve: S
         assert page.is_hidden("#plot-sessions .empty")
         watched.shows("#interactions-table tbody tr")
         watched.state("healthy")
+        pages_share_an_answer(server.exporter_url)
     assert watched.said == []
 
     page.route(asked, lambda route: route.fulfill(status=500, body="sorry"))
