@@ -32,7 +32,7 @@ _WHAT = {
 }
 
 
-@click.command("demo", context_settings=SETTINGS)
+@click.command("demo", context_settings=SETTINGS, short_help="Serve three small apps, and say who leaks.")
 @click.option("--port", type=click.IntRange(1, 65535), default=5006, show_default=True, help="Port of the apps.")
 @click.option("--exporter-port", type=click.IntRange(1, 65535), default=10506, show_default=True,
               help="Port of the status page.")  # fmt: skip

@@ -21,7 +21,7 @@ _EVIDENCE = 8
 _COLORS = {"healthy": "green", "event_loop_stalled": "red"}
 
 
-@click.command("doctor", context_settings=SETTINGS)
+@click.command("doctor", context_settings=SETTINGS, short_help="Say how a running server is.")
 @click.argument("target")
 @click.option("--token", metavar="TOKEN", help=f"Bearer token of the endpoint. [{options.variable('token')}]")
 @click.option("--json", "as_json", is_flag=True, help="Print the server's status as JSON.")
