@@ -124,7 +124,8 @@ class Teller:
             self._event("retained", retained=retained)
             return
         for one in retained[:4]:
-            click.echo(f"  held by {one['text']}")
+            steps = one["text"].replace(" -> ", "\n      -> ")
+            click.echo(f"  held by {steps}")
 
     def failed(self, message: str) -> NoReturn:
         """Say why it cannot go on, and end."""
