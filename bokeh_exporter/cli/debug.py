@@ -21,13 +21,13 @@ _REMEDIES = {
 }
 
 
-def post(url: str, path: str, token: str | None = None) -> dict[str, Any]:
+def post(url: str, path: str, token: str | None = None, timeout: float = _TIMEOUT) -> dict[str, Any]:
     """Post to a debug endpoint of the exporter at ``url`` and return its JSON; ends the command where that fails."""
     address = root(url) + path
     if not address.startswith(("http://", "https://")):
         fail(f"{url} is not the URL of an exporter: give one such as http://127.0.0.1:10506")
     try:
-        with open_url(address, token, method="POST", timeout=_TIMEOUT) as answer:
+        with open_url(address, token, method="POST", timeout=timeout) as answer:
             found = json.load(answer)
     except urllib.error.HTTPError as error:
         with error:
