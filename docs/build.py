@@ -202,8 +202,12 @@ HOSTS = {
 }
 
 
-def host_page(readme: str, title: str, beginning: str) -> str:
-    """Return the page of a host: its section of README.md, with links as they are from here.
+#: What follows it on the page of a host is written by hand.
+MORE = "<!-- From here on by hand. -->"
+
+
+def host_page(readme: str, title: str, beginning: str, page: str) -> str:
+    """Return the page of a host: its section of README.md, with links as they are from here, and what it has by hand.
 
     Raises:
         ValueError: README.md has no such section.
@@ -214,7 +218,9 @@ def host_page(readme: str, title: str, beginning: str) -> str:
     text = re.sub(r"\]\(#", "](../../README.md#", found[1])
     text = re.sub(r"\]\(docs/", "](../", text)
     text = re.sub(r"\]\((?!https?:|\.\./)", "](../../", text)
-    return f"{NOTICE.format(source='../README.md')}\n# {title}\n\n{text.strip()}\n"
+    _, marker, written = page.partition(MORE)
+    by_hand = f"\n{marker}{written}" if marker else ""
+    return f"{NOTICE.format(source='../README.md')}\n# {title}\n\n{text.strip()}\n{by_hand}"
 
 
 # --- OpenTelemetry -------------------------------------------------------------------------------
@@ -337,7 +343,11 @@ def generated() -> dict[Path, str]:
     conventions = ROOT / "docs" / "semantic-conventions.md"
     verdicts = ROOT / "docs" / "verdicts.md"
     source = readme.read_text(encoding="utf-8")
-    hosts = {ROOT / "docs" / "hosts" / f"{name}.md": host_page(source, *page) for name, page in HOSTS.items()}
+    pages = {ROOT / "docs" / "hosts" / f"{name}.md": section for name, section in HOSTS.items()}
+    hosts = {
+        path: host_page(source, *section, path.read_text(encoding="utf-8") if path.exists() else "")
+        for path, section in pages.items()
+    }
     text = between_markers(source, "metrics", metrics_summary())
     return {
         ROOT / "docs" / "metrics.md": metrics_page(),

@@ -47,7 +47,17 @@ def test_errors_go_to_standard_error(arguments: list[str]) -> None:
     assert done.returncode in (2, 64, 127)
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
-    assert len(done.stderr.strip().splitlines()[-1]) > 20
+    (line,) = done.stderr.splitlines()
+    assert re.match(r"bokeh-exporter( run)?: .{20}", line)
+
+
+def test_a_reader_that_has_enough_is_no_verdict() -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    command = [sys.executable, "-m", "bokeh_exporter", "catalogue", "--json"]
+    done = subprocess.run(command, stdout=writes, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+    os.close(writes)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there are no pseudo-terminals")

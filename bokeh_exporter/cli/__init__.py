@@ -6,16 +6,17 @@ errors go to standard error with a remedy. Wrong usage ends with status 64, as `
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from .._version import __version__
 from ..config import ConfigError
 from . import capture, catalogue, dashboards, demo, doctor, explain, rules, run, setup_script, soak
-from .common import EX_USAGE, SETTINGS, colour
+from .common import EX_USAGE, PIPE_CLOSED, SETTINGS, colour, fail
 
 __all__ = ["commands", "main"]
 
@@ -26,16 +27,35 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
         status = commands.main(args, prog_name="bokeh-exporter", standalone_mode=False, color=colour())
     except click.Abort:
         sys.exit(130)
+    except click.UsageError as error:
+        fail(_told(error), EX_USAGE)
     except click.ClickException as error:
-        error.show()
-        sys.exit(EX_USAGE)
+        fail(error.format_message(), EX_USAGE)
     except ConfigError as error:
-        click.echo(f"bokeh-exporter: {error}", err=True)
-        sys.exit(EX_USAGE)
+        fail(str(error), EX_USAGE)
     sys.exit(status or 0)
 
 
-@click.group(context_settings=SETTINGS, no_args_is_help=True)
+def _told(error: click.UsageError) -> str:
+    """Return in one line what was called wrongly, and where it says how to call it."""
+    path = error.ctx.command_path if error.ctx is not None else "bokeh-exporter"
+    said = error.format_message().rstrip(".")
+    command = path.removeprefix("bokeh-exporter").strip()
+    end = "" if said.endswith("?") else "."
+    return f"{command}{': ' if command else ''}{said[:1].lower()}{said[1:]}{end} See {path} --help"
+
+
+class _Commands(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # click would end with 1, which is a verdict here
+            # What is buffered has nowhere to go; Python would complain of it at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(PIPE_CLOSED)
+
+
+@click.group(cls=_Commands, context_settings=SETTINGS, no_args_is_help=True)
 @click.version_option(__version__, prog_name="bokeh-exporter")
 def commands() -> None:
     """Prometheus exporter for Bokeh and Panel servers.

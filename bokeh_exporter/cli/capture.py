@@ -19,7 +19,7 @@ _OWNERS = {
 }
 
 
-@click.command("capture", context_settings=SETTINGS)
+@click.command("capture", context_settings=SETTINGS, short_help="Say which lines allocate what stays.")
 @click.argument("url")
 @click.option(
     "--seconds",

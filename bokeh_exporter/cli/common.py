@@ -14,6 +14,8 @@ HEALTHY = 0
 UNHEALTHY = 1
 #: The server, the app or the exporter cannot be reached, or failed.
 FAILED = 2
+#: Whoever read standard output has closed it (``| head``): 128 and the number of SIGPIPE, as of other commands.
+PIPE_CLOSED = 141
 #: Wrong usage, as ``sysexits.h`` has it.
 EX_USAGE = 64
 

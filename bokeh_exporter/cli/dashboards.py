@@ -9,7 +9,7 @@ import click
 from .shipped import copy
 
 
-@click.command("dashboards")
+@click.command("dashboards", short_help="Write the Grafana dashboards into a folder.")
 @click.argument("directory", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 def command(directory: Path) -> None:
     """Write the Grafana dashboards and a provisioning file into DIR.

@@ -8,14 +8,14 @@ import urllib.error
 from typing import Any
 
 from .common import fail
-from .reach import open_url
+from .reach import open_url, root, why_not
 
 #: Seconds: a search at 3 million objects on a busy machine, behind one that began by itself.
 _TIMEOUT = 180.0
 
 _REMEDIES = {
     401: "it wants a bearer token: give the right one with --token",
-    404: "debugging is off there: start the server with BOKEH_EXPORTER_DEBUG=1",
+    404: "give the exporter's URL, which its log line names, and start the server with BOKEH_EXPORTER_DEBUG=1",
     409: "it answers somebody else: try again in a minute",
     429: "too soon after the last one: try again in some seconds",
 }
@@ -39,7 +39,7 @@ def asked(url: str, path: str, token: str | None = None, timeout: float = _TIMEO
     Raises:
         Refused: it cannot be asked, or answers with an error.
     """
-    address = url.rstrip("/").removesuffix("/metrics") + path
+    address = root(url) + path
     if not address.startswith(("http://", "https://")):
         raise Refused(f"{url} is not the URL of an exporter: give one such as http://127.0.0.1:10506")
     try:
@@ -49,13 +49,8 @@ def asked(url: str, path: str, token: str | None = None, timeout: float = _TIMEO
         with error:
             said = error.read(2000).decode("utf-8", "replace").strip()
         raise Refused(f"{address} answers {error.code}: {_REMEDIES.get(error.code, said)}") from None
-    except urllib.error.URLError as error:
-        why = getattr(error.reason, "strerror", None) or error.reason
-        raise Refused(f"{address} cannot be asked: {why}: does the server run, and is it the exporter's URL?") from None
     except (OSError, ValueError, http.client.HTTPException) as error:
-        raise Refused(
-            f"{address} cannot be asked: {error}: give the exporter's URL, which its log line names"
-        ) from None
+        raise Refused(f"{address} cannot be asked: {why_not(error)}") from None
     if not isinstance(found, dict):
         raise Refused(f"{address} is not an exporter's: it answered something else")
     return found

@@ -32,7 +32,7 @@ _WHAT = {
 }
 
 
-@click.command("demo", context_settings=SETTINGS)
+@click.command("demo", context_settings=SETTINGS, short_help="Serve three small apps, and say who leaks.")
 @click.option("--port", type=click.IntRange(1, 65535), default=5006, show_default=True, help="Port of the apps.")
 @click.option("--exporter-port", type=click.IntRange(1, 65535), default=10506, show_default=True,
               help="Port of the status page.")  # fmt: skip
@@ -95,13 +95,16 @@ class Teller:
         """Say how far the visitors are."""
         self.progress("visiting", f"{made} of {number}")
 
-    def visited_all(self) -> None:
-        """Say that no more visitors come."""
+    def visited_all(self, rebuilt: list[dict[str, Any]]) -> None:
+        """Say what was built again most, and that no more visitors come."""
         self.progress.end()
         if self._json:
-            self._event("visited")
-        else:
-            click.echo("The visitors have gone. Open the apps yourself, and see what the page says.")
+            self._event("visited", rebuilt=rebuilt)
+            return
+        for one in rebuilt[:1]:
+            times = f"{one['per_interaction']:g} at each step of the slider"
+            click.echo(f"built again: {one['element']} of {one['app']} by {one['file']}:{one['line']}, {times}")
+        click.echo("The visitors have gone. Open the apps yourself, and see what the page says.")
 
     def verdict(self, verdict: dict[str, Any]) -> None:
         """Say what is judged."""
@@ -121,7 +124,8 @@ class Teller:
             self._event("retained", retained=retained)
             return
         for one in retained[:4]:
-            click.echo(f"  held by {one['text']}")
+            steps = one["text"].replace(" -> ", "\n      -> ")
+            click.echo(f"  held by {steps}")
 
     def failed(self, message: str) -> NoReturn:
         """Say why it cannot go on, and end."""
@@ -131,11 +135,18 @@ class Teller:
 
 
 async def _run(server: DemoServer, tell: Teller) -> None:
-    visitors = asyncio.create_task(drive(server.apps, tell.visited))
-    visitors.add_done_callback(lambda done: None if done.cancelled() or done.exception() else tell.visited_all())
+    visitors = asyncio.create_task(_visit(server, tell))
     watching = asyncio.create_task(_watch(server, tell))
     # The watch never ends by itself; whichever fails first ends both.
     await asyncio.gather(visitors, watching)
+
+
+async def _visit(server: DemoServer, tell: Teller) -> None:
+    await drive(server.apps, tell.visited)
+    rebuilt: list[dict[str, Any]] = []
+    with contextlib.suppress(Unreachable):
+        rebuilt = (await asyncio.to_thread(status_of, server.exporter))["most_rebuilt"]
+    tell.visited_all(rebuilt)
 
 
 async def _watch(server: DemoServer, tell: Teller) -> None:

@@ -14,7 +14,7 @@ from .. import config as options
 from .common import HEALTHY, SETTINGS, UNHEALTHY, fail
 from .debug import Refused, asked
 from .explain import tree
-from .reach import Unreachable, status_of, url_of_process
+from .reach import Unreachable, root, status_of, url_of_process
 
 #: Seconds between two looks of ``--watch``.
 _PERIOD = 2.0
@@ -25,7 +25,7 @@ _HARMLESS = 1
 _COLORS = {"healthy": "green", "event_loop_stalled": "red"}
 
 
-@click.command("doctor", context_settings=SETTINGS)
+@click.command("doctor", context_settings=SETTINGS, short_help="Say how a running server is.")
 @click.argument("target")
 @click.option("--token", metavar="TOKEN", help=f"Bearer token of the endpoint. [{options.variable('token')}]")
 @click.option("--json", "as_json", is_flag=True, help="Print the server's status, and who holds what, as JSON.")
@@ -50,7 +50,7 @@ def command(target: str, token: str | None, as_json: bool, watch: bool) -> int:
     url: str | None = None
     while True:
         try:
-            url = url or (url_of_process(int(target), token) if target.isdigit() else target.rstrip("/"))
+            url = url or (url_of_process(int(target), token) if target.isdigit() else root(target))
             status = status_of(url, token)
         except Unreachable as error:
             if not watch or url is None:

@@ -12,7 +12,7 @@ from .common import SETTINGS, UNHEALTHY
 from .debug import post
 
 
-@click.command("explain", context_settings=SETTINGS)
+@click.command("explain", context_settings=SETTINGS, short_help="Say who holds what destroyed sessions left.")
 @click.argument("url")
 @click.option("--token", envvar="BOKEH_EXPORTER_TOKEN", help="Bearer token of the exporter. [BOKEH_EXPORTER_TOKEN]")
 @click.option("--live", is_flag=True, help="Ask who holds the live sessions.")

@@ -46,6 +46,22 @@ def open_url(url: str, token: str | None = None, *, method: str = "GET", timeout
     return urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=timeout)
 
 
+def root(url: str) -> str:
+    """Return the URL of an exporter's root; who scrapes it has that of ``/metrics`` at hand."""
+    return url.rstrip("/").removesuffix("/metrics")
+
+
+def why_not(error: Exception) -> str:
+    """Say in a line why an exporter could not be asked, and what helps."""
+    reason = getattr(error, "reason", None)
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({reason.verify_message}): name its authority in SSL_CERT_FILE"
+    if isinstance(error, urllib.error.URLError):
+        return f"{getattr(reason, 'strerror', None) or reason}: does the server run, and is it the exporter's URL?"
+    said = getattr(error, "strerror", None) or error or type(error).__name__
+    return f"{said}: give the exporter's URL, which its log line names, with https:// where it has a certificate"
+
+
 def status_of(url: str, token: str | None = None, timeout: float = TIMEOUT) -> dict[str, Any]:
     """Return the status of the exporter at a URL.
 
@@ -66,15 +82,9 @@ def status_of(url: str, token: str | None = None, timeout: float = TIMEOUT) -> d
             why = "it wants a bearer token: give the right one with --token"
         else:
             why = f"it answers {error.code} to {_PATH}: give the exporter's URL, which its log line names"
-    except urllib.error.URLError as error:
-        reason = error.reason
-        if isinstance(reason, ssl.SSLCertVerificationError):
-            refused = True
-            why = f"its certificate is not trusted ({reason.verify_message}): name its authority in SSL_CERT_FILE"
-        else:
-            why = f"{getattr(reason, 'strerror', None) or reason}: does the server run, and is it the exporter's URL?"
     except (OSError, ValueError, http.client.HTTPException) as error:
-        why = f"{error or type(error).__name__}: give the exporter's URL, which its log line names"
+        refused = isinstance(getattr(error, "reason", None), ssl.SSLCertVerificationError)
+        why = why_not(error)
     raise Unreachable(f"{url} cannot be asked: {why}", refused=refused, answered=answered)
 
 

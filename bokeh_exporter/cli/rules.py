@@ -12,7 +12,7 @@ from .shipped import copy
 GRAFANA, RUNBOOKS = "http://localhost:3000", "https://runbooks.example.com/bokeh-exporter"
 
 
-@click.command("rules")
+@click.command("rules", short_help="Write alerts and runbooks into a folder.")
 @click.option("--grafana", metavar="URL", default=GRAFANA, show_default=True, help="Root of your Grafana.")
 @click.option("--runbooks", metavar="URL", default=RUNBOOKS, show_default=True, help="Where you serve the runbooks.")
 @click.argument("directory", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))

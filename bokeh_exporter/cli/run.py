@@ -24,7 +24,11 @@ def _option_flags(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.command("run", context_settings={"allow_interspersed_args": False, **SETTINGS})
+@click.command(
+    "run",
+    context_settings={"allow_interspersed_args": False, **SETTINGS},
+    short_help="Run a command with the exporter in it.",
+)
 @_option_flags
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def command(command: tuple[str, ...], **given: str | None) -> None:

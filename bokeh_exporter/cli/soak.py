@@ -13,7 +13,7 @@ from ..soak import Plan, Report, SoakError, UsageError, soak
 from .common import EX_USAGE, FAILED, HEALTHY, SETTINGS, UNHEALTHY, Progress, fail
 
 
-@click.command("soak", context_settings=SETTINGS)
+@click.command("soak", context_settings=SETTINGS, short_help="Visit an app, and say whether it leaks.")
 @click.argument("target")
 @click.option("--host", metavar="panel|bokeh", help="What serves it; panel where TARGET imports panel.")
 @click.option("--sessions", type=int, default=30, show_default=True, help="Visits; two more come first.")

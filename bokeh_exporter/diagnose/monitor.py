@@ -20,7 +20,7 @@ from ..state.story import VERDICT
 from .columns import Columns, columns
 from .history import History, Point
 from .judgement import HEALTHY, Judgement, Kind
-from .samples import ROWS, sample_of
+from .samples import ROWS, sample_of, sum_of
 from .verdict import judge
 
 log = logging.getLogger("bokeh_exporter")
@@ -48,6 +48,8 @@ class Monitor:
         self.rows = ROWS
         #: What holds now; replaced as a whole.
         self.judgement = judge((), config)
+        #: The last judgement that was asked for, and as plain data.
+        self._plain: tuple[Judgement | None, Mapping[str, Any]] = (None, {})
         #: What a capture of allocations has found to grow, if there was one.
         self.settled: Kind | None = None
         #: Is called with each judgement, in the thread that looks: for what a verdict sets off.
@@ -88,16 +90,17 @@ class Monitor:
 
     def verdict(self) -> Mapping[str, Any]:
         """Return what holds, in the shape of ``/api/v1/status``."""
-        content = dataclasses.asdict(self.judgement)
-        content["since"] = self.since
-        return content
+        judgement = self.judgement
+        if self._plain[0] is not judgement:  # asked for each two seconds by each page
+            self._plain = (judgement, dataclasses.asdict(judgement))
+        return {**self._plain[1], "since": self.since}
 
     def columns(self, since: float, numbers: Numbers, now: float) -> Columns:
         """Return what came after ``since``, of the last six hours, as columns.
 
         The last row is made of ``numbers``, those of now, and in no history.
         """
-        sample = sample_of(numbers, now)
+        sample = sum_of(numbers, now)
         return columns([*self.history.points(since), Point(sample, sample)])
 
 

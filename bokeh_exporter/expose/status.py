@@ -1,7 +1,8 @@
 """``/api/v1/status``: what the status page and ``doctor`` show, as JSON. Keys are only ever added.
 
 Read in the endpoint's thread, so it answers while the event loop is blocked; ``stale_seconds`` says how old
-what the loop was asked for is.
+what the loop was asked for is. Pages that are open at once share one reading and its JSON: only what each has not yet
+of the history is its own.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from ..state.numbers import Numbers, of_state
 from .http import Answer, Request
 
 SCHEMA = 1
-#: Interactions and callbacks that are listed.
+#: Interactions that are listed at the most, and callbacks.
 _INTERACTIONS, _CALLBACKS = 200, 50
+#: Seconds for which a reading is good enough for another page: half of what lies between two questions of one.
+SHARED = 1.0
 
 _SAMPLED = "bokeh_exporter_last_sample_timestamp_seconds"
 _HOOKS = "bokeh_exporter_hook_enabled"
@@ -98,25 +101,44 @@ class Status:
         self.verdict = judge.verdict
         self._rows = _ROWS | judge.rows
         self._debug: list[str] = []
+        #: The newest reading for pages: interactions in it, its time, its numbers, and its JSON without the history.
+        self._shared: tuple[int, float, Numbers, str] | None = None
 
     def offer(self, names: Iterable[str]) -> None:
         """Name what answers below ``/debug``, for the buttons of the page."""
         self._debug = sorted(names)
 
     def answer(self, request: Request) -> Answer:
-        """Answer with the status as JSON; ``since=`` a Unix time leaves out what the history has before it."""
+        """Answer with the status as JSON.
+
+        ``since=`` a Unix time leaves out what the history has before it, and ``interactions=`` a number all but the
+        newest. Who gives ``since`` asks again and again: the answer may be a second old.
+        """
         try:
             since = float(request.query.get("since", ["0"])[0])
         except ValueError:
-            return Answer(400, b"since: must be a Unix time in seconds\n", "text/plain; charset=utf-8")
-        body = json.dumps(_finite(self.content(since)), separators=(",", ":"), allow_nan=False)
+            return _refused("since: must be a Unix time in seconds")
+        wanted = request.query.get("interactions", [str(_INTERACTIONS)])[0]
+        if not wanted.isdecimal():
+            return _refused("interactions: must be a number, of those to list at the most")
+        now, numbers, rest = self._reading(min(int(wanted[:9]), _INTERACTIONS), "since" in request.query)
+        body = f'{rest[:-1]},"history":{_json(self._judge.columns(since, numbers, now))}}}'
         return Answer(200, body.encode(), "application/json", {"Cache-Control": "no-store"})
 
-    def content(self, since: float = 0.0) -> Mapping[str, Any]:
-        """Return the status as plain data."""
+    def _reading(self, interactions: int, shared: bool) -> tuple[float, Numbers, str]:
+        """Return the time and the numbers of a reading, and all but the history as JSON."""
+        if shared and self._shared is not None:
+            listed, then, numbers, rest = self._shared
+            if listed == interactions and 0 <= time.time() - then < SHARED:
+                return then, numbers, rest
         self._state.drain()
-        numbers = of_state(self._state, self._read(), self._rows)
-        now, elements = time.time(), self._state.elements
+        now, numbers = time.time(), of_state(self._state, self._read(), self._rows)
+        rest = _json(self._content(numbers, now, interactions))
+        self._shared = (interactions, now, numbers, rest)
+        return now, numbers, rest
+
+    def _content(self, numbers: Numbers, now: float, interactions: int) -> Mapping[str, Any]:
+        elements, counted = self._state.elements, self._state.interactions
         sampled = numbers.get(_SAMPLED, {}).get(())
         return {
             "schema": SCHEMA,
@@ -129,9 +151,8 @@ class Status:
             "memory": {key: _nested(numbers[row]) for key, row in _MEMORY_ROWS.items() if row in numbers},
             "loop": {key: _nested(numbers[row]) for key, row in _LOOP_ROWS.items() if row in numbers},
             "debug": self._debug,
-            "history": self._judge.columns(since, numbers, now),
             "callbacks": _callbacks(numbers),
-            "interactions": elements.recent(_INTERACTIONS) if elements.on else _interactions(self._state.interactions),
+            "interactions": elements.recent(interactions) if elements.on else _interactions(counted, interactions),
             "most_rebuilt": elements.most_rebuilt(),
         }
 
@@ -169,9 +190,9 @@ def _callbacks(numbers: Numbers) -> list[Mapping[str, Any]]:
     ]
 
 
-def _interactions(records: Iterable[Interaction]) -> list[Mapping[str, Any]]:
+def _interactions(records: Iterable[Interaction], count: int) -> list[Mapping[str, Any]]:
     """Return the last interactions, the newest first."""
-    newest = itertools.islice(reversed(list(records)), _INTERACTIONS)
+    newest = itertools.islice(reversed(list(records)), count)
     return [
         {
             "time": record.time,
@@ -190,6 +211,17 @@ def _interactions(records: Iterable[Interaction]) -> list[Mapping[str, Any]]:
         }
         for record in newest
     ]
+
+
+def _refused(why: str) -> Answer:
+    return Answer(400, f"{why}\n".encode(), "text/plain; charset=utf-8")
+
+
+def _json(content: Any) -> str:
+    try:
+        return json.dumps(content, separators=(",", ":"), allow_nan=False)
+    except ValueError:  # looked for only then: it takes longer than all the rest
+        return json.dumps(_finite(content), separators=(",", ":"), allow_nan=False)
 
 
 def _finite(content: Any) -> Any:

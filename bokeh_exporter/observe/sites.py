@@ -19,6 +19,7 @@ _FILES = 5000
 #: What is on the stack between a constructor and the one who calls it.
 _CONSTRUCTING = frozenset({"__call__", "__new__", "override_initialization", "panel"})
 _HERE = __file__.replace("\\", "/").rpartition("/observe/")[0] + "/"
+_DEMO = f"{_HERE}demo/apps/"
 _STANDARD = tuple({sysconfig.get_path(name).replace("\\", "/") + "/" for name in ("stdlib", "platstdlib")})
 
 _kinds: dict[str, int] = {}
@@ -45,7 +46,7 @@ def site_of(made: Any) -> Site:
         code = frame.f_code
         kind = _kinds.get(code.co_filename)
         if kind is None:
-            kind = _judge(code, frame.f_globals.get("__name__"))
+            kind = _judge(code, _module(frame.f_globals))
         if kind == _USER:
             if code.co_name != "__init__" or frame.f_locals.get("self") is not made:
                 return Site(_bare(code.co_filename), frame.f_lineno, direct)
@@ -67,10 +68,16 @@ def _constructs(frame: FrameType, made: Any) -> bool:
     return frame.f_locals.get(code.co_varnames[0]) is made
 
 
+def _module(names: dict[str, Any]) -> Any:
+    """Return the name of a frame's module; of ``python -m bokeh`` the one it was found by, not ``__main__``."""
+    name = names.get("__name__")
+    return getattr(names.get("__spec__"), "name", name) if name == "__main__" else name
+
+
 def _judge(code: CodeType, module: Any) -> int:
     file = code.co_filename.replace("\\", "/")
     if file.startswith(_HERE):
-        kind = _OURS
+        kind = _USER if file.startswith(_DEMO) else _OURS
     elif file.startswith("<") or is_framework(module if isinstance(module, str) else None):
         kind = _LIBRARY
     elif "/site-packages/" in file or "/dist-packages/" in file:

@@ -79,7 +79,7 @@ class Elements:
 
     def recent(self, count: int = KEPT) -> list[dict[str, Any]]:
         """Return the last interactions as JSON can hold them, the newest first."""
-        return [each.as_json() for each in reversed(self._folded()[-count:])]
+        return [each.as_json() for each in self._folded()[::-1][:count]]
 
     def most_rebuilt(self) -> list[dict[str, Any]]:
         """Return what is built again most per interaction of its app, as JSON can hold it."""

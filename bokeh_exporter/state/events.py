@@ -88,6 +88,11 @@ class EventHistogram(Histogram):
         buckets = list(accumulate([bucket.get() for bucket in self._buckets]))
         return [*buckets, buckets[-1], self._sum.get()]
 
+    def count(self) -> float:
+        """Return how many values this child has observed."""
+        # Past each bucket's lock: reading one float is atomic, and with twenty apps that is 2,000 locks a reading.
+        return float(sum([bucket._value for bucket in self._buckets]))
+
     def has_exemplar(self) -> bool:
         """Whether a bucket of this child has an exemplar."""
         return any(bucket.get_exemplar() is not None for bucket in self._buckets)
@@ -128,15 +133,15 @@ class EventFamily(Family):
 
     def totals(self) -> Iterable[tuple[str, tuple[str, ...], float]]:
         """Yield name, label values and number of each sample but the buckets."""
-        name = self._source._name
+        name, counts, named = self._source._name, isinstance(self._source, EventCounter), self._source._labelnames
+        names = (f"{name}_total", f"{name}_sum", f"{name}_count")
         for child in self.children():
-            numbers = child.numbers()
-            labels = tuple(child._labelvalues) if self._source._labelnames else ()
-            if isinstance(self._source, EventCounter):
-                yield f"{name}_total", labels, numbers[0]
-            elif numbers:
-                yield f"{name}_sum", labels, numbers[-1]
-                yield f"{name}_count", labels, numbers[-2]
+            labels = child._labelvalues if named else ()
+            if counts:
+                yield names[0], labels, child._value.get()
+            elif not child.silent:
+                yield names[1], labels, child._sum.get()
+                yield names[2], labels, child.count()
 
     def of(self, child: Any) -> Family:
         """Return the family with the samples of one child only."""

@@ -6,7 +6,7 @@ sample. Snapshots of several loops become one number by the catalogue row's ``me
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from ..catalogue import BY_NAME, Metric
@@ -58,12 +58,17 @@ class Levels:
         """Forget a sampler whose loop is gone."""
         self._snapshots.pop(sampler, None)
 
-    def merged(self) -> dict[str, dict[tuple[str, ...], float]]:
-        """Merge the newest snapshots of all samplers."""
+    def merged(self, names: Collection[str] | None = None) -> dict[str, dict[tuple[str, ...], float]]:
+        """Merge the newest snapshots of all samplers, of all rows or those named."""
         total: dict[str, dict[tuple[str, ...], float]] = {}
         for one in list(self._snapshots.values()):
             for name, numbers in one.items():
-                into = total.setdefault(name, {})
+                if names is not None and name not in names:
+                    continue
+                into = total.get(name)
+                if into is None:  # mostly there is one loop, and nothing to merge
+                    total[name] = dict(numbers)
+                    continue
                 for labels, value in numbers.items():
                     merge(BY_NAME[name], into, labels, value)
         return total

@@ -13,6 +13,7 @@ import threading
 import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -209,15 +210,19 @@ class State:
             )
 
     def zeros(self, apps: Iterable[str]) -> Iterable[Level]:
-        """Yield the levels that exist at zero: closed values of gauges, for each known app."""
-        apps = list(apps)
-        for metric in CATALOGUE:
-            if metric.kind == "gauge" and metric.labels and not metric.optional and metric.asgi == "full":
-                if any(label is not APP and not label.values for label in metric.labels):
-                    continue
-                closed = [apps if label is APP else label.values for label in metric.labels]
-                for labels in itertools.product(*closed):
-                    yield Level(metric.name, 0.0, labels)
+        """Return the levels that exist at zero: closed values of gauges, for each known app."""
+        return _zeros(tuple(apps))
+
+
+@lru_cache(maxsize=4)  # the same at each scrape, and some hundred with twenty apps
+def _zeros(apps: tuple[str, ...]) -> tuple[Level, ...]:
+    return tuple(
+        Level(metric.name, 0.0, labels)
+        for metric in CATALOGUE
+        if metric.kind == "gauge" and metric.labels and not metric.optional and metric.asgi == "full"
+        if all(label is APP or label.values for label in metric.labels)
+        for labels in itertools.product(*[apps if label is APP else label.values for label in metric.labels])
+    )
 
 
 def _app_position(metric: Metric) -> int | None:

@@ -7,7 +7,7 @@ Row of the catalogue -> label values in the row's order -> number. A histogram i
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from collections.abc import Set as AbstractSet
+from functools import lru_cache
 from typing import Protocol
 
 from ..catalogue import BY_NAME, CATALOGUE
@@ -42,15 +42,28 @@ def of_samples(samples: Iterable[Reading], names: Collection[str] | None = None)
     return numbers
 
 
-def of_state(state: State, levels: Iterable[Level], names: AbstractSet[str]) -> Numbers:
+def of_state(state: State, levels: Iterable[Level], names: frozenset[str]) -> Numbers:
     """Return the numbers of this process: what the loops sampled, ``levels`` read now, and what was counted."""
-    numbers = {name: dict(found) for name, found in state.levels.merged().items() if name in names}
+    numbers = state.levels.merged(names)
     for name, value, labels in levels:
-        if name in names and len(labels) == len(BY_NAME[name].labels):
-            merge(BY_NAME[name], numbers.setdefault(name, {}), labels, value)
-    for row in CATALOGUE:
-        if is_event(row) and names & {row.name, f"{row.name}_sum", f"{row.name}_count"}:
-            for name, labels, value in state.totals(row.name):
-                if name in names:
-                    numbers.setdefault(name, {})[labels] = value
+        if name in names and len(labels) == len(_LABELS[name]):
+            into = numbers.setdefault(name, {})
+            if labels in into:
+                merge(BY_NAME[name], into, labels, value)
+            else:
+                into[labels] = value
+    for row in _events(names):
+        for name, labels, value in state.totals(row):
+            if name in names:
+                numbers.setdefault(name, {})[labels] = value
     return numbers
+
+
+@lru_cache(maxsize=8)
+def _events(names: frozenset[str]) -> tuple[str, ...]:
+    """Return the rows that are counted as they happen and of which a name is wanted."""
+    return tuple(
+        row.name
+        for row in CATALOGUE
+        if is_event(row) and not names.isdisjoint((row.name, f"{row.name}_sum", f"{row.name}_count"))
+    )

@@ -1,9 +1,9 @@
 // The status page: asks /api/v1/status every two seconds while it is looked at, and says what it has heard.
 
 import { Plots } from "./plots.js";
-import { APPS, INTERACTIONS, REBUILT, clock, element, fill, none } from "./tables.js";
+import { APPS, INTERACTIONS, REBUILT, clock, element, fill, moment, none, seconds } from "./tables.js";
 
-const PERIOD = 2000, PATIENCE = 10000, LATE = 5, HOURS = 6 * 3600, FINE = 600;
+const PERIOD = 2000, PATIENCE = 10000, LATE = 5, HOURS = 6 * 3600, FINE = 600, LISTED = 12;
 const at = (id) => document.getElementById(id);
 
 // --- login -----------------------------------------------------------------------------------------
@@ -62,13 +62,13 @@ function setState(state, text) {
   // Said once, not every two seconds: a screen reader reads each change.
   if (document.body.dataset.state !== state) {
     document.body.dataset.state = state;
-    at("connection").textContent = { live: "Live", stale: "The event loop stands still", disconnected: "Disconnected", error: "Not understood" }[state];
+    at("connection").textContent = { live: "Live", stale: "The event loop stands still", disconnected: "Disconnected", error: "Out of date" }[state];
   }
   at("banner").hidden = !text;
   if (text) at("banner").textContent = text;
 }
 
-let shown = "";
+let shown = "", since;
 function showVerdict(verdict) {
   const now = JSON.stringify(verdict);
   if (now === shown) return;
@@ -79,7 +79,8 @@ function showVerdict(verdict) {
   const set = (id, text) => { if (at(id).textContent !== text) at(id).textContent = text; };
   set("verdict-name", name);
   set("advice", verdict.advice);
-  at("since").textContent = `since ${new Date(verdict.since * 1000).toLocaleString()}`;
+  at("to-holders").hidden = verdict.name !== "retained_sessions";
+  since = verdict.since;
   at("evidence").replaceChildren(...verdict.evidence.map((one) => element("li", {}, one.text)));
   const others = verdict.others.length ? `Also: ${verdict.others.join(", ").replaceAll("_", " ")}. ` : "";
   const beside = verdict.beside?.length ? `Switched on, and growing memory itself: ${verdict.beside.join(", ")}.` : "";
@@ -89,15 +90,19 @@ function showVerdict(verdict) {
 function showStale(status) {
   const late = none(status.loop?.ticked) ? 0 : status.time - status.loop.ticked;
   const stalled = late > LATE;
+  at("since").textContent = `for ${seconds(Math.max(1, Math.round(status.time - since)))}, since ${moment(since)}`;
   setState(stalled ? "stale" : "live", stalled && `The event loop has not ticked for ${Math.round(late)} s: nobody is served, and what the loop was asked for is as old.`);
   at("health").textContent = stalled ? "" : `The event loop ticks. Updated ${clock(status.time)}.`;
 }
 
 function showTables(status) {
-  fill(at("apps-table"), APPS, status.apps);
-  const some = status.interactions.slice(0, 20);
-  at("interactions-state").textContent = some.length ? "" : "None yet: move a slider in the app.";
-  if (some.length) fill(at("interactions-table"), INTERACTIONS, some);
+  const { apps, interactions } = status;
+  at("apps-region").hidden = !apps.length;
+  at("apps-state").textContent = apps.length ? "" : "None yet: the first visitor of a page makes its app known.";
+  fill(at("apps-table"), APPS, apps);
+  at("interactions").hidden = !interactions.length;
+  at("interactions-state").textContent = interactions.length ? "" : "None yet: open the app, and move a slider in it.";
+  fill(at("interactions-table"), INTERACTIONS, interactions);
   const rebuilt = status.most_rebuilt ?? [];
   at("rebuilt").hidden = at("rebuilt-title").hidden = !rebuilt.length;
   if (rebuilt.length) fill(at("rebuilt-table"), REBUILT, rebuilt);
@@ -119,7 +124,7 @@ function showOffer(debug) {
 async function explain() {
   const button = at("explain");
   button.disabled = true;
-  at("retention-state").textContent = "Looking ...";
+  at("retention-state").textContent = "Looking through the memory of the server ...";
   try {
     const answer = await fetch("debug/explain", { method: "POST" });
     if (answer.ok) showRetained((await answer.json()).retained);
@@ -130,10 +135,14 @@ async function explain() {
   button.disabled = false;
 }
 
+// From the root to what it holds, a line each.
+const chain = (text) =>
+  element("ol", { class: "chain" }, ...text.split(" -> ").map((step) => element("li", {}, element("code", {}, step))));
+
 function showRetained(retained) {
   const found = retained.length;
   at("retention-state").textContent = found ? `${found} ${found === 1 ? "holder" : "holders"}, found ${clock(Date.now() / 1000)}:` : "Nothing is retained.";
-  at("retained").replaceChildren(...retained.map((one) => element("li", {}, element("strong", {}, one.root), element("br"), element("code", {}, one.text))));
+  at("retained").replaceChildren(...retained.map((one) => element("li", {}, element("strong", {}, one.root), chain(one.text))));
 }
 
 // --- the round -------------------------------------------------------------------------------------
@@ -142,7 +151,7 @@ const rows = new Rows();
 let plots, timer;
 
 async function ask() {
-  const answer = await fetch(`api/v1/status?since=${rows.newest}`, { signal: AbortSignal.timeout(PATIENCE), cache: "no-store" });
+  const answer = await fetch(`api/v1/status?since=${rows.newest}&interactions=${LISTED}`, { signal: AbortSignal.timeout(PATIENCE), cache: "no-store" });
   if (answer.status === 401) location.reload();
   if (!answer.ok) throw new Error(`the exporter answers ${answer.status}`);
   return answer.json();

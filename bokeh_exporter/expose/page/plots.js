@@ -34,16 +34,17 @@ const part = (field) => (row) => memory(row)[field];
 const SPECS = [
   { id: "sessions", title: "Sessions by state", stacked: true, series: [
     ["connected", of("connected")], ["unused", of("unused")], ["blocked", of("blocked")], ["pending", of("pending")]] },
-  { id: "memory", title: "Resident memory", stacked: true, unit: bytes, format: "0.[0] d", limit: part("limit"), series: [
+  { id: "memory", title: "Resident memory", stacked: true, unit: bytes, limit: part("limit"), series: [
     ["C heap in use", part("used")], ["free in the C heap", part("free")], ["other anonymous", part("other")],
     ["files", part("file")], ["shared", part("shared")]] },
   { id: "uncollected", title: "Destroyed sessions in memory", series: [
     ["pending", of("pending_sessions")], ["retained", of("retained_sessions")]] },
   { id: "uncollected-models", title: "Models of destroyed sessions in memory", series: [
     ["pending", of("pending_models")], ["retained", of("retained_models")]] },
-  { id: "cleanup", title: "Clean-up of sessions", unit: milliseconds, series: [["mean time of a sweep, ms", mean("cleanup")]] },
+  { id: "cleanup", title: "Clean-up of sessions", unit: milliseconds, axis: "%.4g ms", series: [
+    ["mean time of a sweep", mean("cleanup")]] },
   // While the loop stands still nothing is counted: then it is as late as its last tick is old.
-  { id: "lag", title: "Event loop lag", unit: milliseconds, series: [["mean lag, ms", (row, before, last) => {
+  { id: "lag", title: "Event loop lag", unit: milliseconds, axis: "%.4g ms", series: [["mean lag", (row, before, last) => {
     const late = row.time - row.ticked;
     return late > 2 ? late * 1000 : lag(row, before, last);
   }]] },
@@ -72,13 +73,24 @@ function figure(attributes) {
   const ink = css("--soft");
   const made = Bokeh.Plotting.figure({
     sizing_mode: "stretch_both", toolbar_location: null, tools: [], output_backend: "canvas",
-    background_fill_color: null, border_fill_color: null, outline_line_color: null, min_border_left: 12, ...attributes,
+    background_fill_color: null, border_fill_color: null, outline_line_color: null, min_border_left: 34,
+    min_border_right: 16, ...attributes,
   });
   for (const axis of [...made.below, ...made.left]) {
-    Object.assign(axis, { axis_line_color: ink, major_tick_line_color: ink, minor_tick_line_color: null, major_label_text_color: css("--ink") });
+    Object.assign(axis, { axis_line_color: ink, major_tick_line_color: ink, minor_tick_line_color: null, major_label_text_color: css("--ink"), major_label_text_font_size: "12px" });
   }
   for (const grid of made.center) grid.grid_line_color = css("--line");
   return made;
+}
+
+const TIMES = { seconds: "%H:%M:%S", minsec: "%H:%M:%S", minutes: "%H:%M", hourmin: "%H:%M", hours: "%H:%M", days: "%d %b" };
+
+// What stands at the ticks of numbers. No formatter of code of ours: that would be made from text, which the policy forbids.
+function scale(axis, spec) {
+  if (spec.axis) axis.formatter = new Bokeh.PrintfTickFormatter({ format: spec.axis });
+  else axis.formatter = new Bokeh.NumeralTickFormatter({ format: spec.unit === bytes ? "0.[0] d" : "0.[0]a" });
+  const whole = !spec.axis && spec.unit !== bytes && spec.unit !== seconds;
+  Object.assign(axis.ticker, { desired_num_ticks: 4, min_interval: whole ? 1 : 0 });
 }
 
 class Card {
@@ -94,9 +106,10 @@ class Card {
     this.details.addEventListener("toggle", () => this.tabulate());
   }
 
-  say(text) {
-    this.now.textContent = text;
-    this.canvas.setAttribute("aria-label", `${this.spec.title}. ${text}`);
+  // In a line above the plot, and for who cannot see that with all that the legend says.
+  say(text, all = text) {
+    if (this.now.textContent !== text) this.now.textContent = text;
+    this.canvas.setAttribute("aria-label", `${this.spec.title}. ${all}`);
   }
 
   // Drawn when there is something to draw: a canvas that is not shown has no size.
@@ -119,8 +132,12 @@ class Card {
 class Lines extends Card {
   legend() {
     const list = element("ul", { class: "legend" });
-    this.spec.series.forEach(([name], at) => list.append(element("li", { class: `c${at + 1}` }, name)));
-    if (this.spec.limit) list.append((this.limit = element("li", { class: "limit", hidden: "" }, "limit of the container")));
+    this.values = [...this.spec.series.map(([name], at) => [name, `c${at + 1}`]), ...(this.spec.limit ? [["limit of the container", "limit"]] : [])]
+      .map(([name, color]) => {
+        const value = element("b");
+        list.append(element("li", { class: color, hidden: "" }, `${name} `, value));
+        return value;
+      });
     return list;
   }
 
@@ -129,13 +146,18 @@ class Lines extends Card {
     const data = { t: [], ...(spec.limit && { limit: [] }) };
     spec.series.forEach((_, at) => { data[`y${at}`] = []; data[`from${at}`] = []; data[`to${at}`] = []; });
     rows.forEach((row, index) => this.add(data, row, rows[index - 1]));
-    const known = spec.series.map(([name], at) => [name, data[`y${at}`].at(-1)]).filter(([, value]) => !Number.isNaN(value ?? NaN));
+    const last = [...spec.series.map((_, at) => data[`y${at}`].at(-1) ?? NaN), ...(spec.limit ? [data.limit.at(-1) ?? NaN] : [])];
+    const there = (value) => !Number.isNaN(value);
+    const known = last.slice(0, spec.series.length).filter(there);
     if (!known.length) return this.say("Not measured here, or not yet.");
     const unit = spec.unit ?? number;
-    const limit = data.limit?.at(-1);
-    const sum = spec.limit ? `${unit(known.reduce((all, [, value]) => all + value, 0))} in all${limit ? ` of ${unit(limit)}` : ""}; ` : "";
-    if (this.limit) this.limit.hidden = !limit;
-    this.say(sum + known.map(([name, value]) => `${name} ${unit(value)}`).join(", "));
+    this.values.forEach((value, at) => {
+      value.parentElement.hidden = !there(last[at]);
+      if (there(last[at])) value.textContent = unit(last[at]);
+    });
+    const sum = unit(known.reduce((all, value) => all + value, 0));
+    const all = spec.stacked ? `${sum} in all` : "";
+    this.say(all, [all, ...this.values.filter((value) => !value.parentElement.hidden).map((value) => value.parentElement.textContent)].join(", "));
     return this.show(data);
   }
 
@@ -163,7 +185,9 @@ class Lines extends Card {
       else plot.line({ field: "t" }, { field: `y${at}` }, { source, line_color: color, line_width: 2 });
     });
     if (spec.limit) plot.line({ field: "t" }, { field: "limit" }, { source, line_color: css("--bad"), line_width: 2, line_dash: "dashed" });
-    if (spec.format) plot.left[0].formatter = new Bokeh.NumeralTickFormatter({ format: spec.format });
+    plot.below[0].formatter = new Bokeh.DatetimeTickFormatter(TIMES);
+    plot.below[0].ticker.desired_num_ticks = 4;
+    scale(plot.left[0], spec);
     Bokeh.Plotting.show(plot, this.canvas);
   }
 
@@ -179,7 +203,7 @@ class Lines extends Card {
 }
 
 class Ranking extends Card {
-  legend() { return element("p", { class: "now" }, this.spec.text); }
+  legend() { return element("p", { class: "text" }, this.spec.text); }
 
   update(callbacks) {
     const { value, unit } = this.spec;
@@ -187,8 +211,14 @@ class Ranking extends Card {
     if (!ranked.length) return this.say(this.spec.missing(callbacks));
     this.say(`First: ${ranked[0].callback} of ${ranked[0].app}, ${unit(ranked[0][value])}`);
     this.ranked = ranked;
-    const names = ranked.map((each, at) => `${at + 1}. ${each.callback.slice(-28)}`).reverse();
-    return this.show({ name: names, value: ranked.map((each) => each[value]).reverse() });
+    const short = (name) => (name.length > 24 ? `…${name.slice(-23)}` : name);
+    const names = ranked.map((each, at) => `${at + 1}. ${short(each.callback)}`).reverse();
+    const values = ranked.map((each) => each[value]).reverse();
+    while (names.length < 4) {  // one bar alone would fill the plot
+      names.unshift(" ".repeat(names.length));
+      values.unshift(NaN);
+    }
+    return this.show({ name: names, value: values });
   }
 
   show(data) {
@@ -204,6 +234,8 @@ class Ranking extends Card {
     const source = (this.source = new Bokeh.ColumnDataSource({ data }));
     const plot = figure({ y_range: new Bokeh.FactorRange({ factors: data.name }), x_range: new Bokeh.DataRange1d({ start: 0 }) });
     plot.hbar({ y: { field: "name" }, right: { field: "value" }, height: 0.7, source, fill_color: css("--s1"), line_color: null });
+    scale(plot.below[0], this.spec);
+    plot.center.forEach((grid) => { if (grid.dimension === 1) grid.grid_line_color = null; });
     Bokeh.Plotting.show(plot, this.canvas);
   }
 

@@ -25,10 +25,17 @@ export function bytes(value) {
 export function seconds(value) {
   if (none(value)) return "–";
   if (value < 1) return `${number(value * 1000)} ms`;
-  return value < 120 ? `${number(value)} s` : `${Math.round(value / 60)} min`;
+  if (value < 120) return `${number(value)} s`;
+  return value < 7200 ? `${Math.round(value / 60)} min` : `${Math.round(value / 3600)} h`;
 }
 
-export const clock = (unix) => new Date(unix * 1000).toLocaleTimeString();
+// By 24 hours, as the axes of the plots have it.
+export const clock = (unix) => new Date(unix * 1000).toLocaleTimeString([], { hourCycle: "h23" });
+
+export function moment(unix) {
+  const date = new Date(unix * 1000);
+  return date.toDateString() === new Date().toDateString() ? clock(unix) : `${clock(unix)} on ${date.toLocaleDateString()}`;
+}
 
 export const total = (counts) =>
   counts !== null && typeof counts === "object" ? Object.values(counts).reduce((sum, one) => sum + one, 0) : counts;
@@ -56,11 +63,11 @@ const states = (counts) =>
 export const APPS = [
   ["App", (app) => app.app],
   ["Sessions", (app) => states(app.sessions)],
-  ["Made", (app) => number(app.created), true],
+  ["Created", (app) => number(app.created), true],
   ["Destroyed", (app) => number(total(app.destroyed)), true],
-  ["Destroyed, in memory", (app) => states(app.uncollected_sessions)],
+  ["Destroyed, still in memory", (app) => states(app.uncollected_sessions)],
   ["Models", (app) => number(app.models), true],
-  ["Models of destroyed", (app) => states(app.uncollected_models)],
+  ["Models of those", (app) => states(app.uncollected_models)],
   ["Data sources", (app) => bytes(app.data_source_bytes), true],
 ];
 
