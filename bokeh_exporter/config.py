@@ -154,6 +154,12 @@ class Config(Thresholds):
         "a number of seconds from 0.05 to 86400",
         "Seconds that such a collection may take. Once one took longer the exporter never runs one by itself again.",
     )
+    interactions_kept: int = _option(
+        200,
+        _count,
+        "a whole number from 1 to 1000",
+        "The last interactions of which it is kept what they ran and built, from collect=element on; some kB each.",
+    )
     elements_log: ElementsLog = _option(
         "text",
         _elements_log,

@@ -80,9 +80,10 @@ def judged(found: Found, thresholds: Thresholds, grace: float) -> Judgement:
     """Judge what was found so far, as the server does."""
     # A session that lingered before the visits that count, and none of theirs, is one that the host keeps.
     without = () if lingering(found) else (LINGERING,)
+    stalled = list(dict.fromkeys(found.stalls))[-_STALLS:]
     return judge(
-        found.points, thresholds, grace=grace, stalled=list(dict.fromkeys(found.stalls))[-_STALLS:], settled=found.settled,
-        released=found.released, without=without,
+        found.points, thresholds, grace=grace, stalled=stalled, settled=found.settled, released=found.released,
+        without=without,
     )  # fmt: skip
 
 
