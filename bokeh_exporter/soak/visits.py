@@ -10,7 +10,7 @@ from collections.abc import Callable
 from tornado.websocket import WebSocketClosedError
 
 from .plan import Plan
-from .visitor import CallbackError, Tab, Unanswered
+from .visitor import CallbackError, Tab, Unanswered, VisitError
 
 #: Uses of each widget and button in a visit.
 ROUNDS = 3
@@ -55,7 +55,12 @@ class Visits:
         """
         async with self._opening:
             self.opened += 1
-            return await Tab.open(self._url, self._plan.query.format(i=self.opened))
+            query = self._plan.query.format(i=self.opened)
+            try:
+                return await Tab.open(self._url, query)
+            except VisitError:
+                # On a busy machine the sweep takes a session whose websocket comes late: it has no document any more.
+                return await Tab.open(self._url, query)
 
     async def use(self, tab: Tab, times: int, first: int = 0) -> int:
         """Use everything on the page in turn, ``times`` uses or until the server stops answering; return how many."""
