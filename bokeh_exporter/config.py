@@ -143,11 +143,22 @@ class Config(Thresholds):
         True,
         _flag,
         "0 or 1",
-        "1 lets the exporter run a full garbage collection at a quiet moment, while something destroyed waits for one. "
-        "Never again by itself once one took over 0.25 s.",
+        "1 lets the exporter run a full garbage collection at a quiet moment, while something destroyed waits for one.",
     )
     collect_garbage_limit: float = _option(
         300.0, _seconds, "a number of seconds from 0.05 to 86400", "Seconds between two such collections, at least."
+    )
+    collect_garbage_pause: float = _option(
+        0.25,
+        _seconds,
+        "a number of seconds from 0.05 to 86400",
+        "Seconds that such a collection may take. Once one took longer the exporter never runs one by itself again.",
+    )
+    interactions_kept: int = _option(
+        200,
+        _count,
+        "a whole number from 1 to 1000",
+        "The last interactions of which it is kept what they ran and built, from collect=element on; some kB each.",
     )
     elements_log: ElementsLog = _option(
         "text",

@@ -56,6 +56,7 @@ class Exporter:
         self.config = config
         self._on_close = on_close
         self.state = State()
+        self.state.elements.kept = config.interactions_kept
         self._frame = Frame(config, self.state)
         self._endpoint: Endpoint | None = None
         self._watcher: Watcher | None = None

@@ -48,13 +48,16 @@ def assert_no_session_leak(pytestconfig: pytest.Config) -> AssertNoSessionLeak:
 
     def check(app: str | Path, *, host: str | None = None, sessions: int = 20, interact: bool = False) -> Report:
         __tracebackhide__ = True
-        from .soak import Plan, UsageError, soak
+        from .soak import Plan, SoakError, UsageError, soak
 
         try:
             plan = Plan.of(_found(pytestconfig, app), host=host, sessions=sessions, interact=interact)
         except UsageError as error:
             raise pytest.UsageError(str(error)) from None
-        report = soak(plan, _say(pytestconfig))
+        try:
+            report = soak(plan, _say(pytestconfig))
+        except SoakError as error:
+            raise error.with_traceback(None) from None  # where in soak says nothing of the app
         if not report.healthy:
             raise AssertionError(f"{app}: {report.text()}")
         return report

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bokeh_exporter.soak import Plan, UsageError, run
+from bokeh_exporter.soak import Plan, UsageError, run, soak
 from bokeh_exporter.soak.visits import Visits
 
 from .conftest import Serve
@@ -46,6 +46,17 @@ def test_each_kind_gets_its_verdict_and_the_counts_are_the_truth(case: cases.Cas
     assert wrong == [], f"{report.text()}\ntruth: {truth.counts()}"
     assert report.content["sessions"] == 12
     assert report.healthy == (case.verdict == "healthy")
+
+
+@pytest.mark.usefixtures("brisk")
+def test_an_app_that_blocks_the_loop_is_left_soon_and_its_callback_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOKEH_EXPORTER_STALL_AFTER", "0.5")
+    monkeypatch.setenv("ASKING", "1.5")
+    report = soak(Plan.of(LEAKS / "98_sleeps_on_click.py", sessions=12, interact=True))
+    assert report.content["verdict"] == "event_loop_stalled", report.text()
+    assert "98_sleeps_on_click.py:main.ask_backend runs for" in report.content["evidence"][0]
+    # What is known is enough: nobody waits for a hundred such clicks.
+    assert report.content["sessions"] < 12
 
 
 def test_an_app_that_fails_ends_it_with_its_error(tmp_path: Path) -> None:

@@ -247,7 +247,14 @@ def test_it_collects_by_itself_when_nobody_else_does(serve: Serve, truth: Truth)
 
 def test_it_never_collects_by_itself_again_after_a_long_pause(serve: Serve, truth: Truth) -> None:
     options = {"BOKEH_EXPORTER_GRACE": "0.3", "BOKEH_EXPORTER_COLLECT_GARBAGE_LIMIT": "0.05"}
+    patient = serve(python_script(
+        "kept_bokeh.py", "slow", env={**truth.env, **options, "BOKEH_EXPORTER_COLLECT_GARBAGE_PAUSE": "60"}
+    ))  # fmt: skip
     server = serve(python_script("kept_bokeh.py", "slow", env={**truth.env, **options}))
+    for each in (1, 2):
+        visit(patient, ["/document"], 1)
+        until(patient, lambda s, each=each: left(s, "/document")["retained"] == (each, 0), "retained")  # type: ignore[misc]
+    assert "a full garbage collection took" not in patient.log()
     visit(server, ["/document"], 1)
     until(server, lambda s: left(s, "/document")["retained"] == (1, 0), "retained, with nobody asking")
     server.wait_log("a full garbage collection took .* BOKEH_EXPORTER_COLLECT_GARBAGE=0")

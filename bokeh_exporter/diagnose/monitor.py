@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -27,6 +28,8 @@ log = logging.getLogger("bokeh_exporter")
 
 #: Sentences of evidence in a line of the log; the rest is in /api/v1/status.
 _TOLD = 3
+#: Stalls that are remembered when they are over.
+_STALLS = 16
 
 
 class Monitor:
@@ -56,6 +59,8 @@ class Monitor:
         self.on_judged: Callable[[Judgement], None] = lambda judgement: None
         #: Unix time from which on the leading verdict has held.
         self.since = time.time()
+        #: The last times that nobody was served: when it was seen, and why in a line; the newest last.
+        self.stalls: deque[tuple[float, str]] = deque(maxlen=_STALLS)
         self._due = 0.0
         self._seen = self._was_stalled = False
 
@@ -67,6 +72,8 @@ class Monitor:
         now = time.monotonic()
         if now < self._due and bool(stalled) == self._was_stalled:
             return
+        if stalled and not self._was_stalled:
+            self.stalls.append((time.time(), stalled[0]))
         self._due, self._was_stalled = now + self._config.verdict_period, bool(stalled)
         self.history.add(sample_of(of_state(self._state, self._read(), ROWS), time.time()))
         points, settled = self.history.points(), self.settled
@@ -93,7 +100,8 @@ class Monitor:
         judgement = self.judgement
         if self._plain[0] is not judgement:  # asked for each two seconds by each page
             self._plain = (judgement, dataclasses.asdict(judgement))
-        return {**self._plain[1], "since": self.since}
+        stalls = [{"time": seen, "text": text} for seen, text in list(self.stalls)]
+        return {**self._plain[1], "since": self.since, "stalls": stalls}
 
     def columns(self, since: float, numbers: Numbers, now: float) -> Columns:
         """Return what came after ``since``, of the last six hours, as columns.

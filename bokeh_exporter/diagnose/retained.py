@@ -20,6 +20,8 @@ _LEAST = 3
 #: Of the sessions that one collection looked at, the share that says enough without a second one.
 _MOST = 0.5
 
+#: Sessions that are left out where they hide the others.
+_FIRST = 2
 #: Few sessions may leak, and not evenly; the numbers are exact, so less than elsewhere will do.
 _EACH_HALF = 0.2
 
@@ -81,20 +83,25 @@ def _rate(
             for point in part
             if (sample := point.last.apps.get(app)) is not None and (number := getattr(sample, field)) is not None
         ]
-        if not pairs:
-            continue
-        sessions = pairs[-1][0] - pairs[0][0]
-        if sessions < thresholds.judge_sessions:
-            continue
-        # One collection at the end, or all close together: whether it stops growing cannot be seen.
-        if not in_thirds(pairs):
-            kept = pairs[-1][1] - pairs[0][1]
-            if kept >= max(_LEAST, _MOST * sessions):
-                return Rate(kept, sessions)
-            continue
-        grown = growth(pairs, _EACH_HALF)
-        if grown is not None and _goes_on(pairs) and grown.total >= max(_LEAST, thresholds.retained_share * sessions):
-            return Rate(grown.total, sessions)
+        # The first visits may keep far more than others, if one of them is long: next to it the others seem to stop.
+        for some in (pairs, [pair for pair in pairs if pair[0] >= _FIRST]):
+            rate = _growing(some, thresholds) if some else None
+            if rate is not None:
+                return rate
+    return None
+
+
+def _growing(pairs: Sequence[tuple[float, float]], thresholds: Thresholds) -> Rate | None:
+    sessions = pairs[-1][0] - pairs[0][0]
+    if sessions < thresholds.judge_sessions:
+        return None
+    # One collection at the end, or all close together: whether it stops growing cannot be seen.
+    if not in_thirds(pairs):
+        kept = pairs[-1][1] - pairs[0][1]
+        return Rate(kept, sessions) if kept >= max(_LEAST, _MOST * sessions) else None
+    grown = growth(pairs, _EACH_HALF)
+    if grown is not None and _goes_on(pairs) and grown.total >= max(_LEAST, thresholds.retained_share * sessions):
+        return Rate(grown.total, sessions)
     return None
 
 

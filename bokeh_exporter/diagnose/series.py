@@ -18,6 +18,9 @@ from .samples import Sample
 #: Of what grew, at least this share must have grown in each half; steady growth has half of it in each. A cache that
 #: fills ever more slowly has less than 0.29 in the second; among a dozen visits one more or less is 0.1.
 EACH_HALF = 0.3
+#: Of the slope, the share that the last third must have in itself. Its floor may be where it begins: a cache that
+#: filled up to there has grown in both halves and goes on no more.
+GOES_ON = 0.1
 #: Spans that are looked at, in seconds: a leak that began lately is lost in a whole day.
 WINDOWS = (24 * 3600.0, 6 * 3600.0, 3600.0)
 
@@ -54,9 +57,19 @@ def growth(pairs: Iterable[tuple[float, float | None]], each_half: float = EACH_
     slope = rise / (x_high - x_low)
     # Of steady growth each half has its share, wherever in its third the floor is.
     halves = ((middle - low) / (x_middle - x_low), (high - middle) / (x_high - x_middle))
-    if rise <= 0 or min(halves) < 2 * each_half * slope:
+    if rise <= 0 or min(halves) < 2 * each_half * slope or not _goes_on(thirds[2], slope):
         return None
     return Growth(slope, slope * span, span, low, high)
+
+
+def _goes_on(third: Sequence[tuple[float, float]], slope: float) -> bool:
+    """Whether growth has not ended within its last third; where it has but one place, that cannot be told."""
+    middle = (third[0][0] + third[-1][0]) / 2
+    later = [(y, x) for x, y in third if x > middle]
+    if not later:
+        return True
+    (early, x_early), (late, x_late) = min((y, x) for x, y in third if x <= middle), min(later)
+    return late - early >= GOES_ON * slope * (x_late - x_early)
 
 
 def in_thirds(pairs: Sequence[tuple[float, float]]) -> Sequence[Sequence[tuple[float, float]]]:

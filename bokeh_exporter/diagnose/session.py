@@ -27,6 +27,8 @@ _POINTS = 6
 _LATELY = 3600.0
 #: Blocks of Python below which nothing is said, and times as many bytes while garbage may be among them.
 _BLOCKS, _UNCOLLECTED = 5000, 4
+#: Blocks for each model that updates have built, gone or not: Bokeh keeps a dead weak reference to one with events.
+_BLOCKS_BUILT = 2
 #: The same where nothing happens that growth could be due to; a clean app that is left open grew by 300.
 _BLOCKS_ALONE = 50_000
 #: Bytes that come with a block of Python at the most, where they are the objects'.
@@ -60,6 +62,12 @@ class _Stretch(NamedTuple):
         now, before = (point.last.apps[self.app] for point in (self.points[-1], self.points[0]))
         # One message may call ever more callbacks; per call that looks like less and less growth.
         return next((n for n in (_messages(now) - _messages(before), now.events - before.events) if n >= _EVENTS), 0.0)
+
+    @property
+    def built(self) -> float:
+        """Models that updates constructed meanwhile."""
+        now, before = (point.last.apps[self.app] for point in (self.points[-1], self.points[0]))
+        return (now.models_updated or 0) - (before.models_updated or 0)
 
     def growth(self, number: Callable[[Sample], float | None], points: Sequence[Point] | None = None) -> Growth | None:
         pace = self._pace()
@@ -152,8 +160,11 @@ def _least(reason: str, stretch: _Stretch, thresholds: Thresholds) -> float:
         return thresholds.session_models
     if reason == "bytes":
         return thresholds.session_bytes
+    if not stretch.events:
+        return _BLOCKS_ALONE
     # The exporter's own records are bounded, so what they take does not rise with the events for ever.
-    return max(_BLOCKS, thresholds.session_blocks * min(stretch.events, _RECORDS)) if stretch.events else _BLOCKS_ALONE
+    records = max(_BLOCKS, thresholds.session_blocks * min(stretch.events, _RECORDS))
+    return records + _BLOCKS_BUILT * stretch.built
 
 
 def _evidence(verdict: str, stretch: _Stretch, grown: Growth, what: str, metric: str, reason: str) -> Evidence:

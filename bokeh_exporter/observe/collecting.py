@@ -29,8 +29,6 @@ from .loops import Loops
 
 log = logging.getLogger("bokeh_exporter")
 
-#: Seconds. A pause that visitors notice; after one of this length the exporter runs no other by itself.
-LONGEST = 0.25
 #: Seconds without a message or callback that make a quiet moment.
 QUIET = 0.5
 #: Seconds of a full collection for each allocated block, of which objects in containers are half or fewer.
@@ -149,10 +147,11 @@ class Collecting(Observer):
         except Exception as error:
             self.state.swallow(self.name, error)
             return
-        if pause > LONGEST:
+        if pause > self.frame.config.collect_garbage_pause:
             self.willing = False
             log.warning(
                 "a full garbage collection took %.2f s: the exporter runs no other by itself. What is destroyed and "
-                "not freed stays pending until Python or Bokeh runs one; %s=0 keeps it from ever running one",
-                pause, options.variable("collect_garbage"),
+                "not freed stays pending until Python or Bokeh runs one; %s raises the bound, %s=0 keeps it from ever "
+                "running one",
+                pause, options.variable("collect_garbage_pause"), options.variable("collect_garbage"),
             )  # fmt: skip

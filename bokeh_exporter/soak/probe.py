@@ -52,6 +52,15 @@ class Probe:
         numbers = await self.numbers()
         return sample_of(numbers, time.time())
 
+    async def stalls(self, since: float) -> list[str]:
+        """Return why nobody was served, a line for each time that it was seen since that Unix time.
+
+        Raises:
+            ProbeError: there is no answer.
+        """
+        status = json.loads(await self._ask("GET", f"/api/v1/status?since={time.time()}", SCRAPE))
+        return [str(each["text"]) for each in status["verdict"]["stalls"] if each["time"] > since]
+
     async def post(self, path: str) -> Any:
         """Ask a debug endpoint; None where the server has none of that name.
 

@@ -12,6 +12,9 @@ from ..diagnose.judgement import LINGERING, Kind
 from ..thresholds import Thresholds
 from .plan import Plan
 
+#: Stalls that are told as evidence, the last ones that differ.
+_STALLS = 3
+
 
 @dataclass
 class Found:
@@ -27,7 +30,7 @@ class Found:
         sessions: visits that count.
         settled: whose memory grew, if it had to be settled.
         released: bytes that trim gave back at the end; None where it was not tried.
-        stalled: whether the event loop stood still, and for whom.
+        stalls: why nobody was served, a line for each time, once that is evidence.
         retained: as explain tells it.
         points: the history that is judged.
     """
@@ -41,7 +44,7 @@ class Found:
     sessions: int = 0
     settled: Kind | None = None
     released: float | None = None
-    stalled: str = ""
+    stalls: list[str] = field(default_factory=list)
     retained: list[Any] = field(default_factory=list)
     points: Sequence[Point] = ()
 
@@ -75,9 +78,9 @@ class Report:
 
 def judged(found: Found, thresholds: Thresholds, grace: float) -> Judgement:
     """Judge what was found so far, as the server does."""
-    stalled = [found.stalled] if found.stalled else []
     # A session that lingered before the visits that count, and none of theirs, is one that the host keeps.
     without = () if lingering(found) else (LINGERING,)
+    stalled = list(dict.fromkeys(found.stalls))[-_STALLS:]
     return judge(
         found.points, thresholds, grace=grace, stalled=stalled, settled=found.settled, released=found.released,
         without=without,
@@ -95,9 +98,10 @@ def lingering(found: Found) -> int:
 def report(plan: Plan, found: Found, thresholds: Thresholds, grace: float) -> Report:
     """Judge what was found, and put it together."""
     judgement = judged(found, thresholds, grace)
-    if found.base is None or found.warm is None or found.end is None:
-        raise ValueError("there is nothing to report before the end")
-    counts = {name: round(max(0.0, _sum(found.end, name) - _sum(found.warm, name))) for name in _COUNTS}
+    # A server that serves nobody is left before all is done: then what is not known has not grown.
+    end = found.end or found.points[-1].last
+    base, warm = found.base or end, found.warm or end
+    counts = {name: round(max(0.0, _sum(end, name) - _sum(warm, name))) for name in _COUNTS}
     content = {
         "verdict": judgement.name,
         "verdicts": [name for name in (judgement.name, *judgement.others) if name != "healthy"],
@@ -109,9 +113,9 @@ def report(plan: Plan, found: Found, thresholds: Thresholds, grace: float) -> Re
         "retained_models": counts["retained_models"],
         "lingering_sessions": lingering(found),
         "pending_sessions": counts["pending_sessions"],
-        "bytes_per_session": round(((found.end.process.rss or 0) - (found.base.process.rss or 0)) / found.sessions),
+        "bytes_per_session": round(((end.process.rss or 0) - (base.process.rss or 0)) / max(1, found.sessions)),
         "attributed_bytes": {
-            activity: round(_sum(found.end, f"attributed_{activity}") - _sum(found.base, f"attributed_{activity}"))
+            activity: round(_sum(end, f"attributed_{activity}") - _sum(base, f"attributed_{activity}"))
             for activity in _ACTIVITIES
         },
         "retained": found.retained,

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..config import Config
-from ..diagnose import History, Sample
+from ..diagnose import History, Point, Sample
 from ..diagnose.judgement import PROCESS
 from .plan import Plan
 from .probe import Probe, ProbeError
@@ -38,6 +38,8 @@ LONGEST_LIFETIME = 60.0
 CAPTURE = 10.0
 #: Seconds between two looks without a collection.
 EVERY = 2.0
+#: Times that nobody is served, from where on it is the app: once may be an import, or the machine.
+STALLS = 2
 
 Say = Callable[[str, str], None]
 
@@ -69,12 +71,13 @@ class _Soak:
 
     def __post_init__(self) -> None:
         self.probe = Probe(self.server.exporter, self.server.token)
-        self.visits = Visits(self.plan, self.server.url)
         self.history = History(whole=True)
-        self.thresholds = Config.load()
+        self.thresholds = config = Config.load()
+        self.visits = Visits(self.plan, self.server.url, config.stall_after)
         # Samples have to be in the order of their times.
         self._looking = asyncio.Lock()
         self._stuck = 0.0
+        self._warm = time.time()
 
     async def run(self) -> Report:
         """Do it all, and look now and then without collecting, as the server does."""
@@ -93,10 +96,24 @@ class _Soak:
                     self.history.add(await self.probe.sample())
 
     async def _run(self) -> Report:
+        try:
+            await self._course()
+        except VisitError:
+            if not await self._stalled(1):
+                raise
+        if self.found.stalls:  # all the rest is hidden by it
+            self.found.points = self.history.points() or [Point(*[await self.probe.sample()] * 2)]
+        else:
+            await self._confirm()
+        return report(self.plan, self.found, self.thresholds, self.server.grace)
+
+    async def _course(self) -> None:
         self.say("warming up", "")
         await self.visits.visit()
         await self._check_app()
         await self._gone()
+        # What stands still or is slow in the first visit may be an import.
+        self._warm, self.visits.slow = time.time(), 0
         await self._used_visit()
         await self._gone()
         gone = time.monotonic()
@@ -109,8 +126,14 @@ class _Soak:
         self.found.end = await self._look()
         self.say("all visits are over", "")
         self.found.points = self.history.points()
-        await self._confirm()
-        return report(self.plan, self.found, self.thresholds, self.server.grace)
+        await self._stalled()
+
+    async def _stalled(self, least: int = STALLS) -> bool:
+        """Whether nobody is served time and again; what is known of it is found then."""
+        stalls = await self.probe.stalls(self._warm)
+        if len(stalls) >= least:
+            self.found.stalls = stalls
+        return bool(self.found.stalls)
 
     async def _check_app(self) -> None:
         sample = await self.probe.sample()
@@ -164,7 +187,7 @@ class _Soak:
         total, made = self.plan.sessions - 1, 1
         for part in range(BATCHES):
             number = total * (part + 1) // BATCHES - total * part // BATCHES
-            if not number:
+            if not number or await self._stalled():
                 continue
 
             def progress() -> None:

@@ -71,6 +71,8 @@ class SoakServer:
         self._options = {
             "address": "127.0.0.1", "port": str(exporter_port), "token": self.token, "debug": "1", "collect": "all",
             "sample_period": "0.25", "grace": str(self.grace), "disabled": "0",
+            # What the exporter itself keeps of each must not look like growth with each use.
+            "interactions_kept": "1",
         }  # fmt: skip
         self._directory = tempfile.TemporaryDirectory(prefix="soak_")
         self._log = Path(self._directory.name) / "server.log"

@@ -73,7 +73,7 @@ class Tab:
             await tab.pull(timeout)
             with contextlib.suppress(CallbackError):  # the app's onload callback raised: its log has it
                 await tab.send([event("document_ready", {})], timeout)
-        except (WebSocketClosedError, asyncio.TimeoutError, Unanswered):
+        except (WebSocketClosedError, asyncio.TimeoutError, Unanswered, CallbackError):
             await tab.close()
             raise VisitError(f"{path} gave no document within {timeout:g} s, or closed the websocket") from None
         return tab

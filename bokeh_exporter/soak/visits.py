@@ -10,7 +10,7 @@ from collections.abc import Callable
 from tornado.websocket import WebSocketClosedError
 
 from .plan import Plan
-from .visitor import CallbackError, Tab, Unanswered
+from .visitor import CallbackError, Tab, Unanswered, VisitError
 
 #: Uses of each widget and button in a visit.
 ROUNDS = 3
@@ -20,21 +20,29 @@ USES = 100
 STAY = 0.3
 #: Seconds to wait for the answer to a use, and once one had none: that session is stuck, and so will others be.
 ANSWER, STUCK = 10.0, 1.0
+#: Uses that may be slow: nobody waits for a hundred of them.
+SLOW_USES = 3
 
 
 class Visits:
     """The visitors of one server.
+
+    Args:
+        plan: what they do.
+        url: of the app's page.
+        slow_after: seconds from which on an answer is slow.
 
     Attributes:
         opened: how many pages so far.
         uses: how many times a widget was moved or a button clicked.
         errors: answers that were errors: the app's callback raised.
         unanswered: uses without an answer.
+        slow: uses whose answer took long.
     """
 
-    def __init__(self, plan: Plan, url: str) -> None:
-        self._plan, self._url = plan, url
-        self.opened = self.uses = self.errors = self.unanswered = 0
+    def __init__(self, plan: Plan, url: str, slow_after: float = 5.0) -> None:
+        self._plan, self._url, self._slow_after = plan, url, slow_after
+        self.opened = self.uses = self.errors = self.unanswered = self.slow = 0
         # Two pages that are built at once keep the server so long from the first one's websocket that the sweep
         # takes its session for unused.
         self._opening = asyncio.Lock()
@@ -47,18 +55,24 @@ class Visits:
         """
         async with self._opening:
             self.opened += 1
-            return await Tab.open(self._url, self._plan.query.format(i=self.opened))
+            query = self._plan.query.format(i=self.opened)
+            try:
+                return await Tab.open(self._url, query)
+            except VisitError:
+                # On a busy machine the sweep takes a session whose websocket comes late: it has no document any more.
+                return await Tab.open(self._url, query)
 
     async def use(self, tab: Tab, times: int, first: int = 0) -> int:
         """Use everything on the page in turn, ``times`` uses or until the server stops answering; return how many."""
         for done in range(times):
-            if not tab.controls or not await self._use(tab, first + done):
+            if not tab.controls or self.slow >= SLOW_USES or not await self._use(tab, first + done):
                 return done
         return times
 
     async def _use(self, tab: Tab, number: int) -> bool:
         at, turn = number % len(tab.controls), number // len(tab.controls)
         self.uses += 1
+        begun = time.monotonic()
         try:
             await tab.send(tab.controls[at].move(turn), STUCK if self.unanswered else ANSWER)
         except CallbackError:
@@ -73,6 +87,7 @@ class Visits:
             return False
         except WebSocketClosedError:
             return False
+        self.slow += time.monotonic() - begun > self._slow_after
         return True
 
     async def visit(self) -> None:

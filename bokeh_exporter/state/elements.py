@@ -1,7 +1,7 @@
 """The rebuild ledger: what each interaction set off, built, built again and left unused.
 
 Hooks append small tuples to a record, which takes no lock and 0.1 us; a reader folds them into counts.
-A record is text and numbers: it refers to nothing of the host. There are two hundred of them.
+A record is text and numbers: it refers to nothing of the host. The last of them are kept.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ class Elements:
     def __init__(self, interactions: Interactions) -> None:
         #: Whether anything is to be recorded.
         self.on = False
+        #: How many records.
+        self.kept = KEPT
         self._interactions = interactions
         self._records: dict[int, Record] = {}
         self._dropped: deque[Record] = deque(maxlen=KEPT)
@@ -43,7 +45,7 @@ class Elements:
             if record is None:
                 record = Record(interaction, self._interactions.origin(number)[1])
                 self._records[number] = record
-                if len(self._records) > KEPT:
+                if len(self._records) > self.kept:
                     oldest = self._records.pop(next(iter(self._records)))
                     if not oldest.told:
                         self._dropped.append(oldest)

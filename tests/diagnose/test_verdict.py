@@ -173,6 +173,14 @@ CLEAN_SOAK: Mapping[str, Course] = {
         step, retained_sessions=min(10.0, settled_sessions(step) - 2), retained_models=min(20.0,
         settled_sessions(step)),
     ),
+    # Where the last third begins it has just grown full: its floor has grown as the others' have.
+    "a cache of 26 that fills late": lambda step: batches(
+        step, 5, 13, blocks=5e5 + 5000 * min(26.0, settled_sessions(step, 5, 13)),
+    ),
+    # Bokeh keeps a dead weak reference to each model that had events.
+    "each event builds 45 models anew": lambda step: session(
+        step, models=60.0, models_updated=40.0 * 45 * step, blocks=5e5 + 40 * 36.0 * step,
+    ),
 }  # fmt: skip
 
 
@@ -228,6 +236,15 @@ def test_soak_sees_what_is_retained(each: float) -> None:
     course = lambda step: batches(step, retained_sessions=math.floor(each * settled_sessions(step)))  # noqa: E731
     found = judged(course, soak=True)
     assert found.name == "retained_sessions"
+
+
+def test_a_long_visit_at_first_does_not_hide_what_the_others_keep() -> None:
+    def course(step: int) -> dict[str, Any]:
+        if step < 5:
+            return batches(step, destroyed=0.0, retained_models=0.0)
+        return batches(step, retained_models=103.0 + 2 * (settled_sessions(step) - 2))
+
+    assert judged(course, soak=True).name == "retained_sessions"
 
 
 @pytest.mark.parametrize(("kept", "name"), [(30.0, "retained_sessions"), (10.0, "healthy"), (1.0, "healthy")])
