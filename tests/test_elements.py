@@ -59,7 +59,8 @@ class Ledger:
             found: Row | None = json.loads(self.counts.read_text()).get(f"truth.{name}")
             return found if found and len(found["stayed"]) > least else None
 
-        found = wait_until(told)
+        # What Panel runs on load may come after the page has been drawn.
+        found = wait_until(told, message=f"truth.{name} in {self.counts}", ignoring=(FileNotFoundError,))
         if look is not None:
             seen = len(found["stayed"])
             look()
