@@ -157,6 +157,13 @@ def test_plain_bokeh(bokeh: Ledger) -> None:
         assert again["models"]["created"] == again["models"]["removed"] == {"Div": 1}
         (build,) = [each for each in bokeh.status()["interactions"] if each["kind"] == "build"]
         assert {each["line"] for each in build["never_used"]} == {unused}
+        # Emptied and filled again within one interaction: the same objects, before and after.
+        before, _ = bokeh.truth()
+        tab.set("refill", value=1)
+        row = bokeh.settled(label="refill")
+        bokeh.compare(row, before, bokeh.truth()[0])
+        assert row["models"]["reused"] == {"Row": 1, "Div": 2}
+        assert (row["models"]["created"], row["models"]["removed"]) == ({"Div": 1}, {"Div": 2})
 
         before, _ = bokeh.truth()
         tab.click("tick")
@@ -235,11 +242,21 @@ def test_panel_param_and_holoviews(panel: Ledger, query: str) -> None:
         assert ran(panel.move(tab, "awaited", 6)) == {"slowly": 1}
 
         row = panel.move(tab, "streamed", 7)
-        assert ran(row) == {"send": 1, "curve": 1}
+        assert ran(row) == {"send": 1, "curve": 1, "received": 1}
         assert row["holoviews"] == {"streams": {"Pipe": 1}, "created": {"Curve": 1}, "updated": {"Curve": 1}}
         row = panel.move(tab, "plotted", 8)
         assert ran(row)["plot"] == 1
         assert row["holoviews"]["updated"] == {"Curve": 1}
+
+        row = panel.move(tab, "stepped", 9)
+        (stepped,) = row["functions"]
+        assert (ran(row), row["panel"]["in_place"]) == ({"steps": 1}, {"Markdown": 2})
+        assert stepped["busy_seconds"] >= 0.05, "the steps of a generator, and not only its call"
+
+        tab.set("streamed", value=13)
+        row = panel.settled(2, label="streamed")
+        failed = {each["name"].rpartition(":")[2]: each["errors"] for each in row["functions"]}
+        assert failed == {"send": 0, "curve": 1, "received": 0}, "HoloViews catches it, and it counts"
 
         before, _ = panel.truth(look=looking(tab))
         tab.set("Tabs", active=1)
@@ -260,11 +277,20 @@ def test_panel_param_and_holoviews(panel: Ledger, query: str) -> None:
         scraped = panel.server.scrape()
         app = {"app": "/elements_panel"}
         assert scraped.value("panel_replacements_total", component="Column", mode="rebuilt", **app) == 1
-        assert scraped.value("panel_replacements_total", component="Markdown", mode="in_place", **app) == 1
+        assert scraped.value("panel_replacements_total", component="Markdown", mode="in_place", **app) == 4
         assert scraped.value("panel_components_created_total", component="Tabulator", phase="update", **app) == 1
         assert scraped.value("holoviews_elements_created_total", element="Points", phase="init", **app) == 1
         assert scraped.value("holoviews_plot_updates_total", element="Curve", mode="render", **app) == 2
         assert scraped.value("holoviews_plot_updates_total", element="Curve", mode="update", **app) == 2
+        calls, errors = (scraped.by(f"bokeh_callback_{what}_total", "callback", **app) for what in ("calls", "errors"))
+        mine = {f"elements_panel.py:{each}" for each in ("curve", "plot", "received", "send", "steps")}
+        assert {name: calls[name] for name in mine} == dict(
+            zip(sorted(mine), (3, 2, 2, 2, 2), strict=True)
+        )  # built, moved and raised
+        assert {name for name, count in errors.items() if count} == {
+            "elements_panel.py:curve",
+            "elements_panel.py:send",
+        }
         assert scraped.value("panel_render_duration_seconds_count", **app) == 1
         assert scraped.total("panel_views") >= 1
         assert scraped.total("panel_components") > 20

@@ -1,6 +1,8 @@
 """panel serve: what Panel, param, HoloViews and hvplot rebuild; a template; things that nothing shows."""
 
 import asyncio
+import time
+from collections.abc import Iterator
 
 import holoviews as hv
 import hvplot.pandas  # noqa: F401
@@ -32,14 +34,15 @@ def slider(name: str) -> pn.widgets.IntSlider:
     return pn.widgets.IntSlider(name=name, start=0, end=1000)
 
 
-bound, depended, watched, streamed, plotted, awaited = (
-    slider(each) for each in ("bound", "depended", "watched", "streamed", "plotted", "awaited")
+bound, depended, watched, streamed, plotted, awaited, stepped = (
+    slider(each) for each in ("bound", "depended", "watched", "streamed", "plotted", "awaited", "stepped")
 )
 looking = pn.widgets.Button(name="look")
 counter = Counter(name="counter")
 shown = pn.pane.Markdown("nothing yet")
 tabs = pn.Tabs(("one", pn.pane.Markdown("first")), ("two", pn.pane.Markdown("second")), dynamic=True, name="tabs")
 drawn = hv.streams.Pipe(data=1)
+UNLUCKY = 13
 
 
 def view(n: int) -> pn.Column:
@@ -60,7 +63,13 @@ def pressed(event: param.parameterized.Event) -> None:
 
 
 def curve(data: int) -> hv.Curve:
+    if data == UNLUCKY:
+        raise ValueError("the curve raises")
     return hv.Curve(np.arange(data + 2))
+
+
+def received(data: int) -> None:
+    pass
 
 
 def send(event: param.parameterized.Event) -> None:
@@ -69,6 +78,12 @@ def send(event: param.parameterized.Event) -> None:
 
 def plot(n: int) -> hv.Curve:
     return pd.DataFrame({"y": np.arange(n + 2)}).hvplot.line()
+
+
+def steps(n: int) -> Iterator[str]:
+    yield "first"
+    time.sleep(0.05)
+    yield f"second {n}"
 
 
 async def slowly(event: param.parameterized.Event) -> None:
@@ -80,10 +95,12 @@ watched.param.watch(moved, "value")
 counter.param.watch(pressed, "value")
 streamed.param.watch(send, "value")
 awaited.param.watch(slowly, "value")
+drawn.add_subscriber(received)
 dynamic = hv.DynamicMap(curve, streams=[drawn])
 hvplotted = hv.DynamicMap(pn.bind(plot, plotted))
-widgets = pn.Column(bound, depended, watched, streamed, plotted, awaited, counter, looking)
-body = pn.Column(pn.bind(view, bound), text, shown, tabs, pn.pane.HoloViews(dynamic), pn.pane.HoloViews(hvplotted))
+widgets = pn.Column(bound, depended, watched, streamed, plotted, awaited, stepped, counter, looking)
+plots = pn.Column(pn.pane.HoloViews(dynamic), pn.pane.HoloViews(hvplotted))
+body = pn.Column(pn.bind(view, bound), text, shown, tabs, plots, pn.bind(steps, stepped))
 if "template" in arguments:
     template = pn.template.BootstrapTemplate(title="elements")
     template.sidebar.append(widgets)
