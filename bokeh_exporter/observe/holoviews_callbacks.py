@@ -66,8 +66,8 @@ class HoloviewsCallbacks(Observer):
 
             def ran(result: Any) -> int | None:
                 # What it remembered is handed out again without calling the function.
-                same = memoized and memoized is callable_._memoized
-                return None if same and any(each is result for each in memoized.values()) else 1
+                same = memoized is not None and memoized is callable_._memoized
+                return None if same and any(each is result for each in (memoized or {}).values()) else 1
 
             booking = Booking(self._calls, self._here(), name)
             return booking.run(functools.partial(original, callable_, *args, **kwargs), ran)

@@ -1,8 +1,6 @@
 """panel serve: what Panel, param, HoloViews and hvplot rebuild; a template; things that nothing shows."""
 
 import asyncio
-import time
-from collections.abc import Iterator
 
 import holoviews as hv
 import hvplot.pandas  # noqa: F401
@@ -34,8 +32,8 @@ def slider(name: str) -> pn.widgets.IntSlider:
     return pn.widgets.IntSlider(name=name, start=0, end=1000)
 
 
-bound, depended, watched, streamed, plotted, awaited, stepped = (
-    slider(each) for each in ("bound", "depended", "watched", "streamed", "plotted", "awaited", "stepped")
+bound, depended, watched, streamed, plotted, awaited = (
+    slider(each) for each in ("bound", "depended", "watched", "streamed", "plotted", "awaited")
 )
 looking = pn.widgets.Button(name="look")
 counter = Counter(name="counter")
@@ -80,12 +78,6 @@ def plot(n: int) -> hv.Curve:
     return pd.DataFrame({"y": np.arange(n + 2)}).hvplot.line()
 
 
-def steps(n: int) -> Iterator[str]:
-    yield "first"
-    time.sleep(0.05)
-    yield f"second {n}"
-
-
 async def slowly(event: param.parameterized.Event) -> None:
     await asyncio.sleep(0.05)
     shown.object = f"awaited {event.new}"
@@ -98,9 +90,9 @@ awaited.param.watch(slowly, "value")
 drawn.add_subscriber(received)
 dynamic = hv.DynamicMap(curve, streams=[drawn])
 hvplotted = hv.DynamicMap(pn.bind(plot, plotted))
-widgets = pn.Column(bound, depended, watched, streamed, plotted, awaited, stepped, counter, looking)
+widgets = pn.Column(bound, depended, watched, streamed, plotted, awaited, counter, looking)
 plots = pn.Column(pn.pane.HoloViews(dynamic), pn.pane.HoloViews(hvplotted))
-body = pn.Column(pn.bind(view, bound), text, shown, tabs, plots, pn.bind(steps, stepped))
+body = pn.Column(pn.bind(view, bound), text, shown, tabs, plots)
 if "template" in arguments:
     template = pn.template.BootstrapTemplate(title="elements")
     template.sidebar.append(widgets)
