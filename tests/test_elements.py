@@ -184,6 +184,7 @@ def test_plain_bokeh(bokeh: Ledger) -> None:
         rows = bokeh.status()["most_rebuilt"]
         assert rows[0]["element"] == "Div"
         assert {row["library"] for row in rows} == {"bokeh"}
+        assert json.loads(bokeh.counts.read_text())["libraries"] == [], "nobody imports what the app does not"
     scraped = bokeh.server.scrape()
     assert scraped.total("bokeh_exporter_errors_total") == 0
     text = get(f"{bokeh.server.exporter_url}/metrics").text
@@ -290,6 +291,23 @@ def test_panel_param_and_holoviews(panel: Ledger, query: str) -> None:
         assert scraped.total("panel_views") >= 1
         assert scraped.total("panel_components") > 20
         assert scraped.total("bokeh_exporter_errors_total") == 0
+
+
+def test_a_seam_of_another_version_costs_what_is_seen_there(serve: Serve, counts: Path) -> None:
+    setup = APPS / "misfit_elements.py"
+    server = panel_serve("elements_panel.py", env={**ELEMENT, "COUNTS": str(counts)}, lifetime_ms=LONG_MS, setup=setup)
+    panel = Ledger(serve(server), counts)
+    with server.open_tab("/elements_panel") as tab:
+        row = panel.move(tab, "bound", 3)
+        assert (ran(row), row["models"]["created"]["Column"]) == ({"view": 1}, 1)
+        assert (row["panel"]["created"]["Column"], "rebuilt" in row["panel"]) == (1, False)
+        row = panel.move(tab, "streamed", 7)
+        assert (ran(row), row["holoviews"]["updated"]) == ({"send": 1}, {"Curve": 1})
+        missing = {hook for hook, fits in panel.status()["hooks"].items() if not fits}
+    assert missing == {
+        "panel.ReplacementPane._update_inner", "holoviews.Callable.__call__", "holoviews.Stream.add_subscriber",
+    }  # fmt: skip
+    assert server.scrape().total("bokeh_exporter_errors_total") == 0
 
 
 def test_a_browser_moves_a_slider(panel: Ledger) -> None:

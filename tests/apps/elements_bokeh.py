@@ -1,9 +1,10 @@
 """bokeh serve: callbacks that replace, keep, await, wait in a thread and tick; one model that nothing shows."""
 
 import asyncio
+import sys
 import threading
 
-from app_counts import gate  # type: ignore[import-not-found]
+from app_counts import gate, tell  # type: ignore[import-not-found]
 from bokeh.io import curdoc
 from bokeh.models import Button, Column, ColumnDataSource, Div, PasswordInput, Row, Slider, TextInput
 from elements_truth import watch  # type: ignore[import-not-found]
@@ -84,3 +85,4 @@ slow.on_change("value", later_on)
 doc.add_root(Column(children=[n, keep, refill, slow, threaded, gates, secret, tick, out], tags=[source]))
 doc.add_root(source)
 watch(doc, name)
+tell("libraries", sorted({"holoviews", "panel", "param"} & sys.modules.keys()))
