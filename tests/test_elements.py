@@ -59,7 +59,8 @@ class Ledger:
             found: Row | None = json.loads(self.counts.read_text()).get(f"truth.{name}")
             return found if found and len(found["stayed"]) > least else None
 
-        found = wait_until(told)
+        # What Panel runs on load may come after the page has been drawn.
+        found = wait_until(told, message=f"truth.{name} in {self.counts}", ignoring=(FileNotFoundError,))
         if look is not None:
             seen = len(found["stayed"])
             look()
@@ -156,6 +157,13 @@ def test_plain_bokeh(bokeh: Ledger) -> None:
         assert again["models"]["created"] == again["models"]["removed"] == {"Div": 1}
         (build,) = [each for each in bokeh.status()["interactions"] if each["kind"] == "build"]
         assert {each["line"] for each in build["never_used"]} == {unused}
+        # Emptied and filled again within one interaction: the same objects, before and after.
+        before, _ = bokeh.truth()
+        tab.set("refill", value=1)
+        row = bokeh.settled(label="refill")
+        bokeh.compare(row, before, bokeh.truth()[0])
+        assert row["models"]["reused"] == {"Row": 1, "Div": 2}
+        assert (row["models"]["created"], row["models"]["removed"]) == ({"Div": 1}, {"Div": 2})
 
         before, _ = bokeh.truth()
         tab.click("tick")
@@ -176,6 +184,7 @@ def test_plain_bokeh(bokeh: Ledger) -> None:
         rows = bokeh.status()["most_rebuilt"]
         assert rows[0]["element"] == "Div"
         assert {row["library"] for row in rows} == {"bokeh"}
+        assert json.loads(bokeh.counts.read_text())["libraries"] == [], "nobody imports what the app does not"
     scraped = bokeh.server.scrape()
     assert scraped.total("bokeh_exporter_errors_total") == 0
     text = get(f"{bokeh.server.exporter_url}/metrics").text
@@ -234,11 +243,16 @@ def test_panel_param_and_holoviews(panel: Ledger, query: str) -> None:
         assert ran(panel.move(tab, "awaited", 6)) == {"slowly": 1}
 
         row = panel.move(tab, "streamed", 7)
-        assert ran(row) == {"send": 1, "curve": 1}
+        assert ran(row) == {"send": 1, "curve": 1, "received": 1}
         assert row["holoviews"] == {"streams": {"Pipe": 1}, "created": {"Curve": 1}, "updated": {"Curve": 1}}
         row = panel.move(tab, "plotted", 8)
         assert ran(row)["plot"] == 1
         assert row["holoviews"]["updated"] == {"Curve": 1}
+
+        tab.set("streamed", value=13)
+        row = panel.settled(2, label="streamed")
+        failed = {each["name"].rpartition(":")[2]: each["errors"] for each in row["functions"]}
+        assert failed == {"send": 0, "curve": 1, "received": 0}, "HoloViews catches it, and it counts"
 
         before, _ = panel.truth(look=looking(tab))
         tab.set("Tabs", active=1)
@@ -264,10 +278,36 @@ def test_panel_param_and_holoviews(panel: Ledger, query: str) -> None:
         assert scraped.value("holoviews_elements_created_total", element="Points", phase="init", **app) == 1
         assert scraped.value("holoviews_plot_updates_total", element="Curve", mode="render", **app) == 2
         assert scraped.value("holoviews_plot_updates_total", element="Curve", mode="update", **app) == 2
+        calls, errors = (scraped.by(f"bokeh_callback_{what}_total", "callback", **app) for what in ("calls", "errors"))
+        mine = {f"elements_panel.py:{each}" for each in ("curve", "plot", "received", "send", "steps")}
+        assert {name: calls[name] for name in mine} == dict(
+            zip(sorted(mine), (3, 2, 2, 2, 2), strict=True)
+        )  # built, moved and raised
+        assert {name for name, count in errors.items() if count} == {
+            "elements_panel.py:curve",
+            "elements_panel.py:send",
+        }
         assert scraped.value("panel_render_duration_seconds_count", **app) == 1
         assert scraped.total("panel_views") >= 1
         assert scraped.total("panel_components") > 20
         assert scraped.total("bokeh_exporter_errors_total") == 0
+
+
+def test_a_seam_of_another_version_costs_what_is_seen_there(serve: Serve, counts: Path) -> None:
+    setup = APPS / "misfit_elements.py"
+    server = panel_serve("elements_panel.py", env={**ELEMENT, "COUNTS": str(counts)}, lifetime_ms=LONG_MS, setup=setup)
+    panel = Ledger(serve(server), counts)
+    with server.open_tab("/elements_panel") as tab:
+        row = panel.move(tab, "bound", 3)
+        assert (ran(row), row["models"]["created"]["Column"]) == ({"view": 1}, 1)
+        assert (row["panel"]["created"]["Column"], "rebuilt" in row["panel"]) == (1, False)
+        row = panel.move(tab, "streamed", 7)
+        assert (ran(row), row["holoviews"]["updated"]) == ({"send": 1}, {"Curve": 1})
+        missing = {hook for hook, fits in panel.status()["hooks"].items() if not fits}
+    assert missing == {
+        "panel.ReplacementPane._update_inner", "holoviews.Callable.__call__", "holoviews.Stream.add_subscriber",
+    }  # fmt: skip
+    assert server.scrape().total("bokeh_exporter_errors_total") == 0
 
 
 def test_a_browser_moves_a_slider(panel: Ledger) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import gc
 import inspect
+import json
 import logging
 import re
 import sys
@@ -118,7 +119,7 @@ def entries() -> dict[tuple[str, ...], Any]:
     """Return the entries of every module and class of the host; strong, so that no id is used twice."""
     found: dict[tuple[str, ...], Any] = {}
     for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] not in ("bokeh", "panel", "tornado", "uvicorn"):
+        if name.partition(".")[0] not in ("bokeh", "panel", "param", "holoviews", "tornado", "uvicorn"):
             continue
         for key, value in list(vars(module).items()):
             found[name, key] = value
@@ -149,13 +150,15 @@ def import_hosts() -> None:
 
 
 @pytest.mark.front_door
-def test_every_entry_is_what_it_was(host: Host) -> None:
+@pytest.mark.parametrize("level", ["callback", "all"])
+def test_every_entry_is_what_it_was(host: Host, level: str) -> None:
     import_hosts()
     with host.tab() as early:
         works(early, 1)
         before = entries()
         function = host.context._application._handlers[0]._func
-        exporter = bokeh_exporter.install(port=0, sample_period=0.1)
+        finders = list(sys.meta_path)
+        exporter = bokeh_exporter.install(port=0, sample_period=0.1, collect=level)
         wait_until(lambda: exporter.port)
         during = entries()
         hooked = differences(before, during)
@@ -169,11 +172,31 @@ def test_every_entry_is_what_it_was(host: Host) -> None:
             )
             bokeh_exporter.uninstall()
             assert differences(before, entries()) == set()
+            assert sys.meta_path == finders
             assert host.context._application._handlers[0]._func == function
             works(early, 3)
             works(late, 4)
     wait_until(lambda: host.count() == 0, 20, "sessions from before and after are destroyed")
     assert differences(before, entries()) == set()
+
+
+@pytest.mark.skipif(PANEL_VERSION is None, reason="hooks into Panel and HoloViews")
+def test_nothing_is_left_in_libraries_that_came_later(serve: Serve) -> None:
+    server = serve(python_script("late_libraries.py", wait=False))
+    assert server.wait_exit(60) == 0
+    told = json.loads(server.wait_log(r"^\{.*\}$")[0])
+    assert told["before"] == [[], 0]
+    for level in "all", "element":
+        hooked, finders = told[level]["during"]
+        assert finders == 1
+        for name in (
+            "param.parameterized:Parameters._execute_watcher", "panel.viewable:Viewable.__init__",
+            "panel.io.state:_state.onload", "holoviews.core.spaces:Callable.__call__",
+            "holoviews.plotting.bokeh.element:ElementPlot.initialize_plot",
+        ):  # fmt: skip
+            assert name in hooked
+        assert told[level]["held"] > 20
+        assert told[level]["after"] == [[], 0, told[level]["held"]]
 
 
 def weak_references(host: Host, count: int | None = None) -> list[int]:

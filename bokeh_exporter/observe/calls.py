@@ -150,7 +150,7 @@ class Calls:
         try:
             failed = isinstance(error, Exception) and not is_skip(error)
             if label is not None:
-                self.state.record(app.bundle(label, _book), busy)
+                self.state.record(app.bundle(label, tally), busy)
                 if failed:
                     self.state.record(app.child("bokeh_callback_errors_total", label).inc, 1)
             if kind is not None:
@@ -219,6 +219,7 @@ class Calls:
         return call
 
 
-def _book(app: App, label: str) -> Tally:
+def tally(app: App, label: str) -> Tally:
+    """Return what takes the busy time of calls of a user's function, one each."""
     app.child("bokeh_callback_errors_total", label)  # at zero before the first failure
     return Tally(app.child("bokeh_callback_calls_total", label), app.child("bokeh_callback_busy_seconds_total", label))

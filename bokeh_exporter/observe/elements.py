@@ -151,12 +151,15 @@ class Elements(Observer):
     ) -> None:
         if hint is not None or attr not in type(model).properties_with_refs():
             return
-        references = self._references
-        if not references.lead(old) or not references.lead(new):
-            return  # nothing can be in both
         record = self.elements.record(current.get())
-        if record is not None:
-            stays = references.of(old).items() & references.of(new).items()
+        if record is None:
+            return
+        # What one change takes out another may put back: a list emptied and filled, an axis shared afterwards.
+        references, replaced = self._references, record.replaced
+        if references.lead(old):
+            replaced.update(references.of(old))
+        if replaced and references.lead(new):
+            stays = replaced.items() & references.of(new).items()
             if stays:
                 record.add(Record.kept, list(stays))
 

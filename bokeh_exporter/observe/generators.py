@@ -9,66 +9,24 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator
-from time import perf_counter
 from typing import Any
 
 from .apps import App
+from .bookings import Booking
 from .calls import Calls
-from .naming import is_skip, name_of
-from .steps import Steps
+from .naming import name_of
 
 
 def stepwise(calls: Calls, app: App, named: Callable[..., Any], result: Any) -> Any:
     """Return what a user's function gave; if that is a generator, one that books its steps."""
     if inspect.isgenerator(result):
-        return _steps(_Booking(calls, app, named), result)
+        return _steps(Booking(calls, app, name_of(named) or ""), result)
     if inspect.isasyncgen(result):
-        return _async_steps(_Booking(calls, app, named), result)
+        return _async_steps(Booking(calls, app, name_of(named) or ""), result)
     return result
 
 
-class _Booking:
-    """Times the steps of one generator."""
-
-    def __init__(self, calls: Calls, app: App, named: Callable[..., Any]) -> None:
-        self._calls = calls
-        self._app = app
-        self._label = name_of(named) or ""
-
-    def step(self, take: Callable[[], Any]) -> Any:
-        stack, start = self._calls.stack(), perf_counter()
-        stack.append((self._app.label, self._label, start))
-        attribution = self._calls.state.memory.attribution
-        entered = attribution.enter(self._app.label, "callback", self._label)
-        try:
-            return take()
-        except Exception as error:
-            self._failed(error)
-            raise
-        finally:
-            attribution.leave(entered, self._label)
-            stack.pop()
-            self._busy(perf_counter() - start)
-
-    async def async_step(self, take: Callable[[], Any]) -> Any:
-        steps = Steps(take(), self._calls, (self._app.label, self._label, perf_counter()), 0.0, self._label)
-        try:
-            return await steps
-        except Exception as error:
-            self._failed(error)
-            raise
-        finally:
-            self._busy(steps.busy)
-
-    def _busy(self, seconds: float) -> None:
-        self._calls.state.record(self._app.child("bokeh_callback_busy_seconds_total", self._label).inc, seconds)
-
-    def _failed(self, error: Exception) -> None:
-        if not isinstance(error, (StopIteration, StopAsyncIteration)) and not is_skip(error):
-            self._calls.state.record(self._app.child("bokeh_callback_errors_total", self._label).inc, 1)
-
-
-def _steps(booking: _Booking, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+def _steps(booking: Booking, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
     take: Callable[[], Any] = generator.__next__
     try:
         while True:
@@ -88,7 +46,7 @@ def _steps(booking: _Booking, generator: Generator[Any, Any, Any]) -> Generator[
         generator.close()
 
 
-async def _async_steps(booking: _Booking, generator: AsyncGenerator[Any, Any]) -> AsyncGenerator[Any, Any]:
+async def _async_steps(booking: Booking, generator: AsyncGenerator[Any, Any]) -> AsyncGenerator[Any, Any]:
     take: Callable[[], Any] = generator.__anext__
     try:
         while True:

@@ -1,4 +1,4 @@
-"""The rebuild ledger's view of HoloViews: elements constructed, plots rendered and updated, streams, DynamicMaps.
+"""The rebuild ledger's view of HoloViews: elements constructed, plots rendered and updated, streams triggered.
 
 Nothing of HoloViews is imported: it hooks in once the app has imported it. A plotting backend comes later than
 HoloViews itself, with ``hv.extension``, and its classes are hooked when it has.
@@ -6,10 +6,8 @@ HoloViews itself, with ``hv.extension``, and its classes are hooked when it has.
 
 from __future__ import annotations
 
-import functools
 import sys
 from collections.abc import Callable, Iterator
-from time import perf_counter
 from typing import Any, ClassVar
 
 from .. import config as options
@@ -19,7 +17,6 @@ from .apps import KEY
 from .children import Children
 from .elements import Elements, made_in
 from .frame import Frame, Observer
-from .naming import name_of
 from .patches import Leave
 from .sites import site_of
 
@@ -30,7 +27,7 @@ _BUSY = KEY + "_busy"
 
 
 class HoloviewsElements(Observer):
-    """Elements, plots, streams and the functions of DynamicMaps."""
+    """Elements, plots and streams."""
 
     name: ClassVar[str] = "holoviews_elements"
     level: ClassVar[options.Level] = "element"
@@ -52,9 +49,7 @@ class HoloviewsElements(Observer):
 
     def refresh(self) -> None:
         """Hook into HoloViews, and into the plots of each backend, once the app has imported them."""
-        dimension: Any
-        spaces: Any
-        dimension, spaces = sys.modules.get("holoviews.core.dimension"), sys.modules.get("holoviews.core.spaces")
+        dimension: Any = sys.modules.get("holoviews.core.dimension")
         streams: Any
         plotting: Any
         streams, plotting = sys.modules.get("holoviews.streams"), sys.modules.get("holoviews.plotting.plot")
@@ -64,14 +59,7 @@ class HoloviewsElements(Observer):
                 dimension.Dimensioned, "__init__", self._constructing, "self", "data",
                 hook="holoviews.Dimensioned.__init__",
             )  # fmt: skip
-        if hasattr(spaces, "Callable") and self._first("holoviews.Callable", "__call__"):
-            self.hook.replace(spaces.Callable, "__call__", self._calling, "self", hook="holoviews.Callable.__call__")
         if hasattr(streams, "Stream"):
-            if self._first("holoviews.Stream", "add_subscriber"):
-                self.hook.replace(
-                    streams.Stream, "add_subscriber", self._subscribing, "self", "subscriber",
-                    hook="holoviews.Stream.add_subscriber",
-                )  # fmt: skip
             for cls in _family(streams.Stream):
                 self._hook_own(cls, "_on_trigger", self._triggering, "holoviews.Stream._on_trigger", "self")
         if hasattr(plotting, "GenericElementPlot"):
@@ -150,60 +138,6 @@ class HoloviewsElements(Observer):
         record = self.state.elements.record(current.get())
         if record is not None:
             record.add(Record.counted, "holoviews", "streams", type(stream).__name__)
-
-    def _calling(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(original)
-        def call(self_: Any, *args: Any, **kwargs: Any) -> Any:
-            number = current.get() if self.patches.on else 0
-            name = name_of(self_.callable) if number else None
-            if name is None:
-                return original(self_, *args, **kwargs)
-            memoized = getattr(self_, "_memoized", None)
-            start = perf_counter()
-            failed = True
-            result = None
-            try:
-                result = original(self_, *args, **kwargs)
-                failed = False
-                return result
-            finally:
-                seconds = perf_counter() - start
-                # What it remembered is handed out again without calling the function.
-                kept = memoized and memoized is self_._memoized and any(each is result for each in memoized.values())
-                record = self.state.elements.record(number)
-                if record is not None and (failed or not kept):
-                    record.add(Record.ran, name, seconds, seconds, failed)
-
-        return call
-
-    def _subscribing(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(original)
-        def add_subscriber(stream: Any, subscriber: Any, *args: Any, **kwargs: Any) -> Any:
-            if self.patches.on and callable(subscriber) and name_of(subscriber) is not None:
-                subscriber = self._timed(subscriber)
-            return original(stream, subscriber, *args, **kwargs)
-
-        return add_subscriber
-
-    def _timed(self, subscriber: Callable[..., Any]) -> Callable[..., Any]:
-        name = name_of(subscriber)
-
-        @functools.wraps(subscriber)
-        def timed(*args: Any, **kwargs: Any) -> Any:
-            record = self.state.elements.record(current.get()) if self.patches.on else None
-            if record is None or name is None:
-                return subscriber(*args, **kwargs)
-            start = perf_counter()
-            failed = True
-            try:
-                result = subscriber(*args, **kwargs)
-                failed = False
-                return result
-            finally:
-                seconds = perf_counter() - start
-                record.add(Record.ran, name, seconds, seconds, failed)
-
-        return timed
 
     # --- the first build -----------------------------------------------------------------------
 

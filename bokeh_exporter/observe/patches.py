@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 import weakref
 from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter
@@ -240,5 +241,9 @@ def _undo(owner: Any, name: str, entry: Any, wrapper: Any) -> Callable[[], None]
             delattr(target, name)
         else:
             setattr(target, name, entry)
+        if inspect.ismodule(target):
+            for each in list(sys.modules.values()):  # what was imported since took ours from there, by its name
+                if getattr(each, "__dict__", {}).get(name) is wrapper:
+                    setattr(each, name, entry)
 
     return undo

@@ -19,6 +19,7 @@ from .endings import Endings
 from .executors import Executors
 from .frame import Observer
 from .garbage import Garbage
+from .holoviews_callbacks import HoloviewsCallbacks
 from .holoviews_elements import HoloviewsElements
 from .interactions import Interactions
 from .late_imports import LateImports
@@ -60,6 +61,7 @@ OBSERVERS: tuple[type[Observer], ...] = (
     Components,
     DataSources,
     Callbacks,
+    HoloviewsCallbacks,
     Locks,
     WebSockets,
     Messages,

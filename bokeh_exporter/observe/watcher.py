@@ -109,14 +109,16 @@ class Watcher:
     # --- in the thread -------------------------------------------------------------------------
 
     def _run(self) -> None:
-        cpu, slept = time.process_time(), time.monotonic()
+        # From one look to the next, not from where the last one ended: the process may stop within a look as well.
+        cpu, woke, own = time.process_time(), time.monotonic(), 0.0
         while not self._ending.wait(PERIOD):
             now = time.monotonic()
-            late = max(0.0, now - slept - PERIOD)
+            late = max(0.0, now - woke - PERIOD - own)
+            meanwhile, woke, cpu = time.process_time() - cpu, now, time.process_time()
             spent = time.thread_time()
             looks: list[Callable[[], object]] = [
                 self._state.drain,
-                lambda late=late, cpu=cpu: self._woke(late, time.process_time() - cpu),  # type: ignore[misc]
+                lambda late=late, cpu=meanwhile: self._woke(late, cpu),  # type: ignore[misc]
                 lambda now=now, late=late: self._watch_loops(now, late),  # type: ignore[misc]
                 lambda now=now: self._watch_pools(now),  # type: ignore[misc]
                 *self._also,
@@ -126,14 +128,15 @@ class Watcher:
                     look()
                 except Exception as error:
                     self._state.swallow("watcher", error)
-            self._state.overhead[0] += time.thread_time() - spent
-            cpu, slept = time.process_time(), time.monotonic()
+            own = time.thread_time() - spent
+            self._state.overhead[0] += own
 
     def _woke(self, late: float, cpu: float) -> None:
         """Measure how late we are: somebody kept the interpreter lock, or the process did not run."""
         self._late.observe(late)
-        if late <= self._stall_after:
-            return
+        ages = [time.time() - site.ticked for site in self._sites()]
+        if late <= self._stall_after or any(PERIOD < age < late - PERIOD for age in ages):
+            return  # where a loop ticked meanwhile, it was one of our looks that waited, as for a slow log handler
         if cpu > late / 2:
             why = "a call into C code held the interpreter lock"
         else:

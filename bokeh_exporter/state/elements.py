@@ -58,15 +58,16 @@ class Elements:
             record.open += 1
 
     def leave(
-        self, number: int, name: str | None = None, seconds: float = 0.0, busy: float = 0.0, failed: bool = False
-    ) -> None:
-        """Note that a function has ended; ``name`` is None for a framework's, which is not listed."""
+        self, number: int, name: str | None = None, seconds: float = 0.0, busy: float = 0.0, failed: bool = False,
+        calls: int = 1,
+    ) -> None:  # fmt: skip
+        """Note that a function or a step of one has ended; ``name`` is None for a framework's, which is not listed."""
         record = self.record(number)
         if record is not None:
             record.open -= 1
             record.touched = perf_counter()
             if name is not None:
-                record.add(Record.ran, name, seconds, busy, failed)
+                record.add(Record.ran, name, seconds, busy, failed, calls)
 
     def finished(self) -> list[Record]:
         """Return, once each, the records of interactions that are over."""
@@ -77,6 +78,7 @@ class Elements:
             for each in found:
                 each.told = True
                 each.fold()
+                each.replaced.clear()
         return found
 
     def recent(self, count: int = KEPT) -> list[dict[str, Any]]:

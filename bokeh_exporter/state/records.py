@@ -37,6 +37,8 @@ class Record:
         self.told = False
         #: What the build constructed and does not use: set when it is over.
         self.unused: dict[int | str, Built] = {}
+        #: Id and class of the models in parts of the document that were replaced, until it is told.
+        self.replaced: dict[str, str] = {}
         self.entries: deque[tuple[Any, ...]] = deque(maxlen=_ENTRIES)
         self.functions: dict[str, list[float]] = {}
         self.counts: dict[tuple[str, str], Counter[str]] = {}
@@ -71,7 +73,7 @@ class Record:
                 self._removed[model] = cls
 
     def kept(self, models: Models) -> None:
-        """Note models that are in the new value of a property as they were in the old one."""
+        """Note models that are in the new value of a property and were in a replaced part."""
         self._reused.update(models)
 
     def counted(self, library: str, what: str, cls: str) -> None:
@@ -83,14 +85,14 @@ class Record:
         if built in self.built or len(self.built) < _BUILT:
             self.built[built] = self.built.get(built, 0) + 1
 
-    def ran(self, name: str, seconds: float, busy: float, failed: bool) -> None:
-        """Count a call of a user's function."""
+    def ran(self, name: str, seconds: float, busy: float, failed: bool, calls: int = 1) -> None:
+        """Count a call of a user's function, or none and the time of one step of a generator."""
         row = self.functions.get(name)
         if row is None:
             if len(self.functions) >= _FUNCTIONS:
                 return
             row = self.functions[name] = [0, 0.0, 0.0, 0]
-        row[0] += 1
+        row[0] += calls
         row[1] += seconds
         row[2] += busy
         row[3] += failed

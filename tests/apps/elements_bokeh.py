@@ -1,9 +1,10 @@
 """bokeh serve: callbacks that replace, keep, await, wait in a thread and tick; one model that nothing shows."""
 
 import asyncio
+import sys
 import threading
 
-from app_counts import gate  # type: ignore[import-not-found]
+from app_counts import gate, tell  # type: ignore[import-not-found]
 from bokeh.io import curdoc
 from bokeh.models import Button, Column, ColumnDataSource, Div, PasswordInput, Row, Slider, TextInput
 from elements_truth import watch  # type: ignore[import-not-found]
@@ -15,6 +16,7 @@ unused = Div(text="nobody shows me")
 later = Div(text="shown by a callback")
 n = Slider(name="n", title="n", start=0, end=1000, value=0)
 keep = Slider(name="keep", title="keep", start=0, end=1000, value=0)
+refill = Slider(name="refill", title="refill", start=0, end=1000, value=0)
 slow = Slider(name="slow", title="slow", start=0, end=1000, value=0)
 threaded = Slider(name="threaded", title="threaded", start=0, end=1000, value=0)
 gates = TextInput(name="open", title="open")
@@ -32,6 +34,11 @@ def replace(attr: str, old: int, new: int) -> None:
 
 def keeping(attr: str, old: int, new: int) -> None:
     out.children = [kept, Div(text=str(new)), later]
+
+
+def refilling(attr: str, old: int, new: int) -> None:
+    out.children = []
+    out.children = [kept, Div(text=str(new))]
 
 
 async def awaiting(attr: str, old: int, new: int) -> None:
@@ -64,6 +71,7 @@ def start() -> None:
 handle: list[object] = []
 n.on_change("value", replace)
 keep.on_change("value", keeping)
+refill.on_change("value", refilling)
 threaded.on_change("value", in_thread)
 gates.on_change("value", opened)
 tick.on_click(start)
@@ -74,6 +82,7 @@ def later_on(attr: str, old: int, new: int) -> None:
 
 
 slow.on_change("value", later_on)
-doc.add_root(Column(children=[n, keep, slow, threaded, gates, secret, tick, out], tags=[source]))
+doc.add_root(Column(children=[n, keep, refill, slow, threaded, gates, secret, tick, out], tags=[source]))
 doc.add_root(source)
 watch(doc, name)
+tell("libraries", sorted({"holoviews", "panel", "param"} & sys.modules.keys()))

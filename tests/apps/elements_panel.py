@@ -40,6 +40,7 @@ counter = Counter(name="counter")
 shown = pn.pane.Markdown("nothing yet")
 tabs = pn.Tabs(("one", pn.pane.Markdown("first")), ("two", pn.pane.Markdown("second")), dynamic=True, name="tabs")
 drawn = hv.streams.Pipe(data=1)
+UNLUCKY = 13
 
 
 def view(n: int) -> pn.Column:
@@ -60,7 +61,13 @@ def pressed(event: param.parameterized.Event) -> None:
 
 
 def curve(data: int) -> hv.Curve:
+    if data == UNLUCKY:
+        raise ValueError("the curve raises")
     return hv.Curve(np.arange(data + 2))
+
+
+def received(data: int) -> None:
+    pass
 
 
 def send(event: param.parameterized.Event) -> None:
@@ -80,10 +87,12 @@ watched.param.watch(moved, "value")
 counter.param.watch(pressed, "value")
 streamed.param.watch(send, "value")
 awaited.param.watch(slowly, "value")
+drawn.add_subscriber(received)
 dynamic = hv.DynamicMap(curve, streams=[drawn])
 hvplotted = hv.DynamicMap(pn.bind(plot, plotted))
 widgets = pn.Column(bound, depended, watched, streamed, plotted, awaited, counter, looking)
-body = pn.Column(pn.bind(view, bound), text, shown, tabs, pn.pane.HoloViews(dynamic), pn.pane.HoloViews(hvplotted))
+plots = pn.Column(pn.pane.HoloViews(dynamic), pn.pane.HoloViews(hvplotted))
+body = pn.Column(pn.bind(view, bound), text, shown, tabs, plots)
 if "template" in arguments:
     template = pn.template.BootstrapTemplate(title="elements")
     template.sidebar.append(widgets)
