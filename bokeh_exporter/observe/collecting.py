@@ -69,7 +69,7 @@ class Collecting(Observer):
 
     def collect_unless_long(self) -> None:
         """Run one now, unless the heap is so large that visitors would notice."""
-        if sys.getallocatedblocks() * _PER_BLOCK <= LONGEST:
+        if sys.getallocatedblocks() * _PER_BLOCK <= self.frame.config.collect_garbage_pause:
             self.run()
         else:
             self.frame.find(Ledger).drain()
