@@ -102,8 +102,8 @@ class Exporter:
         if self._endpoint is not None:
             self._endpoint.close()
 
-    def use_providers(self, providers: tuple[Any, ...]) -> None:
-        """Give the numbers to OpenTelemetry's providers of metrics, traces and logs too; None is the global one."""
+    def use_providers(self, providers: Any) -> None:
+        """Give the numbers to OpenTelemetry's providers of metrics, traces and logs too."""
         self._telemetry.prepare(providers)
         if self._serving:
             self._telemetry.start()
@@ -138,6 +138,7 @@ class Exporter:
         self._frame.start(OBSERVERS)
         # Nobody would send a signal on that was held back before the watcher looks.
         self._frame.find(Endings).holds = lambda: self._watcher is not None and self._drain.holds()
+        self._frame.find(Endings).ended = self._telemetry.flush
         self._loops.attach_running()
 
     @property

@@ -28,7 +28,7 @@ _PANEL_SETUP = "panel_setup_module"
 _lock = threading.Lock()
 _current: Exporter | None = None
 #: OpenTelemetry's providers of metrics, traces and logs for this process's exporter; None is none.
-_providers: tuple[Any, ...] | None = None
+_providers: Any = None
 
 
 def install(**given: Any) -> Exporter:
@@ -84,11 +84,11 @@ def installed() -> bool:
     return _current is not None
 
 
-def use_providers(providers: tuple[Any, ...] | None) -> None:
+def use_providers(providers: Any) -> None:
     """Let the exporter of this process, now or once there is one, give its numbers to OpenTelemetry too.
 
     Args:
-        providers: of metrics, traces and logs, each None for the global one; None for no output at all.
+        providers: ``expose.otel.providers.Providers``, which this module does not import; None for no output at all.
     """
     global _providers
     _providers = providers

@@ -10,6 +10,10 @@ from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
 from . import installation, startup
 from .config import Config
+from .expose.otel.providers import Providers
+from .expose.otel.queries import WithoutQueries
+
+__all__ = ["BokehInstrumentor", "WithoutQueries"]
 
 
 class BokehInstrumentor(BaseInstrumentor):  # type: ignore[misc]
@@ -25,7 +29,8 @@ class BokehInstrumentor(BaseInstrumentor):  # type: ignore[misc]
         return ("bokeh >= 3.4",)
 
     def _instrument(self, **kwargs: Any) -> None:
-        providers = tuple(kwargs.pop(name, None) for name in ("meter_provider", "tracer_provider", "logger_provider"))
+        given = (kwargs.pop(f"{kind}_provider", None) for kind in ("meter", "tracer", "logger"))
+        providers = Providers(*given).adopted()
         Config.load(**kwargs)  # a bad option is told here, not when a server starts
         installation.use_providers(providers)
         if installation.installed():

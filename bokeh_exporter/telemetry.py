@@ -8,12 +8,33 @@ which uses the providers that are there. Either begins when a loop runs, which i
 from __future__ import annotations
 
 import logging
+from importlib import metadata
 from typing import Any
 
 from .config import Config
 from .state import State
 
 log = logging.getLogger("bokeh_exporter")
+
+#: Of opentelemetry-api and its SDK: with 1.36 no log record of ours came through, with 1.38 all do.
+OLDEST = (1, 38)
+_OLD = (
+    "bokeh_exporter does not export by OpenTelemetry, the app runs on: opentelemetry-api %s is older than %s, "
+    "pip install -U 'bokeh-exporter[otlp]' brings a newer one"
+)
+_SHARED = (
+    "the processes of --num-procs share one service.instance.id, so their numbers overwrite each other: the "
+    "providers were made before the fork and not renewed in it. Use opentelemetry-sdk 1.45 or newer, or "
+    "BOKEH_EXPORTER_OTLP=1 instead of opentelemetry-instrument"
+)
+
+
+def _version(distribution: str) -> tuple[int, ...] | None:
+    try:
+        text = metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+    return tuple(int(part) for part in text.split(".")[:2] if part.isdigit())
 
 
 class Telemetry:
@@ -26,18 +47,26 @@ class Telemetry:
 
     def __init__(self, state: State, config: Config) -> None:
         self._state, self._config = state, config
-        #: Given by the instrumentor: metrics, tracing and logging providers, None for the global ones.
-        self._given: tuple[Any, Any, Any] | None = None
+        #: ``Providers``, given by the instrumentor.
+        self._given: Any = None
         self._pending: Any = None
+        self._refused = False
         self._sdk: Any = None
         self._events: Any = None
+        self._endings: Any = None
+        self._flushes: list[Any] = []
         self._parts: list[Any] = []
 
-    def prepare(self, given: tuple[Any, Any, Any] | None) -> None:
+    def prepare(self, given: Any) -> None:
         """Begin to keep what has to be handed over value by value, if anybody asked for it."""
         if given is not None:
             self._given = given
-        if (self._given is None and not self._config.otlp) or self._pending is not None:
+        if (self._given is None and not self._config.otlp) or self._pending is not None or self._refused:
+            return
+        installed = _version("opentelemetry-api")
+        if installed is not None and installed < OLDEST:
+            self._refused = True
+            log.error(_OLD, ".".join(map(str, installed)), ".".join(map(str, OLDEST)))
             return
         try:
             from .expose.otel.metrics import Pending
@@ -63,25 +92,33 @@ class Telemetry:
             self._pending.stop()
 
     def _start(self) -> None:
+        from .expose.otel.endings import Endings
         from .expose.otel.events import Events
         from .expose.otel.metrics import Metrics
-        from .expose.otel.providers import Providers, is_configured
-        from .expose.otel.requests import keep_requests_clean
+        from .expose.otel.providers import is_configured
+        from .expose.otel.requests import Requests
         from .expose.otel.traces import Traces
 
         if self._given is not None:
-            providers = Providers(*self._given).resolved()
+            providers = self._given.resolved()
+            if self._given.are_shared():
+                log.warning(_SHARED)
         else:
             from .expose.otel.sdk import Sdk
 
             self._sdk = Sdk()
             providers = self._sdk.providers
+        self._flushes = list(providers.flushes())
+        self._endings = Endings(self._sdk.lasts if self._sdk is not None else self._flushes)
         self._parts.append(Metrics(self._state, providers.meter, self._pending))
-        if self._config.includes("callback") and Traces.are_wanted(providers.tracer):
+        traced = self._config.includes("callback") and Traces.are_wanted(providers.tracer)
+        if traced:
             traces = Traces(self._state, providers.tracer, self._pending)
             self._parts.append(traces)
             traces.start()
-            keep_requests_clean()
+        requests = Requests(self._state, providers)
+        self._parts.append(requests)
+        requests.start(traced=traced)
         if is_configured(providers.logger):
             self._events = Events(self._state, providers.logger)
             self._events.start()
@@ -91,11 +128,22 @@ class Telemetry:
         if self._events is not None:
             self._events.look()
 
+    def flush(self) -> None:
+        """Send what there is, for 5 s at most, where the process may end without a word."""
+        self.look()
+        if self._flushes:
+            from .expose.otel.endings import Endings
+
+            Endings(self._flushes).run()
+
     def close(self) -> None:
         """Send what is left, then say nothing any more. Idempotent."""
         if self._events is not None:
             self._events.stop()  # before the SDK sends what is left
             self._events = None
+        if self._endings is not None:
+            self._endings.run()
+            self._endings, self._flushes = None, []
         if self._sdk is not None:
             self._sdk.close()
             self._sdk = None
@@ -109,7 +157,8 @@ class Telemetry:
     def after_fork(self, serves: bool) -> None:
         """In a forked child that is no server of its own: be silent."""
         if not serves:
-            self._sdk = None  # its threads are the parent's
+            self._sdk = self._endings = None  # their threads are the parent's
+            self._flushes = []
             self.close()
 
     @staticmethod

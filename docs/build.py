@@ -219,22 +219,100 @@ def host_page(readme: str, title: str, beginning: str) -> str:
 
 # --- OpenTelemetry -------------------------------------------------------------------------------
 
+#: What each attribute of a metric says, and an example where its values are not closed.
+ATTRIBUTES: dict[str, tuple[str, str]] = {
+    "activity": ("What ran while the memory changed", ""),
+    "admin": ("Whether `panel serve --admin` is on", ""),
+    "app": ("The registered path of the application, never a URL; `bokeh.app` in spans and events", "/slider"),
+    "autoreload": ("Whether the server reloads changed files", ""),
+    "bokeh": ("Version of Bokeh", "3.9.2"),
+    "cache": ("The function under `pn.cache`", "app.py:load"),
+    "callback": ("The user's function: its file or module, and its qualified name", "app.py:view"),
+    "code": ("Close code of the WebSocket", ""),
+    "collector": ("What reads numbers for a scrape", "memory"),
+    "component": ("A class of Panel, or a part of the exporter", "Column"),
+    "element": ("A class of HoloViews", "Curve"),
+    "event": ("A class of change events, or what the kernel counts", "ModelChangedEvent"),
+    "generation": ("The oldest generation that was collected", ""),
+    "hook": ("A function of the host that the exporter wraps", "ServerSession.destroy"),
+    "http_request_method": ("As in OpenTelemetry's conventions", "GET"),
+    "http_response_status_code": ("As in OpenTelemetry's conventions", "200"),
+    "http_route": ("The application's path, or one of a few that all share", "/slider"),
+    "kind": ("What set the callback off, or what the memory is", ""),
+    "level": ("Whether some or all tasks waited", ""),
+    "message": ("Type of the message in Bokeh's protocol", ""),
+    "metric": ("The metric whose values were folded", "bokeh_callback_calls_total"),
+    "mode": ("Whether it was kept or made anew", ""),
+    "model": ("A class of Bokeh models", "Slider"),
+    "panel": ("Version of Panel, empty without", "1.9.4"),
+    "phase": ("While a session was built, or later", ""),
+    "profiler": ("Whether `panel serve --profiler` is on", ""),
+    "reason": ("Why it ended, began or was refused", ""),
+    "reuse_sessions": ("Whether `panel serve --reuse-sessions` is on", ""),
+    "signal": ("What was dropped", ""),
+    "state": ("What is counted apart", ""),
+    "step": ("Where the creation failed", ""),
+    "tornado": ("Version of tornado", "6.6"),
+    "verdict": ("One of seven", ""),
+    "version": ("Version of bokeh_exporter", "1.0.0"),
+    "warm": ("Whether `panel serve --warm` is on", ""),
+}
 
-def instruments_table() -> str:
-    """Return the table of instruments in docs/semantic-conventions.md."""
-    kinds = {"counter": "Counter, observable", "histogram": "Histogram"}
-    rows = (
-        (
-            code(metric.otel_name),
-            kinds.get(metric.kind, "Gauge, observable"),
-            code(metric.unit),
-            ", ".join(code(catalogue.attribute(label)) for label in metric.label_names),
-            meaning(metric),
-            "Experimental" if metric.group == catalogue.EXPORTER else "Stable",
+
+def stability(metric: Metric) -> str:
+    """Return how firm the names of a row are."""
+    return "Development" if metric.group == catalogue.EXPORTER else "Stable"
+
+
+def instruments() -> str:
+    """Return the metrics as OpenTelemetry's conventions have them, a table for each group."""
+    kinds = {"counter": "Counter (asynchronous)", "histogram": "Histogram"}
+    parts = []
+    for title, metrics in catalogue.groups():
+        rows = (
+            (
+                code(metric.otel_name),
+                kinds.get(metric.kind, "Gauge (asynchronous)"),
+                code(metric.unit),
+                requirement(metric),
+                ", ".join(code(catalogue.attribute(label)) for label in metric.label_names),
+                metric.help,
+                stability(metric),
+            )
+            for metric in metrics
         )
-        for metric in catalogue.CATALOGUE
-    )
-    return table(("Name", "Instrument", "Unit", "Attributes", "Description", "Stability"), rows)
+        titles = (
+            "Name", "Instrument Type", "Unit (UCUM)", "Requirement Level", "Attributes", "Description", "Stability",
+        )  # fmt: skip
+        parts.append(f"### Metrics: {title}\n\n{table(titles, rows)}")
+    return "\n".join(parts)
+
+
+def requirement(metric: Metric) -> str:
+    """Return when a metric is there."""
+    if "(opt-in)" in metric.help:
+        return "Opt-In: level `all`"
+    return "Conditionally Required: where the platform or the app gives it" if metric.optional else "Required"
+
+
+def attributes() -> str:
+    """Return the attributes of metrics; one name with several sets of values has a row for each."""
+    used: dict[Label, list[Metric]] = {}
+    for metric in catalogue.CATALOGUE:
+        for label in metric.labels:
+            used.setdefault(label, []).append(metric)
+    names = [label.name for label in used]
+    rows = []
+    for label, metrics in sorted(used.items(), key=lambda item: catalogue.attribute(item[0].name)):
+        text, example = ATTRIBUTES[label.name]
+        if names.count(label.name) > 1:
+            text = f"{text}; of " + ", ".join(code(metric.otel_name) for metric in metrics)
+        values = ", ".join(map(code, label.values)) or code(example) + (f"; up to {label.cap}" if label.cap else "")
+        kind = "int" if label.name == "http_response_status_code" else "string"
+        firm = "Stable" if any(stability(metric) == "Stable" for metric in metrics) else "Development"
+        rows.append((code(catalogue.attribute(label.name)), firm, "Required", kind, text, values))
+    titles = ("Key", "Stability", "Requirement Level", "Value Type", "Description", "Values or an example")
+    return table(titles, rows)
 
 
 # --- files ---------------------------------------------------------------------------------------
@@ -265,7 +343,11 @@ def generated() -> dict[Path, str]:
         ROOT / "docs" / "metrics.md": metrics_page(),
         ROOT / "docs" / "options.md": options_page(),
         verdicts: between_markers(verdicts.read_text(encoding="utf-8"), "thresholds", thresholds_table()),
-        conventions: between_markers(conventions.read_text(encoding="utf-8"), "instruments", instruments_table()),
+        conventions: between_markers(
+            between_markers(conventions.read_text(encoding="utf-8"), "metrics", instruments()),
+            "attributes",
+            attributes(),
+        ),
         readme: between_markers(text, "options", options_table()),
         **hosts,
     }

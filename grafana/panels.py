@@ -144,6 +144,15 @@ def _panel(kind: str, title: str, advice: str, queries: Sequence[Query], **more:
 
 # --- panels --------------------------------------------------------------------------------------
 
+_FEW = {"showLegend": True, "displayMode": "list", "placement": "bottom", "calcs": []}
+_MANY = {
+    "showLegend": True,
+    "displayMode": "table",
+    "placement": "right",
+    "calcs": ["max"],
+    "sortBy": "Max",
+    "sortDesc": True,
+}
 _REDUCE = {"calcs": ["lastNotNull"], "fields": "", "values": False}
 
 
@@ -159,9 +168,14 @@ def lines(
     colors: Mapping[str, str] | None = None,
     minimum: float | None = 0,
     maximum: float | None = None,
+    many: bool = False,
     empty: bool = False,
 ) -> Panel:
-    """Return a time series panel; ``limits`` are drawn as lines; ``empty`` says that no data may be good news."""
+    """Return a time series panel.
+
+    ``limits`` are drawn as lines. ``many`` series with long names have their legend at the right, highest first.
+    ``empty`` says that no data may be good news.
+    """
     custom: Json = {"lineWidth": 1, "fillOpacity": 30 if stacked else 8, "showPoints": "never", "spanNulls": False}
     if stacked:
         custom["stacking"] = {"mode": "normal", "group": "A"}
@@ -180,7 +194,7 @@ def lines(
         "timeseries", title, advice, queries,
         fieldConfig={"defaults": defaults, "overrides": overrides},
         options={
-            "legend": {"showLegend": True, "displayMode": "list", "placement": "bottom", "calcs": []},
+            "legend": _MANY if many else _FEW,
             "tooltip": {"mode": "multi", "sort": "desc"},
         },
     )  # fmt: skip

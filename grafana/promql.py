@@ -102,6 +102,29 @@ def quantile(q: float, vector: str, labels: str = "", window: str = "$__rate_int
     return f"histogram_quantile({q:g}, {by('sum', f'le, {labels}' if labels else 'le', rate(vector, window))})"
 
 
+def ranked(count: int, labels: str, shown: str, ranking: str) -> str:
+    """Return the ``count`` series of ``shown`` that rank highest at the end of the board's range.
+
+    A bare ``topk`` in a graph chooses anew at each step, and shows all that were ever chosen.
+    """
+    return f"{shown}\nand on ({labels})\ntopk({count}, {ranking})"
+
+
+def highest(vector: str) -> str:
+    """Return the highest value of each series in the board's range, the same at each step."""
+    return f"max_over_time({vector}[$__range] @ end())"
+
+
+def gained(vector: str) -> str:
+    """Return what a counter gained in the board's range, the same at each step."""
+    return f"increase({vector}[$__range] @ end())"
+
+
+def top_rates(labels: str, vector: str, count: int = 10) -> str:
+    """Return the rates of the counters that gained most in the board's range."""
+    return ranked(count, labels, by("sum", labels, rate(vector)), by("sum", labels, gained(vector)) + " > 0")
+
+
 def per_pod(vector: str, labels: Iterable[str] = POD) -> str:
     """Return one number for all processes that share a cgroup; a sum would count it once per process."""
     hosts = f'label_replace({vector}, "host", "$1", "instance", "(.*?)(?::[0-9]+)?")'

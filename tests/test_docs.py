@@ -217,3 +217,37 @@ def test_versions_in_the_readme_are_those_of_the_package() -> None:
     panel = max(int(panel.split(".")[1]) for _, _, panel in rows)
     assert f"bokeh>=3.4,<3.{bokeh + 1}" in project
     assert f"panel>=1.4,<1.{panel + 1}" in project
+
+
+COMMAND_LINE = re.compile(r"bokeh-exporter ([a-z][a-z-]+)((?: [^`\n\\\"|)]*)?)")
+
+
+def command_lines() -> list[tuple[str, str, str]]:
+    """Every ``bokeh-exporter COMMAND ...`` that a document, a board or an alert tells the reader to type."""
+    texts = [
+        *DOCUMENTS,
+        *(ROOT / "docs").glob("*/*.md"),
+        *(ROOT / "grafana").glob("*/*.json"),
+        *(ROOT / "grafana").glob("rules/*.yaml"),
+    ]
+    return sorted({
+        (name(path), found[1], found[2])
+        for path in texts
+        for found in COMMAND_LINE.finditer(path.read_text(encoding="utf-8"))
+        if found[1] not in {"or", "on", "in", "and", "is", "does", "with", "has"}
+    })  # fmt: skip
+
+
+def test_every_command_line_that_is_told_can_be_typed() -> None:
+    wrong = []
+    for where, command, rest in command_lines():
+        known = cli.commands.commands.get(command)
+        if known is None:
+            wrong.append(f"{where}: no command {command!r}")
+            continue
+        # What stands behind the command to run, or behind --, is another program's.
+        ours = re.split(r" -- | (?:panel|bokeh|python|uvicorn) ", f"{rest} ")[0]
+        flags = {flag for option in known.params for flag in option.opts} | {"--help", "-h"}
+        wrong += [f"{where}: bokeh-exporter {command} {flag}" for flag in re.findall(r"(?<= )--[a-z-]+", ours)
+                  if flag not in flags]  # fmt: skip
+    assert wrong == []

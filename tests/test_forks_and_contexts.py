@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
+from .support.collector import Collector
 from .support.servers import ServerProcess, answers, python_script
 from .support.tabs import open_tab
 from .support.waiting import wait_until
@@ -87,14 +88,19 @@ def lowest(server: ServerProcess) -> dict[str, Any]:
     return answer
 
 
-@pytest.mark.parametrize("installed", [True, False])
-def test_a_task_that_never_ends_holds_no_document(serve: Serve, installed: bool) -> None:
+@pytest.mark.parametrize("way", ["installed", "traced", "without"])
+def test_a_task_that_never_ends_holds_no_document(serve: Serve, way: str) -> None:
     """Without the exporter too: then it is the host that holds, and the other test says nothing."""
-    server = serve(python_script("contexts.py", *(["--install"] if installed else [])))
-    visits(server)
-    found = lowest(server)
-    assert found["tasks"] == SESSIONS
-    if installed:
+    with Collector() as collector:
+        url = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.grpc_url, "OTEL_BSP_SCHEDULE_DELAY": "200"}
+        env: dict[str, str | None] = {**url, "BOKEH_EXPORTER_OTLP": "1"} if way == "traced" else {}
+        server = serve(python_script("contexts.py", *(["--install"] if way != "without" else []), env=env))
+        visits(server)
+        if way == "traced":  # the tasks' contexts have spans in them
+            wait_until(lambda: [span.name for span in collector.spans()].count("next_tick /app") == SESSIONS, 20)
+        found = lowest(server)
+        assert found["tasks"] == SESSIONS
+    if way != "without":
         server.scrape()
         seen = report(server, server.log().count("REPORT"))["seen"]
         # The user's server runs in the user's context; the exporter's timers and thread in an empty one.

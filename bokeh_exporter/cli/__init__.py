@@ -14,7 +14,7 @@ import click
 
 from .._version import __version__
 from ..config import ConfigError
-from . import catalogue, dashboards, demo, doctor, explain, rules, run, setup_script, soak
+from . import capture, catalogue, dashboards, demo, doctor, explain, rules, run, setup_script, soak
 from .common import EX_USAGE, SETTINGS, colour
 
 __all__ = ["commands", "main"]
@@ -47,5 +47,5 @@ def commands() -> None:
     """
 
 
-for module in (demo, run, setup_script, doctor, explain, soak, catalogue, dashboards, rules):
+for module in (demo, run, setup_script, doctor, explain, capture, soak, catalogue, dashboards, rules):
     commands.add_command(module.command)

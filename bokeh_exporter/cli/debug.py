@@ -25,15 +25,15 @@ class Refused(Exception):  # noqa: N818 - it is the outcome, as click's exceptio
     """The exporter does not answer: one line that names it and the remedy."""
 
 
-def post(url: str, path: str, token: str | None = None) -> dict[str, Any]:
+def post(url: str, path: str, token: str | None = None, timeout: float = _TIMEOUT) -> dict[str, Any]:
     """Post to a debug endpoint of the exporter at ``url`` and return its JSON; ends the command where that fails."""
     try:
-        return asked(url, path, token)
+        return asked(url, path, token, timeout)
     except Refused as error:
         fail(str(error))
 
 
-def asked(url: str, path: str, token: str | None = None) -> dict[str, Any]:
+def asked(url: str, path: str, token: str | None = None, timeout: float = _TIMEOUT) -> dict[str, Any]:
     """Post to a debug endpoint, as :func:`post`.
 
     Raises:
@@ -43,7 +43,7 @@ def asked(url: str, path: str, token: str | None = None) -> dict[str, Any]:
     if not address.startswith(("http://", "https://")):
         raise Refused(f"{url} is not the URL of an exporter: give one such as http://127.0.0.1:10506")
     try:
-        with open_url(address, token, method="POST", timeout=_TIMEOUT) as answer:
+        with open_url(address, token, method="POST", timeout=timeout) as answer:
             found = json.load(answer)
     except urllib.error.HTTPError as error:
         with error:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from .frame import Frame, Observer
+from .patches import Leave
 
 
 class Endings(Observer):
@@ -28,6 +29,8 @@ class Endings(Observer):
         super().__init__(frame)
         #: Called in the signal's handler: must not take a lock, log or wait. True holds the signal back.
         self.holds: Callable[[], bool] = lambda: False
+        #: Called when uvicorn has shut down: it sends itself the signal again, and nothing runs as Python ends.
+        self.ended: Callable[[], None] = lambda: None
 
     def start(self) -> None:
         """Hook into Bokeh's server."""
@@ -42,6 +45,10 @@ class Endings(Observer):
             self.hook.replace(
                 uvicorn.Server, "handle_exit", self._wrapped, "self", "sig", hook="uvicorn.Server.handle_exit"
             )
+            self.hook.around(uvicorn.Server, "shutdown", self._shutting_down, "self", hook="uvicorn.Server.shutdown")
+
+    def _shutting_down(self, *args: object, **named: object) -> Leave:
+        return lambda result, error: self.ended()
 
     def adopt(self) -> None:
         """Let the running loop, where the host's handler is registered already, call it through our wrapper.

@@ -115,11 +115,23 @@ class Requests(Observer):
         @functools.wraps(original)
         async def wrapper(host: Any, scope: Event, receive: Receive, send: Send) -> None:
             # One host may hand a request on to another, and a subclass to super(): they find our send.
-            if not self.patches.on or scope["type"] != "http" or isinstance(send, _Send):
+            through = self.state.middleware
+            if not self.patches.on or scope["type"] == "lifespan" or isinstance(send, _Send):
                 return await original(host, scope, receive, send)
+            if scope["type"] != "http":
+                if through is None:
+                    return await original(host, scope, receive, send)
+                return await through(functools.partial(original, host), OTHER, scope, receive, send)
             start, watched, failed = perf_counter(), _Send(send), True
             try:
-                return await original(host, scope, receive, watched)
+                if through is None:
+                    return await original(host, scope, receive, watched)
+
+                async def call(scope: Event, receive: Receive, send: Send) -> None:
+                    watched.send = send  # the middleware's own
+                    await original(host, scope, receive, watched)
+
+                return await through(call, self._guarded_route(host, scope), scope, receive, send)
             except BaseException as error:
                 # Cancelled, since the client left or the server stops, it is nobody's answer.
                 failed = isinstance(error, Exception)
@@ -138,6 +150,13 @@ class Requests(Observer):
         except Exception as ours:
             self.hook.swallow(ours)
         self.state.overhead[0] += perf_counter() - end
+
+    def _guarded_route(self, host: Any, scope: Event) -> str:
+        try:
+            return self._asgi_route(host, scope)
+        except Exception as ours:
+            self.hook.swallow(ours)
+            return OTHER
 
     def _asgi_route(self, host: Any, scope: Event) -> str:
         """Return the route in the order in which the hosts decide on it."""
@@ -163,13 +182,13 @@ class Requests(Observer):
 class _Send:
     """The server's ``send``, which keeps the status that passes."""
 
-    __slots__ = ("_send", "status")
+    __slots__ = ("send", "status")
 
     def __init__(self, send: Send) -> None:
-        self._send = send
+        self.send = send
         self.status: int | None = None
 
     def __call__(self, event: Event) -> Awaitable[None]:
         if event.get("type") == "http.response.start":
             self.status = event.get("status")
-        return self._send(event)
+        return self.send(event)

@@ -12,7 +12,7 @@ import logging
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -59,6 +59,8 @@ class State:
         self.consumers: list[Callable[[list[Entry]], None]] = []
         #: Writes spans; None while nobody does.
         self.spans: Spans | None = None
+        #: Carries a request of the ASGI host, with its route, through to the host; None while nobody traces requests.
+        self.middleware: Callable[..., Awaitable[None]] | None = None
         #: What happened, for logs.
         self.story = Story()
         #: Told of every observation of a histogram; empty while nobody needs more than the sums.

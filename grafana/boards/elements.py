@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..board import Board
 from ..panels import GREEN, ORANGE, Column, Query, Row, lines, stat, table
-from ..promql import by, chosen, increase, quantile, rate
+from ..promql import by, chosen, increase, quantile, rate, top_rates
 
 MODELS, COMPONENTS = "bokeh_models_created_total", "panel_components_created_total"
 ELEMENTS, PLOTS = "holoviews_elements_created_total", "holoviews_plot_updates_total"
@@ -58,21 +58,21 @@ WHICH = Row("What is rebuilt most?", [
 
 BOKEH = Row("Bokeh", [
     lines("Built in update, by class", "If one class leads: find the callback that makes it.",
-          Query(f"topk(10, {by('sum', 'app, model', rate(chosen(MODELS, phase='update')))} > 0)", "{{app}} {{model}}"),
+          Query(top_rates("app, model", chosen(MODELS, phase="update")), "{{app}} {{model}}"), width=12, many=True,
           empty=True),
     lines("Built in init, by class", "If it jumps without visitors: probes build sessions.",
-          Query(f"topk(10, {by('sum', 'app, model', rate(chosen(MODELS, phase='init')))} > 0)", "{{app}} {{model}}")),
+          Query(top_rates("app, model", chosen(MODELS, phase="init")), "{{app}} {{model}}"), width=12, many=True),
     lines("Models in documents", "If it climbs with a flat number of sessions: callbacks add and never remove.",
           Query(by("sum", "app", chosen("bokeh_document_models")), "{{app}}"),
-          Query(by("max", "app", chosen("bokeh_document_models_max")), "largest {{app}}")),
+          Query(by("max", "app", chosen("bokeh_document_models_max")), "largest {{app}}"), width=12, many=True),
     lines("Change events", "If *ModelChangedEvent* is high: set several properties at once with `update()`, or hold.",
-          Query(f"topk(10, {by('sum', 'app, event', rate(chosen('bokeh_document_events_total')))})", "{{app}} {{event}}")),
+          Query(top_rates("app, event", chosen("bokeh_document_events_total")), "{{app}} {{event}}"), width=12, many=True),
     lines("Bytes sent per event from a browser", "If it is large: whole data goes out; use `patch` or `stream`.",
           Query(f"{by('sum', 'app', rate(chosen('bokeh_websocket_sent_bytes_total')))}\n/\n"
                 f"({by('sum', 'app', rate(chosen('bokeh_websocket_received_messages_total', message='PATCH-DOC')))} > 0)",
-                "{{app}}"), unit="bytes", empty=True),
+                "{{app}}"), unit="bytes", width=12, many=True, empty=True),
     lines("Callback duration, p95", "If it rises with what is built: building is what takes the time.",
-          Query(quantile(0.95, chosen("bokeh_callback_duration_seconds_bucket"), "app"), "{{app}}")),
+          Query(quantile(0.95, chosen("bokeh_callback_duration_seconds_bucket"), "app"), "{{app}}"), width=12, many=True),
 ])  # fmt: skip
 
 PANEL = Row("Panel (from BOKEH_EXPORTER_COLLECT=element on)", [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..board import Board
 from ..panels import GREEN, GREY, ORANGE, RED, VERDICT_COLORS, YELLOW, Column, Query, Row, lines, mapping, stat, table
-from ..promql import by
+from ..promql import by, highest, ranked
 from ..recording import RECORDED
 from ..thresholds import THRESHOLDS
 from .common import SESSION_COLORS, VERDICT_TEXTS, verdict_number
@@ -23,9 +23,10 @@ def select(name: str, *extra: str) -> str:
     return f"{name}{{{','.join((*scope, *extra))}}}"
 
 
-def worst(name: str, *extra: str, labels: str = "namespace, instance", operator: str = "max") -> str:
-    """Return the ten highest."""
-    return f"topk({TOP}, {by(operator, labels, select(name, *extra))})"
+def worst(name: str, *, labels: str = "namespace, instance", operator: str = "max", above: str = "") -> str:
+    """Return those that were highest within the range."""
+    chosen = select(name)
+    return ranked(TOP, labels, by(operator, labels, chosen), by("max", labels, highest(chosen)) + above)
 
 
 def _share(key: str) -> float:
@@ -111,12 +112,12 @@ TRAFFIC = Row("Sessions", [
     lines("Sessions by state", "If *unused* rises and stays: sessions outlive their browsers; open Leak hunt.",
           Query(by("sum", "state", select("job:bokeh_sessions:sum")), "{{state}}"), stacked=True, colors=SESSION_COLORS),
     lines("Sessions created", "If an app's rate jumps without users: probes or bots build sessions.",
-          Query(f"topk({TOP}, {by('sum', 'app', select('job_app:bokeh_sessions_created:rate5m'))})", "{{app}}"), unit="/s"),
+          Query(worst("job_app:bokeh_sessions_created:rate5m", labels="app", operator="sum"), "{{app}}"), unit="/s"),
     lines("Failed creations", "If it rises: users see an error page. The server's log has the traceback.",
-          Query(f"topk({TOP}, {by('max', 'app', select('job_app:bokeh_session_create_errors:ratio_rate5m'))})", "{{app}}"),
-          unit="percentunit", limits=[(_share("burn_fast") * _share("create_error_budget"), RED)], maximum=1, empty=True),
+          Query(worst("job_app:bokeh_session_create_errors:ratio_rate5m", labels="app"), "{{app}}"), unit="percentunit",
+          limits=[(_share("burn_fast") * _share("create_error_budget"), RED)], maximum=1, empty=True),
     lines("Retained sessions, most", "If it climbs with the visits: a leak; Leak hunt tells since when and how fast.",
-          Query(worst("instance_app:bokeh_sessions_retained:sum", labels="instance, app") + " > 0",
+          Query(worst("instance_app:bokeh_sessions_retained:sum", labels="instance, app", above=" > 0"),
                 "{{instance}} {{app}}"), empty=True),
     lines("Event loop lag, worst", "If it passes half a second: users wait; Server names the busiest callbacks.",
           Query(worst("instance:bokeh_event_loop_lag_seconds:p99_rate5m"), "{{instance}}"), unit="s",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..board import Board
 from ..panels import GREEN, ORANGE, RED, Column, Query, Row, lines, stat, table
-from ..promql import by, chosen, increase, quantile, rate
+from ..promql import by, chosen, highest, increase, quantile, ranked, top_rates
 from ..thresholds import THRESHOLDS
 from .common import VERDICT_TEXTS, sessions_by_state, verdict_number, verdict_timeline
 
@@ -90,43 +90,49 @@ SESSION = Row("session_growth: does a live session grow?", [
           "*all* climbs and *in documents* does not: models are made and never added.",
           Query(by("sum", "", chosen("bokeh_models")), "all"),
           Query(by("sum", "", chosen("bokeh_document_models")), "in documents"),
-          Query(by("max", "", chosen("bokeh_document_models_max")), "largest document")),
-    lines("Models in no document", "If one class climbs: it is made in a callback and kept by the app, an undo list say.",
-          Query(f"topk(10, {by('sum', 'model', chosen('bokeh_models_orphaned'))} > 0)", "{{model}}"), empty=True),
-    lines("Models made in callbacks", "If it is high: output is rebuilt on each event instead of updated; see Elements.",
-          Query(f"topk(10, {by('sum', 'app, model', rate(chosen('bokeh_models_created_total', phase='update')))})",
-                "{{app}} {{model}}"), empty=True),
+          Query(by("max", "", chosen("bokeh_document_models_max")), "largest document"), width=6),
     lines("Registered callbacks", "If it rises per session: `add_periodic_callback` runs again and again.",
-          Query(by("sum", "app, kind", chosen("bokeh_session_callbacks")) + " > 0", "{{app}} {{kind}}"), empty=True),
+          Query(by("sum", "app, kind", chosen("bokeh_session_callbacks")) + " > 0", "{{app}} {{kind}}"), width=6,
+          empty=True),
     lines("Data in sources (opt-in)", "If it climbs: `stream()` without `rollover`. Needs `BOKEH_EXPORTER_COLLECT=all`.",
-          Query(by("sum", "app", chosen("bokeh_data_source_size_bytes")), "{{app}}"), empty=True),
+          Query(by("sum", "app", chosen("bokeh_data_source_size_bytes")), "{{app}}"), width=6, empty=True),
     lines("asyncio tasks", "If it climbs: tasks that never end, one per event.",
-          Query(by("sum", "instance", chosen("bokeh_asyncio_tasks")), "{{instance}}")),
+          Query(by("sum", "instance", chosen("bokeh_asyncio_tasks")), "{{instance}}"), width=6),
+    lines("Models in no document", "If one class climbs: it is made in a callback and kept by the app, an undo list say.",
+          Query(ranked(10, "model", by("sum", "model", chosen("bokeh_models_orphaned")),
+                       by("sum", "model", highest(chosen("bokeh_models_orphaned"))) + " > 0"), "{{model}}"),
+          width=12, many=True, empty=True),
+    lines("Models made in callbacks", "If it is high: output is rebuilt on each event instead of updated; see Elements.",
+          Query(top_rates("app, model", chosen("bokeh_models_created_total", phase="update")), "{{app}} {{model}}"),
+          width=12, many=True, empty=True),
 ])  # fmt: skip
 
 PROCESS = Row("process_growth and fragmentation: what kind of memory is it?", [
     lines("Resident memory and its floor", "If the floor climbs without more sessions: a leak. Peaks alone are none.",
           Query(by("sum", "instance", chosen("bokeh_memory_rss_bytes")), "{{instance}}"),
-          Query(floor(by("sum", "", chosen("bokeh_memory_rss_bytes"))), "floor of all")),
+          Query(floor(by("sum", "", chosen("bokeh_memory_rss_bytes"))), "floor of all"), width=6),
     lines("Python's blocks and their floor", "If the floor climbs: Python objects. If it is flat while malloc climbs: arrays, "
           "data frames or native code.",
           Query(by("sum", "instance", chosen("bokeh_python_allocated_blocks")), "{{instance}}"),
-          Query(floor(by("sum", "", chosen("bokeh_python_allocated_blocks"))), "floor of all"), unit="short"),
+          Query(floor(by("sum", "", chosen("bokeh_python_allocated_blocks"))), "floor of all"), unit="short", width=6),
     lines("What malloc has given out", "If it climbs while Python's blocks are flat: buffers or native code. "
-          "`bokeh-exporter explain --seconds 60` tells which.",
-          Query(by("sum", "instance", GIVEN_OUT), "{{instance}}"), Query(floor(by("sum", "", GIVEN_OUT)), "floor of all"), unit="bytes"),
+          "`bokeh-exporter capture URL` tells which.",
+          Query(by("sum", "instance", GIVEN_OUT), "{{instance}}"), Query(floor(by("sum", "", GIVEN_OUT)), "floor of all"), unit="bytes",
+          width=6),
     lines("Freed but kept by malloc", "If it is more than half of malloc's resident memory, and over 256 MiB: fragmentation. "
           "`MALLOC_ARENA_MAX=2`, jemalloc, or the exporter's trim.",
-          Query(by("sum", "instance", chosen("bokeh_memory_malloc_resident_bytes")), "resident {{instance}}"),
-          Query(UNUSED, "holds nothing {{instance}}"), unit="bytes", minimum=None),
+          Query(UNUSED, "{{instance}}"),
+          Query(by("sum", "", chosen("bokeh_memory_malloc_resident_bytes")), "malloc's resident, all"), unit="bytes",
+          minimum=None, width=6),
     lines("Attributed growth since start", "If one activity climbs: memory grows while it runs. It ranks, it does not account. "
           "*unattributed*: several ran at once, or none.",
-          Query(f"topk(10, {by('sum', 'app, activity', chosen('bokeh_memory_attributed_bytes'))})", "{{app}} {{activity}}"),
-          minimum=None),
+          Query(ranked(10, "app, activity", by("sum", "app, activity", chosen("bokeh_memory_attributed_bytes")),
+                       by("sum", "app, activity", highest(chosen("bokeh_memory_attributed_bytes"))) + " > 0"),
+                "{{app}} {{activity}}"), minimum=None, width=12, many=True),
     lines("Container against resident", "If the container grows and the process does not: page cache, tmpfs or another process.",
           Query(by("max", "", chosen("bokeh_cgroup_memory_usage_bytes")), "container"),
           Query(by("max", "", chosen("bokeh_cgroup_memory_inactive_file_bytes")), "of it page cache"),
-          Query(by("sum", "", chosen("bokeh_memory_rss_bytes")), "resident"), empty=True),
+          Query(by("sum", "", chosen("bokeh_memory_rss_bytes")), "resident"), width=12, empty=True),
 ])  # fmt: skip
 
 CALLS = "bokeh_callback_calls_total"

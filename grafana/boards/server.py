@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..board import Board
 from ..panels import GREEN, ORANGE, RED, Column, Query, Row, lines, mapping, stat, table
-from ..promql import by, chosen, increase, per_pod, quantile, rate
+from ..promql import by, chosen, increase, per_pod, quantile, rate, top_rates
 from ..thresholds import THRESHOLDS
 from .common import VERDICT_TEXTS, sessions_by_state, verdict_number, verdict_timeline
 
@@ -61,28 +61,30 @@ SESSIONS = Row("Sessions: rate, errors, duration", [
 CALLBACKS = Row("Callbacks and requests: rate, errors, duration", [
     lines("Callbacks", "If one kind jumps: timers add up, or a widget sends while it is dragged (throttle it).",
           Query(by("sum", "kind", rate(chosen("bokeh_callback_duration_seconds_count"))), "{{kind}}")),
-    lines("Failed callbacks", "If it rises: clicks do nothing. The log has the traceback.",
-          Query(f"topk(10, {by('sum', 'app, callback', rate(chosen('bokeh_callback_errors_total')))})",
-                "{{app}} {{callback}}"), empty=True),
     lines("Callback duration, p95", "If it passes half a second: users wait. Move the work to a thread.",
           Query(quantile(0.95, chosen("bokeh_callback_duration_seconds_bucket"), "kind"), "{{kind}}"),
           limits=[(LAG, RED)]),
-    lines("Busiest callbacks", "If one takes most: it is what to make faster. 100 % is one callback all the time.",
-          Query(f"topk(10, {by('sum', 'app, callback', rate(chosen('bokeh_callback_busy_seconds_total')))})",
-                "{{app}} {{callback}}")),
     lines("Wait for the document lock", "If it rises: callbacks of one session queue; one of them is slow or stuck.",
           *quantiles("bokeh_document_lock_wait_seconds")),
+    lines("Busiest callbacks", "If one takes most: it is what to make faster. 100 % is one callback all the time.",
+          Query(top_rates("app, callback", chosen("bokeh_callback_busy_seconds_total")), "{{app}} {{callback}}"),
+          width=12, many=True),
+    lines("Failed callbacks", "If it rises: clicks do nothing. The log has the traceback.",
+          Query(top_rates("app, callback", chosen("bokeh_callback_errors_total")), "{{app}} {{callback}}"),
+          width=12, many=True, empty=True),
     lines("Registered callbacks", "If it rises per session: a callback is added again and again and never removed.",
-          Query(by("sum", "app, kind", chosen("bokeh_session_callbacks")) + " > 0", "{{app}} {{kind}}"), empty=True),
+          Query(by("sum", "app, kind", chosen("bokeh_session_callbacks")) + " > 0", "{{app}} {{kind}}"),
+          width=12, many=True, empty=True),
+    lines("Messages", "If it rises without more sessions: a periodic callback or a dragged slider sends too much.",
+          Query(by("sum", "message", rate(chosen("bokeh_websocket_received_messages_total"))), "{{message}}"),
+          Query(by("sum", "", rate(chosen("bokeh_document_events_total"))), "document events"), width=12, many=True),
     lines("HTTP requests", "If 5xx appear: pages fail to open. If requests jump without sessions: probes.",
           Query(by("sum", "http_route, http_response_status_code",
                    rate(chosen("http_server_request_duration_seconds_count"))) + " > 0",
-                "{{http_response_status_code}} {{http_route}}")),
+                "{{http_response_status_code}} {{http_route}}"), width=12, many=True),
     lines("HTTP duration, p95", "If an app's route rises: building its sessions is slow.",
-          Query(quantile(0.95, chosen("http_server_request_duration_seconds_bucket"), "http_route"), "{{http_route}}")),
-    lines("Messages", "If it rises without more sessions: a periodic callback or a dragged slider sends too much.",
-          Query(by("sum", "message", rate(chosen("bokeh_websocket_received_messages_total"))), "{{message}}"),
-          Query(by("sum", "", rate(chosen("bokeh_document_events_total"))), "document events")),
+          Query(quantile(0.95, chosen("http_server_request_duration_seconds_bucket"), "http_route"), "{{http_route}}"),
+          width=12, many=True),
 ])  # fmt: skip
 
 WEBSOCKETS = Row("WebSockets", [

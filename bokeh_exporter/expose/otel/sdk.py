@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import logging
 import os
-import threading
-import time
 from typing import Any
 
 from opentelemetry.sdk._logs import LoggerProvider
@@ -18,12 +15,9 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from .health import Quiet, Watched
 from .providers import Providers, is_configured, set_globally
+from .queries import WithoutQueries
 from .resource import resource
 
-log = logging.getLogger("bokeh_exporter")
-
-#: Seconds that an end may take to send what is left.
-FLUSH = 5.0
 #: Signal -> the module of its exporters below the protocol's, and their name.
 _EXPORTERS = {
     "metrics": ("metric_exporter", "OTLPMetricExporter"),
@@ -55,33 +49,35 @@ class Sdk:
 
     def __init__(self) -> None:
         self._quiet = Quiet()
+        self._about = resource()  # once: each would make an id of the instance
         self._ours: list[Any] = []
         there = Providers().resolved()
         mine = Providers(
-            *(
-                None if is_configured(provider) else self._make(signal)
-                for signal, provider in (("metrics", there.meter), ("traces", there.tracer), ("logs", there.logger))
-            )
+            None if is_configured(there.meter) else self._make("metrics"),
+            None if is_configured(there.tracer) else self._make("traces"),
+            None if is_configured(there.logger) else self._make("logs"),
         )
         set_globally(mine)
         self.providers = Providers(mine.meter or there.meter, mine.tracer or there.tracer, mine.logger or there.logger)
         self._quiet.start()
-        # Threads cannot be started as the interpreter ends, so those that send what is left wait from now on.
-        self._ending = threading.Event()
-        self._enders = [threading.Thread(target=self._end, args=(each,), daemon=True) for each in self._ours]
-        for thread in self._enders:
-            thread.start()
+        theirs = Providers(
+            None if mine.meter else there.meter, None if mine.tracer else there.tracer,
+            None if mine.logger else there.logger,
+        )  # fmt: skip
+        #: What is to be done at the end: ours are shut down, the others sent on.
+        self.lasts = [*(provider.shutdown for provider in self._ours), *theirs.flushes()]
 
     def _make(self, signal: str) -> Any:
         if os.environ.get(f"OTEL_{signal.upper()}_EXPORTER", "otlp") == "none":
             return None
         exporter: Any = Watched(_exporter(signal), signal, self._quiet)
-        about = resource()
+        about = self._about
         provider: Any
         if signal == "metrics":
             provider = MeterProvider([PeriodicExportingMetricReader(exporter)], about, shutdown_on_exit=False)
         elif signal == "traces":
             provider = TracerProvider(resource=about, shutdown_on_exit=False)
+            provider.add_span_processor(WithoutQueries())
             provider.add_span_processor(BatchSpanProcessor(exporter))
         else:
             provider = LoggerProvider(about, shutdown_on_exit=False)
@@ -89,17 +85,6 @@ class Sdk:
         self._ours.append(provider)
         return provider
 
-    def _end(self, provider: Any) -> None:
-        self._ending.wait()
-        try:
-            provider.shutdown()
-        except Exception as error:
-            log.debug("OpenTelemetry did not end well: %s", type(error).__name__)
-
     def close(self) -> None:
-        """Send what is left, for 5 s at most."""
-        self._ending.set()
-        deadline = time.monotonic() + FLUSH
-        for thread in self._enders:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        """Let the exporters' own log lines through again."""
         self._quiet.stop()

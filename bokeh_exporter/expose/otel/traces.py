@@ -135,7 +135,9 @@ class Traces:
 
     def session(self, app: str, step: str, session_id: str | None) -> Current | None:
         """Begin a step of a session's life, in the HTTP request if that is traced."""
-        span = self._tracer.start_span(f"{step} {app}", attributes={"bokeh.app": app})
+        # The ASGI host's sweep is a task that has copied the context of the first request.
+        parent = _EMPTY if step == "destroy session" else None
+        span = self._tracer.start_span(f"{step} {app}", parent, attributes={"bokeh.app": app})
         if session_id is not None and span.is_recording():
             self._remember(current.get(), span)
             span.set_attribute("bokeh.session.hash", pseudonym(session_id))

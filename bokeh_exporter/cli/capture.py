@@ -1,0 +1,58 @@
+"""``bokeh-exporter capture``: which lines of code allocate what stays, and whether Python owns it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from ..diagnose.series import size
+from .common import SETTINGS
+from .debug import post
+
+#: Seconds that reading the traces and answering may take besides.
+_BESIDE = 120.0
+_OWNERS = {
+    "buffers": "Python owns what grew: its objects, arrays and data frames",
+    "native": "native code owns what grew, Python does not know of it",
+}
+
+
+@click.command("capture", context_settings=SETTINGS)
+@click.argument("url")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, 600, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="How long to trace. Allocations are several times slower meanwhile.",
+)
+@click.option("--token", envvar="BOKEH_EXPORTER_TOKEN", help="Bearer token of the exporter. [BOKEH_EXPORTER_TOKEN]")
+@click.option("--json", "as_json", is_flag=True, help="Print what the exporter answered.")
+def command(url: str, seconds: float, token: str | None, as_json: bool) -> None:
+    """Trace what the server whose exporter is at URL allocates and keeps.
+
+    The server must run with BOKEH_EXPORTER_DEBUG=1. Let users work, or do it yourself, while it traces.
+
+    \b
+    bokeh-exporter capture http://127.0.0.1:10506
+    bokeh-exporter capture http://127.0.0.1:10506 --seconds 300 --json
+    """  # fmt: skip
+    found = post(url, f"/debug/capture?seconds={seconds:g}", token, timeout=seconds + _BESIDE)
+    click.echo(json.dumps(found, indent=2) if as_json else "\n".join(_lines(found)))
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    owner = _OWNERS.get(found["of"], "too little grew to say whose it is")
+    return [
+        click.style(owner, bold=True),
+        f"In {found['seconds']:.0f} s the process grew by {size(found['rss_growth_bytes'])}, "
+        f"what Python allocated and kept by {size(found['traced_growth_bytes'])}. "
+        f"Tracing took {size(found['cost_bytes'])}, given back now.",
+        *(
+            f"  {size(one['bytes']):>10} in {one['blocks']:>7} blocks  {one['file']}:{one['line']}"
+            + (f", by way of {one['via']}" if one["via"] else "")
+            for one in found["lines"]
+        ),
+    ]
