@@ -156,11 +156,12 @@ def picture(room: Callable[[], float | None] = lambda: None, *, with_arrays: boo
         reader = Reader(objects, functools.partial(_numbers, ids), tracked=not with_arrays)
         counts = np.zeros(total, np.int32)
         while objects:
-            size, done = min(SLICE, len(objects)), total - len(objects)
-            counts[done : done + size] = np.minimum(reader.read(size), 2**30)
+            done = total - len(objects)
+            read = np.minimum(reader.read(min(SLICE, len(objects))), 2**30)
+            counts[done : done + len(read)] = read
             if reader.found > most:
                 raise NoRoomError(_refusal(left or 0, total, reader.found))
-            _shorten(objects, size)
+            _shorten(objects, len(read))
     finally:
         _let_go(objects)
     reader.resolve()

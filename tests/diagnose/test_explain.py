@@ -31,8 +31,10 @@ from bokeh_exporter.diagnose.chains import follow, tell
 from bokeh_exporter.diagnose.explain import explain
 from bokeh_exporter.diagnose.groups import Target
 from bokeh_exporter.diagnose.heap import NoRoomError, hidden, picture
+from bokeh_exporter.diagnose.referents import Reader
 from bokeh_exporter.diagnose.roots import roots
 from bokeh_exporter.diagnose.search import ways
+from bokeh_exporter.diagnose.unseen import unseen
 
 
 class Thing:
@@ -569,3 +571,32 @@ def test_at_no_moment_of_a_search_another_thread_would_see_it_hold_a_module(modu
         gc.unfreeze()
     assert not seen
     assert len(found.retained) == 1
+
+
+def test_the_collector_is_off_during_a_run_and_as_it_was_afterwards() -> None:
+    states: list[bool] = []
+
+    def note(value: str) -> int:
+        states.append(gc.isenabled())
+        return int(value)
+
+    assert unseen(list, map(note, "12")) == [1, 2]
+    with pytest.raises(ValueError, match="invalid literal"):
+        unseen(list, map(note, "1x"))
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        unseen(list, map(note, "1"))
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+    assert states == [False] * 5
+
+
+def test_large_containers_are_not_read_in_one_go() -> None:
+    number = [0]  # numbers are not counted, for the collector does not track them
+    objects: list[Any] = [*([number] * 40_000 for _ in range(20)), *([] for _ in range(10))]
+    reader = Reader(objects, lambda ids: np.zeros(len(ids), np.int32), tracked=True)
+    assert len(reader.read(30)) == 13  # the ten at the end, and three that make 100,000 references
+    reader.resolve()
+    assert reader.found == 3 * 40_000 + 13  # with the mark of each, which this numbering knows too
