@@ -217,7 +217,7 @@ def _lines(snapshot: tracemalloc.Snapshot) -> tuple[Line, ...]:
 
 
 def _is_of_app(file: str) -> bool:
-    return not file.startswith(("<", *_LIBRARIES)) and not fnmatch.fnmatch(file, _OURS)
+    return not file.startswith(("<frozen", "<__array", *_LIBRARIES)) and not fnmatch.fnmatch(file, _OURS)
 
 
 def resident() -> int:
