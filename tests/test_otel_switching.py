@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from bokeh_exporter.expose.otel.resource import container_id
+
 from .conftest import Serve
 from .support.collector import Collector, parts_of, values
 from .support.servers import ServerProcess, bokeh_serve, environment, panel_serve, python_script, uvicorn
@@ -195,3 +197,24 @@ def test_an_old_opentelemetry_is_one_line_and_the_app_runs_on(collector: Collect
         server.wait_log(r"opentelemetry-api 1\.27 is older than 1\.38, pip install -U 'bokeh-exporter\[otlp\]'")
         assert server.get("/slider_bokeh").status == 200
         assert server.scrape().total("bokeh_exporter_errors_total") == 0
+
+
+ID = "0123456789abcdef" * 4
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("file", "text", "expected"),
+    [
+        ("cgroup", f"0::/kubepods.slice/kubepods-pod1.slice/cri-containerd-{ID}.scope\n", ID),
+        ("cgroup", f"5:memory:/docker/{ID}\n", ID),
+        ("mountinfo", f"1 2 8:1 /var/lib/docker/containers/{ID}/hostname /etc/hostname rw - ext4 /dev/sda rw\n", ID),
+        ("mountinfo", f"1 2 8:1 /var/lib/docker/containers/{ID} /somebody/elses rw - ext4 /dev/sda rw\n", None),
+        ("cgroup", "0::/user.slice/session-1.scope\n", None),
+    ],
+)
+def test_the_container_is_known_by_the_kernels_files(
+    tmp_path: Path, file: str, text: str, expected: str | None
+) -> None:
+    (tmp_path / file).write_text(text)
+    assert container_id(tmp_path) == expected
