@@ -107,7 +107,7 @@ def test_each_process_of_num_procs_is_an_instance(collector: Collector, way: str
                 for part in parts_of(signal, each)
             }
 
-        wait_until(lambda: len(server.exporter_urls(2)) == 2, 60, "two processes")
+        server.exporter_urls(2, timeout=60)
         wait_until(lambda: len(instances("metrics")) == 2, 60, "two instances")
         # Whichever process answers, a session's spans and events are of the instance of its metrics.
         wait_until(lambda: server.get("/slider_panel").status == 200 and instances("logs"), 30, "an event")
@@ -120,7 +120,7 @@ def test_each_process_of_num_procs_is_an_instance(collector: Collector, way: str
 
 def test_processes_that_share_an_instance_say_so(serve: Serve) -> None:
     server = serve(python_script("old_providers.py"))
-    server.exporter_urls(2)
+    server.exporter_urls(2, timeout=60)
     line = "the processes of --num-procs share one service.instance.id"
     wait_until(lambda: server.log().count(line) == 2, 20, "a line of each process")
 
