@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from bokeh_exporter.expose.otel.resource import container_id
+
 from .conftest import Serve
 from .support.collector import Collector, parts_of, values
 from .support.servers import ServerProcess, bokeh_serve, environment, panel_serve, python_script, uvicorn
@@ -105,7 +107,7 @@ def test_each_process_of_num_procs_is_an_instance(collector: Collector, way: str
                 for part in parts_of(signal, each)
             }
 
-        wait_until(lambda: len(server.exporter_urls(2)) == 2, 60, "two processes")
+        server.exporter_urls(2, timeout=60)
         wait_until(lambda: len(instances("metrics")) == 2, 60, "two instances")
         # Whichever process answers, a session's spans and events are of the instance of its metrics.
         wait_until(lambda: server.get("/slider_panel").status == 200 and instances("logs"), 30, "an event")
@@ -118,7 +120,7 @@ def test_each_process_of_num_procs_is_an_instance(collector: Collector, way: str
 
 def test_processes_that_share_an_instance_say_so(serve: Serve) -> None:
     server = serve(python_script("old_providers.py"))
-    server.exporter_urls(2)
+    server.exporter_urls(2, timeout=60)
     line = "the processes of --num-procs share one service.instance.id"
     wait_until(lambda: server.log().count(line) == 2, 20, "a line of each process")
 
@@ -195,3 +197,24 @@ def test_an_old_opentelemetry_is_one_line_and_the_app_runs_on(collector: Collect
         server.wait_log(r"opentelemetry-api 1\.27 is older than 1\.38, pip install -U 'bokeh-exporter\[otlp\]'")
         assert server.get("/slider_bokeh").status == 200
         assert server.scrape().total("bokeh_exporter_errors_total") == 0
+
+
+ID = "0123456789abcdef" * 4
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("file", "text", "expected"),
+    [
+        ("cgroup", f"0::/kubepods.slice/kubepods-pod1.slice/cri-containerd-{ID}.scope\n", ID),
+        ("cgroup", f"5:memory:/docker/{ID}\n", ID),
+        ("mountinfo", f"1 2 8:1 /var/lib/docker/containers/{ID}/hostname /etc/hostname rw - ext4 /dev/sda rw\n", ID),
+        ("mountinfo", f"1 2 8:1 /var/lib/docker/containers/{ID} /somebody/elses rw - ext4 /dev/sda rw\n", None),
+        ("cgroup", "0::/user.slice/session-1.scope\n", None),
+    ],
+)
+def test_the_container_is_known_by_the_kernels_files(
+    tmp_path: Path, file: str, text: str, expected: str | None
+) -> None:
+    (tmp_path / file).write_text(text)
+    assert container_id(tmp_path) == expected

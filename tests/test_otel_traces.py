@@ -51,6 +51,8 @@ def otlp_panel(env: Env) -> ServerProcess:
 
 
 def instrumented_bokeh(env: Env) -> ServerProcess:
+    """Asked for in both ways: there are providers, so none is made."""
+    env = env | {"BOKEH_EXPORTER_OTLP": "1", "OTEL_SERVICE_NAME": "theirs"}
     return instrumented(bokeh_serve("traced_bokeh.py", run=False, env=env))
 
 
@@ -119,6 +121,12 @@ def test_what_the_app_traces_hangs_below_the_widget(
         assert [span.parent_span_id for span in find_all(collector, f"destroy session {APP}", 2)] == [b"", b""]
         server.terminate()
         server.wait_exit()
+        assert "Overriding of current" not in server.log()
+    services = {
+        each["service.name"] for signal in ("metrics", "traces", "logs") for each in collector.resources(signal)
+    }
+    assert len(services) == 1
+    assert (services == {"theirs"}) == (host is instrumented_bokeh)
     events = [(record.event_name, values(record.attributes)) for record in collector.records()]
     told = {name: attributes for name, attributes in events if attributes.get("bokeh.session.hash") == known}
     assert {"bokeh.session.created", "bokeh.session.destroyed"} <= set(told)
