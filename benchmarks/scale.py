@@ -88,7 +88,7 @@ class Crowd(Process):
             begun, before = time.perf_counter(), self.cpu()
             for _ in range(_REFRESHES):
                 if asked:
-                    await clients.get(f"{address}?since={time.time() - 2}&interactions=20")
+                    await clients.get(f"{address}?since={time.time() - 2}&interactions=12")
                 else:
                     await asyncio.sleep(0.05)
             return self.cpu() - before, time.perf_counter() - begun

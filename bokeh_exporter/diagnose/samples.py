@@ -77,9 +77,8 @@ def sum_of(numbers: Numbers, time: float) -> Sample:
     for row in _APP_ROWS:
         if row in numbers:
             into = summed[row] = {}
-            for (_, *rest), value in numbers[row].items():
-                labels = tuple(rest)
-                into[labels] = into.get(labels, 0.0) + value
+            for labels, value in numbers[row].items():
+                into[labels[1:]] = into.get(labels[1:], 0.0) + value
     process = {name: _sum(numbers.get(row, {}), wanted) for name, (row, wanted) in SOURCES.items()}
     return Sample(Process(time, **process), {"": _app_sample(summed)} if summed else {})
 

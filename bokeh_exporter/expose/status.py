@@ -162,11 +162,15 @@ def _apps(numbers: Numbers) -> list[Mapping[str, Any]]:
     apps: dict[str, dict[str, Any]] = {path: {"app": path} for path in paths}
     for key, row in _APP_ROWS.items():
         # Each row once, not once for each app: with twenty that is half of an answer.
-        split: dict[str, dict[tuple[str, ...], float]] = {}
-        for (path, *rest), value in numbers.get(row, {}).items():
-            split.setdefault(path, {})[tuple(rest)] = value
-        for path in split.keys() & apps.keys():
-            apps[path][key] = _nested(split[path])
+        for labels, value in numbers.get(row, {}).items():
+            app = apps.get(labels[0])
+            if app is None:
+                continue
+            if len(labels) == 1:
+                app[key] = value
+            else:
+                by_last = app.setdefault(key, {})
+                by_last[labels[-1]] = by_last.get(labels[-1], 0.0) + value
     return list(apps.values())
 
 
