@@ -59,6 +59,15 @@ def test_an_app_that_blocks_the_loop_is_left_soon_and_its_callback_named(monkeyp
     assert report.content["sessions"] < 12
 
 
+def test_a_stall_is_the_apps_only_if_it_is_named() -> None:
+    plan = Plan.of(LEAKS / "98_sleeps_on_click.py", server_args=["--prefix", "x"])
+    for words, named in (
+        ("; /98_sleeps_on_click: other.py:f runs for 5 s", True), ("; 98_sleeps_on_click.py:<module> runs", True),
+        ("; sitecustomize.py:probe runs", False), ("", False),
+    ):  # fmt: skip
+        assert plan.names_app(f"the event loop has not ticked for 5 s{words}") == named
+
+
 def test_an_app_that_fails_ends_it_with_its_error(tmp_path: Path) -> None:
     done = command(APPS / "raising_bokeh.py", "--json")
     assert done.returncode == 2, done.stderr

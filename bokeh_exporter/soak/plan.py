@@ -110,6 +110,11 @@ class Plan:
         name = self.target.resolve()
         return f"{self.server.prefix}/{name.name if name.is_dir() else name.stem}"
 
+    def names_app(self, stall: str) -> bool:
+        """Whether the line on a stall names the app or a file of it; else a collection or a tool may have blocked."""
+        files = [file.name for file in self.target.rglob("*.py")] if self.target.is_dir() else [self.target.name]
+        return any(f" {name}:" in stall for name in (*files, self.path.removeprefix(self.server.prefix)))
+
 
 def imports_panel(target: Path) -> bool:
     """Whether an app, a script, notebook or directory, imports Panel."""

@@ -130,7 +130,7 @@ class _Soak:
 
     async def _stalled(self, least: int = STALLS) -> bool:
         """Whether nobody is served time and again; what is known of it is found then."""
-        stalls = await self.probe.stalls(self._warm)
+        stalls = [text for text in await self.probe.stalls(self._warm) if self.plan.names_app(text)]
         if len(stalls) >= least:
             self.found.stalls = stalls
         return bool(self.found.stalls)
