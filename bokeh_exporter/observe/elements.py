@@ -205,7 +205,7 @@ class Elements(Observer):
         record = self.elements.record(number)
         if record is None or record.phase != "init":
             return
-        exempt = self._references.of([document.config, *_scripts(document)])
+        exempt = self._references.of([getattr(document, "config", None), *_scripts(document)])
         record.add(Record.exempt, list(exempt))
         for model, built in self._made.pop(number, {}).items():
             if model not in document.models and model not in exempt:
@@ -228,5 +228,6 @@ def made_in(builds: dict[int, dict[Any, Made]], number: int) -> dict[Any, Made]:
 
 
 def _scripts(doc: Any) -> list[Any]:
-    """Return the models that run in the browser at events of a document, which no root leads to."""
-    return [each for callbacks in doc.callbacks._js_event_callbacks.values() for each in callbacks]
+    """Return the models that run in the browser at events of a document, which no root leads to; Bokeh 3.4 has none."""
+    by_event = getattr(doc.callbacks, "_js_event_callbacks", {})
+    return [each for callbacks in by_event.values() for each in callbacks]

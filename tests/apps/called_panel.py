@@ -35,7 +35,7 @@ def generates(n: int) -> Iterator[str]:
 async def generates_async(n: int) -> AsyncIterator[str]:
     called(f"{ME}:generates_async")
     for part in range(2):
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.3)
         burn()
         yield f"part {part}"
 
