@@ -150,13 +150,19 @@ class Traffic(Observer):
 
     async def _sent(self, seat: Seat, sending: Any) -> Any:
         size = await sending
+        try:
+            # Characters, which JSON from Python keeps ASCII, and bytes of buffers.
+            self._book(seat, size if isinstance(size, int) else 0)
+        except Exception as ours:
+            self.hook.swallow(ours)
+        return size
+
+    def _book(self, seat: Seat, size: int) -> None:
         self.enlist(seat)
         number = current.get()
         record = self.state.interactions.get(number) if number else None
-        if record is not None and isinstance(size, int):
-            # Characters, which JSON from Python keeps ASCII, and bytes of buffers.
+        if record is not None:
             record.bytes_sent += size
-        return size
 
     def _dispatching(self, original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
@@ -166,11 +172,7 @@ class Traffic(Observer):
             before = _sent_bytes(conn)
             result = original(conn, *args, **kwargs)
             try:
-                self.enlist(self.seat(conn))
-                number = current.get()
-                record = self.state.interactions.get(number) if number else None
-                if record is not None:
-                    record.bytes_sent += _sent_bytes(conn) - before
+                self._book(self.seat(conn), _sent_bytes(conn) - before)
             except Exception as ours:
                 self.hook.swallow(ours)
             return result

@@ -14,7 +14,6 @@ of them counts as theirs, and what the last ones of a row gained may count as no
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from threading import get_ident
 from time import perf_counter
@@ -49,7 +48,7 @@ class Attribution:
         #: Owner -> net bytes. Written by whoever holds ``_holding``.
         self._bytes: dict[Owner, int] = {}
         self._background = 0
-        #: Held while something runs that is measured, from the outermost enter to its leave.
+        #: Held from the outermost enter to its leave.
         self._holding = threading.Lock()
         self._thread = 0
         self._stack: list[Owner] = []
@@ -66,9 +65,8 @@ class Attribution:
         self._read_at = 0.0
 
     def start(self) -> None:
-        """Begin to measure. Until then, and where there is no ``/proc``, entering costs next to nothing."""
-        if self._statm is None:
-            self._statm = Statm()
+        """Begin to measure."""
+        self._statm = self._statm or Statm()
         self._rss = self._statm.read()
         self._read_at = perf_counter()
 
@@ -128,8 +126,7 @@ class Attribution:
         return True
 
     def enter_message(self, owner: Owner) -> bool | None:
-        """Do as ``enter`` does, in a third of the time where messages follow each other closely."""
-        # Whoever owns what is not read yet has to be the same, or nobody.
+        """Do as ``enter`` does, in a third of the time where an app's messages follow each other closely."""
         mine = self._owner is None or self._owner is owner
         if mine and perf_counter() - self._read_at < CLOSE and self.blocks is None and self._rss is not None:
             thread = get_ident()
@@ -148,10 +145,7 @@ class Attribution:
             if now - self._read_at < CLOSE:
                 self._calm = False
                 self._unread = now
-                self._stack.pop()
-                self._thread = 0
-                with contextlib.suppress(RuntimeError):
-                    self._holding.release()
+                self._release()
                 return
         self.leave(entered)
 
@@ -162,19 +156,16 @@ class Attribution:
                 self._others.pop()
             return
         stack = self._stack
-        if not stack or self._thread != get_ident():
-            return  # forked meanwhile
+        if not stack or self._thread != get_ident():  # forked meanwhile
+            return
         if callback is not None and self.blocks is not None:
             self.blocks.leave()
         now = perf_counter()
         self._calm = False
         if len(stack) == 1:
             self._book()
-            stack.pop()
             self._owner = None
-            self._thread = 0
-            with contextlib.suppress(RuntimeError):
-                self._holding.release()
+            self._release()
             return
         if now - self._read_at > FRESH:
             self._book()
@@ -183,6 +174,12 @@ class Attribution:
         else:
             stack.pop()  # it keeps what is not read yet, unless what goes on takes longer
             self._left = now
+
+    def _release(self) -> None:
+        self._stack.clear()
+        self._thread = 0
+        if self._holding.locked():  # else forked meanwhile
+            self._holding.release()
 
     def _book_idle(self, now: float) -> None:
         """Book what has changed while nothing ran that reads; the messages' own share of it is theirs."""
@@ -237,17 +234,11 @@ class Attribution:
                 if self.blocks is not None:
                     self.blocks.settle()
             finally:
-                self._stack.clear()
-                self._thread = 0
-                with contextlib.suppress(RuntimeError):
-                    self._holding.release()
+                self._release()
         return dict(self._bytes), self._background
 
     def change_of(self, number: int) -> int | None:
-        """Return what resident memory gained in an interaction, None where it cannot be told or is not known.
-
-        It cannot where another activity ran at the same time in another thread.
-        """
+        """Return what resident memory gained in an interaction; None if unknown, or if two threads were at work."""
         record = self._interactions.get(number)
         return record.rss_change if record is not None and record.rss_told else None
 
