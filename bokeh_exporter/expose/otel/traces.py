@@ -226,7 +226,7 @@ def _called(tracer: trace.Tracer, label: str, place: CodeType | None, begun: int
 
 def _place(function: Callable[..., Any]) -> CodeType | None:
     """Return the code of a function: it is constant, and holds nothing that runs."""
-    if type(function) is FunctionType and "__wrapped__" not in function.__dict__:
+    if type(function) is FunctionType and getattr(function, "__wrapped__", None) is None:
         return function.__code__
     return getattr(_inner(function), "__code__", None)
 
