@@ -17,7 +17,7 @@ from bokeh_exporter.expose.otel.traces import Traces
 from bokeh_exporter.state import State
 
 
-class Begun(SpanProcessor):
+class Begun(SpanProcessor):  # type: ignore[misc]  # without OpenTelemetry it is Any
     """Notes what was begun."""
 
     def __init__(self) -> None:
