@@ -555,7 +555,8 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
     Metric(
         EXPORTER, "bokeh_exporter_overhead_seconds_total", "counter", (),
-        "Time spent inside our hooks and samples", "bokeh.exporter.overhead", "s", "perf_counter",
+        "Time spent inside our hooks and samples, but for hooks that take little more than to read the clock",
+        "bokeh.exporter.overhead", "s", "perf_counter",
     ),
     Metric(
         EXPORTER, "bokeh_exporter_otel_dropped_total", "counter", (Label("signal", OTEL_SIGNALS),),

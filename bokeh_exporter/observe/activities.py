@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 
 from ..catalogue import ACTIVITIES
 from ..state import Level
-from ..state.attribution import Stepped
 from ..state.blocks import Blocks
+from ..state.stepped import Stepped
 from .apps import App
 from .frame import Frame, Observer
 from .sessions import record_of
@@ -49,7 +49,7 @@ class Activities(Observer):
         hook.replace(Application, "on_session_created", self._stepping("session_create"), "self", "session_context")
         hook.replace(Application, "on_session_destroyed", self._stepping("session_destroy"), "self", "session_context")
         hook.replace(ServerSession, "destroy", self._destroying, "self")
-        hook.replace(Document, "apply_json_patch", self._applying, "self", "patch_json")
+        hook.replace(Document, "apply_json_patch", self._applying, "self", "patch_json", "setter")
         hook.replace(RequestHandler, "_execute", self._executing, "self", "transforms")
 
     def refresh(self) -> None:
@@ -70,7 +70,27 @@ class Activities(Observer):
         return self._during("session_create", original, self.apps.of_document, "doc")
 
     def _applying(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        return self._during("message", original, self.apps.of_document)
+        patches, swallow, of_document = self.patches, self.hook.swallow, self.apps.of_document
+        enter, leave = self._attribution.enter_message, self._attribution.leave_message
+
+        @functools.wraps(original)
+        def apply_json_patch(document: Any, patch_json: Any, *, setter: Any = None) -> Any:
+            if not patches.on:
+                return original(document, patch_json, setter=setter)
+            entered = None
+            try:
+                app = of_document(document)
+                if app is not None:
+                    entered = enter(app.message)
+            except Exception as ours:
+                swallow(ours)
+            try:
+                return original(document, patch_json, setter=setter)
+            finally:
+                if entered is not None:
+                    leave(entered)
+
+        return apply_json_patch
 
     def _destroying(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def app_of(session: Any) -> App | None:

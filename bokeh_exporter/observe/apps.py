@@ -13,7 +13,7 @@ import gc
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from ..catalogue import OTHER
 from ..state import State
@@ -21,12 +21,16 @@ from ..state import State
 #: Where a context or session keeps what we know of it: in its own ``__dict__``, so it dies with it.
 KEY = "_bokeh_exporter"
 
+Made = TypeVar("Made")
+
 
 class App:
     """One registered path and the bound metric children of its label."""
 
     def __init__(self, state: State, label: str) -> None:
         self.label = label
+        #: Who gains memory while a message of this app is handled.
+        self.message = label, "message"
         self._state = state
         self._bound: dict[Any, Any] = {}
 
@@ -38,9 +42,13 @@ class App:
             bound = self._bound[key] = self._state.child(name, self.label, *labels)
         return bound
 
-    def bundle(self, label: Any, make: Callable[[App, Any], Callable[[float], None]]) -> Callable[[float], None]:
+    def counting(self, name: str, *labels: str) -> Callable[[], Any]:
+        """Return what counts one for a child of a catalogue row, looked up once; of a histogram, a 0 observed."""
+        return self._state.counts.of(self.child(name, *labels)).one
+
+    def bundle(self, label: Any, make: Callable[[App, Any], Made]) -> Made:
         """Return what ``make`` made for a label (or what it stands for, as a class) of this app, made once."""
-        bound = self._bound.get(label)
+        bound: Made | None = self._bound.get(label)
         if bound is None:
             bound = self._bound[label] = make(self, label)
         return bound
@@ -82,7 +90,7 @@ class Apps:
 
     def of_document(self, document: Any) -> App | None:
         """Return the app of a document, if a server made it."""
-        app: App | None = document.__dict__.get(KEY)
+        app: App | None = getattr(document, KEY, None)
         if app is None:
             context = context_of(document)
             if context is not None:

@@ -6,9 +6,11 @@ and dropped when it dies: three hooks in place of a walk of the heap.
 
 from __future__ import annotations
 
+import functools
 import gc
 import sys
 from collections.abc import Callable, Iterable
+from time import perf_counter
 from typing import Any, ClassVar
 
 from ..catalogue import BY_NAME
@@ -36,9 +38,9 @@ class Census(Observer):
         from bokeh.model.model import Model
 
         self._ledger = self.frame.find(Ledger)
-        self.hook.before(Model, "__init__", self._constructing, "self")
-        self.hook.before(Model, "_attach_document", self._attaching, "self", "doc")
-        self.hook.before(Model, "_detach_document", self._detaching, "self")
+        self.hook.replace(Model, "__init__", self._constructing, "self")
+        self.hook.replace(Model, "_attach_document", self._attaching, "self", "doc")
+        self.hook.replace(Model, "_detach_document", self._detaching, "self")
         contexts = self.apps.alive()
         documents = [s.__dict__.get("_document") for context, _ in contexts for s in list(context._sessions.values())]
         for document in documents:
@@ -57,16 +59,52 @@ class Census(Observer):
         else:
             self._ledger.book.attached(model, document)
 
-    def _constructing(self, model: Any, *rest: object, **named: object) -> None:
-        self._ledger.book.constructed(model)
-        self.counts(model)
+    def _constructing(self, original: Callable[..., None]) -> Callable[..., None]:
+        patches, overhead, swallow = self.patches, self.state.overhead, self.hook.swallow
+        constructed = self._ledger.book.constructed
 
-    def _attaching(self, model: Any, doc: Any) -> None:
-        if model._document is None:  # else it is there already, or Bokeh refuses: it is in another
-            self._ledger.book.attached(model, doc)
+        @functools.wraps(original)
+        def __init__(model: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807 - it stands in for one
+            if patches.on:
+                start = perf_counter()
+                try:
+                    constructed(model)
+                    self.counts(model)
+                except Exception as ours:
+                    swallow(ours)
+                overhead[0] += perf_counter() - start
+            original(model, *args, **kwargs)
 
-    def _detaching(self, model: Any) -> None:
-        self._ledger.book.detached(model)
+        return __init__
+
+    def _attaching(self, original: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+        patches, swallow, attached = self.patches, self.hook.swallow, self._ledger.book.attached
+
+        @functools.wraps(original)
+        def _attach_document(model: Any, doc: Any) -> None:
+            # One that has a Document is there already, or Bokeh refuses: it is in another.
+            if patches.on and model._document is None:
+                try:
+                    attached(model, doc)
+                except Exception as ours:
+                    swallow(ours)
+            original(model, doc)
+
+        return _attach_document
+
+    def _detaching(self, original: Callable[[Any], None]) -> Callable[[Any], None]:
+        patches, swallow, detached = self.patches, self.hook.swallow, self._ledger.book.detached
+
+        @functools.wraps(original)
+        def _detach_document(model: Any) -> None:
+            if patches.on:
+                try:
+                    detached(model)
+                except Exception as ours:
+                    swallow(ours)
+            original(model)
+
+        return _detach_document
 
     def alive(self) -> dict[str, int]:
         """Count the models that are alive, by class. From any thread."""

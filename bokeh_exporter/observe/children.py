@@ -30,5 +30,5 @@ class Children:
         if increment is None:
             app, phase = self._state.interactions.origin(number)
             values = (*labels, phase) if self._phased else labels
-            increment = self._children[key] = self._apps.labelled(app).child(self._row, *values).inc
-        self._state.queue.append((increment, 1, number))
+            increment = self._children[key] = self._apps.labelled(app).counting(self._row, *values)
+        increment()

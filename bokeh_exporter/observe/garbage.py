@@ -32,7 +32,7 @@ class Garbage(Observer):
         super().__init__(frame)
         self._begun = 0.0
         self._pauses: deque[tuple[int, float]] = deque(maxlen=_QUEUE)
-        self._observe = [self.state.child("bokeh_python_gc_pause_seconds", each).observe for each in GENERATIONS]
+        self._observe = [self.state.child("bokeh_python_gc_pause_seconds", each).observe_all for each in GENERATIONS]
         #: ``time.monotonic()`` at which the last full collection that has ended began.
         self.full_begun = -math.inf
         #: Unix time at which it ended; 0 before the first.
@@ -77,9 +77,13 @@ class Garbage(Observer):
         if self._collecting not in gc.callbacks and self.patches.on:
             gc.callbacks.append(self._collecting)  # somebody cleared the list: without us nothing is ever retained
         pauses = self._pauses
+        found: list[list[float]] = [[] for _ in self._observe]
         for _ in range(len(pauses)):
             generation, seconds = pauses.popleft()
-            self._observe[generation](seconds)
+            found[generation].append(seconds)
+        for observe, seconds_each in zip(self._observe, found, strict=True):
+            if seconds_each:
+                observe(seconds_each)
 
     def collect(self) -> Iterable[Level]:
         """Tell when everything was last looked at; nothing before the first time."""

@@ -19,15 +19,14 @@ from typing import Any, ClassVar
 from .. import config as options
 from ..catalogue import MESSAGES, OTHER
 from ..state.interactions import current
-from ..state.queue import Tally
 from .apps import KEY, App
 from .frame import Frame, Observer
 from .patches import Leave
-from .websockets import received_bytes
+from .traffic import SEAT, Traffic
 
 
 class Interactions(Observer):
-    """Begins interactions; counts protocol messages and what they weigh."""
+    """Begins interactions; counts protocol messages."""
 
     name: ClassVar[str] = "interactions"
     level: ClassVar[options.Level] = "update"
@@ -72,40 +71,43 @@ class Interactions(Observer):
         return leave
 
     def _handling(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        patches, state, queue, overhead = self.patches, self.state, self.state.queue, self.state.overhead
-        of, begin, swallow = self.apps.of, self.state.interactions.begin, self.hook.swallow
+        patches, state, overhead = self.patches, self.state, self.state.overhead
+        begin, swallow, traffic = self.state.interactions.begin, self.hook.swallow, self.frame.find(Traffic)
 
         @functools.wraps(original)
         async def handle(handler: Any, message: Any, connection: Any) -> Any:
             if not patches.on:
                 return await original(handler, message, connection)
             start = perf_counter()
-            token = span = None
+            record = token = span = seat = None
             try:
-                app = of(connection.application_context)
-                number = 0
+                seat = getattr(connection, SEAT, None) or traffic.seat(connection)
+                app = seat.app
+                app.bundle(type(message), _received)()
                 if message.msgtype == "PATCH-DOC":
                     record = begin(app.label, _kind(message))
                     record.messages = 1
-                    number = record.number
-                    token = current.set(number)
+                    token = current.set(record.number)
                     if state.spans is not None:
                         session = connection.session
                         link = getattr(session.__dict__.get(KEY), "creation", None)
-                        span = state.spans.interaction(app.label, record.kind, number, session, link)
-                queue.append((app.bundle(type(message), _received), received_bytes(connection._socket), number))
+                        span = state.spans.interaction(app.label, record.kind, record.number, session, link)
             except Exception as ours:
                 swallow(ours)
-            overhead[0] += perf_counter() - start
-            if token is None:
-                return await original(handler, message, connection)
+            begun = perf_counter()
             try:
                 return await original(handler, message, connection)
             finally:
-                record.seconds = perf_counter() - start
-                current.reset(token)
+                # The reply is sent next, and what it weighs is read a moment later.
+                if seat is not None and not seat.looks:
+                    traffic.enlist(seat)
+                if token is not None:
+                    current.reset(token)
                 if span is not None:
                     span.leave(sys.exc_info()[1])
+                if record is not None:
+                    record.seconds = perf_counter() - start
+                overhead[0] += begun - start
 
         return handle
 
@@ -118,11 +120,10 @@ class Interactions(Observer):
         return submit
 
 
-def _received(app: App, kind: Any) -> Tally:
-    """Return what takes the payload bytes of a message of a class, one each."""
+def _received(app: App, kind: Any) -> Callable[[], Any]:
+    """Return what counts the messages of a class."""
     label = kind.msgtype if kind.msgtype in MESSAGES else OTHER
-    messages = app.child("bokeh_websocket_received_messages_total", label)
-    return Tally(messages, app.child("bokeh_websocket_received_bytes_total"))
+    return app.counting("bokeh_websocket_received_messages_total", label)
 
 
 def _kind(message: Any) -> str:

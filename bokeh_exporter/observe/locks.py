@@ -54,11 +54,16 @@ class Locks(Observer):
     def _watch(self, session: Any, app: App) -> None:
         lock = session._lock
         if "acquire" not in lock.__dict__:
-            observe = app.child("bokeh_document_lock_wait_seconds").observe
-            lock.__dict__["acquire"] = self._acquiring(type(lock).acquire, lock, observe)
+            row = "bokeh_document_lock_wait_seconds"
+            acquiring = self._acquiring(type(lock).acquire, lock, app.child(row).observe, app.counting(row))
+            lock.__dict__["acquire"] = acquiring
 
     def _acquiring(
-        self, acquire: Callable[..., Awaitable[Any]], lock: Any, observe: Callable[[float], None]
+        self,
+        acquire: Callable[..., Awaitable[Any]],
+        lock: Any,
+        observe: Callable[[float], None],
+        free: Callable[[], Any],
     ) -> Callable[..., Awaitable[Any]]:
         reference = weakref.ref(lock)  # the lock must not hold itself in a cycle that only gc ends
         queue = self.state.queue
@@ -70,20 +75,23 @@ class Locks(Observer):
             finally:
                 queue.append((observe, perf_counter() - start, current.get()))
 
-        def acquired(*args: Any, **kwargs: Any) -> Awaitable[Any]:
-            lock: Any = reference()
-            # asyncio's has waiters for a moment after it was let go; who comes then waits behind them.
-            if locked is not None and (locked(lock) or lock._waiters):
-                return waited(acquire(lock, *args, **kwargs))
-            awaitable: Any = acquire(lock, *args, **kwargs)
-            if locked is None and not awaitable.done():
+        # tornado's gives a future, which tells by itself; asyncio's a coroutine, which has not begun.
+        def acquired_tornados(*args: Any, **kwargs: Any) -> Awaitable[Any]:
+            awaitable: Any = acquire(reference(), *args, **kwargs)
+            if not awaitable.done():
                 return waited(awaitable)
-            queue.append((observe, 0.0, current.get()))
+            free()
             return cast("Awaitable[Any]", awaitable)
 
-        # tornado's gives a future, which tells by itself; asyncio's a coroutine, which has not begun.
-        locked = getattr(type(lock), "locked", None)
-        return acquired
+        def acquired_asyncios() -> Awaitable[Any]:
+            lock: Any = reference()
+            # It has waiters for a moment after it was let go; who comes then waits behind them.
+            if lock._locked or lock._waiters:
+                return waited(acquire(lock))
+            free()
+            return acquire(lock)
+
+        return acquired_asyncios if hasattr(type(lock), "locked") else acquired_tornados
 
     def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:
         """Read from the roll what is registered, by kind."""

@@ -54,7 +54,7 @@ class Loops(Observer):
         super().__init__(frame)
         self._sites: dict[int, Site] = {}
         self._lock = threading.Lock()
-        self._lag = self.state.child("bokeh_event_loop_lag_seconds")
+        self._lag = self.state.child("bokeh_event_loop_lag_seconds").observe
         self._duration = self.state.child("bokeh_exporter_sample_duration_seconds")
         self._stopped = False
         frame.loops = lambda: [loop for site in self.sites() if (loop := site.loop()) is not None]
@@ -162,7 +162,7 @@ class Loops(Observer):
         if loop is None or self._stopped:
             return
         site.ticked, site.thread = time.time(), threading.get_ident()
-        self._lag.observe(max(0.0, loop.time() - site.expected))
+        self.state.queue.append((self._lag, max(0.0, loop.time() - site.expected), 0))
         self._schedule(site, loop)
 
     def _sample(self, site: Site) -> None:

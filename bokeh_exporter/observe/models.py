@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from time import perf_counter
 from typing import Any, ClassVar
 
 from .. import config as options
@@ -27,7 +26,7 @@ class Models(Observer):
 
     def __init__(self, frame: Frame) -> None:
         super().__init__(frame)
-        #: Name of the class and origin -> bound ``inc``. They are few: the state caps what becomes a label.
+        #: Name of the class and origin -> what counts it. They are few: the state caps what becomes a label.
         self._created: dict[tuple[str, int], Any] = {}
         self._removals = self.state.removals
 
@@ -50,43 +49,38 @@ class Models(Observer):
         created = self._created.get(key)
         if created is None:
             app, phase = self.state.interactions.origin(number)
-            child = self.apps.labelled(app).child("bokeh_models_created_total", model, phase)
-            created = self._created[key] = child.inc
-        self.state.queue.append((created, 1, number))
+            created = self._created[key] = self.apps.labelled(app).counting("bokeh_models_created_total", model, phase)
+        created()
         if number:
             record = self.state.interactions.get(number)
             if record is not None:
                 record.models += 1
 
     def _changing(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        patches, queue, overhead, swallow = self.patches, self.state.queue, self.state.overhead, self.hook.swallow
-        of_document, get, patched = self.apps.of_document, self.state.interactions.get, self._patched
+        patches, swallow, patched = self.patches, self.hook.swallow, self._patched
+        of_document, get = self.apps.of_document, self.state.interactions.get
 
         @functools.wraps(original)
         def trigger_on_change(manager: Any, event: Any) -> Any:
             if patches.on:
-                start = perf_counter()
                 try:
-                    fields = event.__dict__
+                    document = manager._document()
                     # One that is held comes again when it is let go, or Panel writes it itself.
-                    if KEY not in fields and (document := manager._document()) is not None:
-                        fields[KEY] = True
+                    if document is not None and getattr(event, KEY, None) is None:
+                        event._bokeh_exporter = True
                         app = of_document(document)
                         if app is not None:
-                            number = current.get()
-                            queue.append((app.bundle(type(event).__name__, _event), 1, number))
-                            if number and isinstance(event, patched):
+                            app.bundle(type(event), _event)()
+                            if isinstance(event, patched) and (number := current.get()):
                                 record = get(number)
                                 if record is not None:
                                     record.patches += 1
                 except Exception as ours:
                     swallow(ours)
-                overhead[0] += perf_counter() - start
             return original(manager, event)
 
         return trigger_on_change
 
 
-def _event(app: App, kind: str) -> Callable[[float], None]:
-    increment: Callable[[float], None] = app.child("bokeh_document_events_total", kind).inc
-    return increment
+def _event(app: App, kind: type) -> Callable[[], Any]:
+    return app.counting("bokeh_document_events_total", kind.__name__)

@@ -113,7 +113,7 @@ class Sessions(Observer):
             # Only the step from free to blocked starts the clock; who blocks a blocked session does not restart it.
             if patches.on and not session._expiration_blocked_count:
                 try:
-                    record = session.__dict__.get(KEY)
+                    record = getattr(session, KEY, None)
                     if record is not None:
                         record.roll.suspect(record)
                 except Exception as ours:

@@ -35,8 +35,9 @@ from .refusals import Refusals
 from .requests import Requests
 from .sessions import Sessions
 from .sweeps import Sweeps
+from .traffic import Traffic
 from .trim import Trims
-from .websockets import Messages, WebSockets
+from .websockets import WebSockets
 
 OBSERVERS: tuple[type[Observer], ...] = (
     Garbage,
@@ -64,7 +65,7 @@ OBSERVERS: tuple[type[Observer], ...] = (
     HoloviewsCallbacks,
     Locks,
     WebSockets,
-    Messages,
+    Traffic,
     AsgiWebSockets,
     OtherHosts,
     Requests,

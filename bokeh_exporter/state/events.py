@@ -72,6 +72,10 @@ class EventHistogram(Histogram):
         for listen in self.listeners:
             listen(self, values)
 
+    def observe_zeros(self, count: int) -> None:
+        """Observe 0 so many times."""
+        self.observe_all([0.0] * count)
+
     def exemplify(self, value: float, labels: dict[str, str]) -> None:
         """Let the bucket of a value that was observed tell where it came from."""
         bucket = self._buckets[bisect_left(self._upper_bounds, value)]

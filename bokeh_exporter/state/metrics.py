@@ -19,6 +19,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from ..catalogue import APP, BY_NAME, CATALOGUE, ROUTE, Metric
+from .counts import Counts
 from .elements import Elements
 from .events import EventCounter, EventHistogram, Listener
 from .interactions import Interactions, current
@@ -56,6 +57,8 @@ class State:
         self.memory = Memory(self.interactions)
         #: Observations of the hot path, see :meth:`record`. Bounded: what is never drained must not grow.
         self.queue: deque[Entry] = deque(maxlen=QUEUE)
+        #: What the hot path only counts.
+        self.counts = Counts()
         #: Called with each drained batch after it was applied, in the thread that drains: further outputs.
         self.consumers: list[Callable[[list[Entry]], None]] = []
         #: Writes spans; None while nobody does.
@@ -133,6 +136,7 @@ class State:
             batch = [queue.popleft() for _ in range(len(queue))]
             if batch:
                 self._apply(batch)
+            self.counts.settle(lambda error: self.swallow("drain", error))
         for left in list(self.on_drain):
             try:
                 left()
@@ -188,7 +192,7 @@ class State:
                 if position is None:
                     continue
                 for labels in [labels for labels in children if labels[position] == app]:
-                    del children[labels]
+                    self.counts.forget(children.pop(labels))
                     removed += 1
                     self._events[name].remove(*labels)
             self.limiter.forget(app, removed)

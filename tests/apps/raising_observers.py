@@ -5,7 +5,8 @@ from typing import Any
 import bokeh_exporter
 from bokeh_exporter.observe.documents import Documents
 from bokeh_exporter.observe.memory import Memory
-from bokeh_exporter.observe.websockets import Messages, WebSockets
+from bokeh_exporter.observe.traffic import Traffic
+from bokeh_exporter.observe.websockets import WebSockets
 
 
 def fail(*args: Any, **kwargs: Any) -> Any:
@@ -14,6 +15,6 @@ def fail(*args: Any, **kwargs: Any) -> Any:
 
 Documents.sample = fail  # type: ignore[method-assign]
 Memory.collect = fail  # type: ignore[method-assign]
-Messages._sent = fail  # type: ignore[method-assign]
+Traffic._book = fail  # type: ignore[method-assign]
 WebSockets._closing = fail  # type: ignore[method-assign]
 bokeh_exporter.install()

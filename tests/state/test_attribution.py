@@ -6,14 +6,16 @@ import asyncio
 import mmap
 import sys
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from bokeh_exporter.state import State
-from bokeh_exporter.state.attribution import Attribution, Stepped
+from bokeh_exporter.state.attribution import CLOSE, Attribution
 from bokeh_exporter.state.interactions import current
 from bokeh_exporter.state.statm import Statm
+from bokeh_exporter.state.stepped import Stepped
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
 
@@ -54,6 +56,27 @@ def test_what_is_inside_is_not_counted_outside(state: State) -> None:
     attribution.leave(outer)
     keep(40)
     assert booked(attribution) == {("/a", "message"): 50, ("/a", "callback"): 50}
+    assert round(attribution.read()[1] / MB, -1) == 40
+
+
+def test_messages_that_follow_each_other_closely_keep_what_they_gain(state: State) -> None:
+    attribution = state.memory.attribution
+    first, second = ("/a", "message"), ("/b", "message")
+    attribution.read()
+    for owner, size in (first, 20), (first, 30), (second, 50):
+        entered = attribution.enter_message(owner)
+        keep(size)
+        attribution.leave_message(entered)
+    entered = attribution.enter_message(first)
+    inner = attribution.enter("/a", "callback")
+    keep(70)
+    attribution.leave(inner)
+    attribution.leave_message(entered)
+    assert booked(attribution) == {first: 50, second: 50, ("/a", "callback"): 70}
+    time.sleep(2 * CLOSE)
+    keep(40)
+    attribution.leave_message(attribution.enter_message(first))
+    assert booked(attribution)[first] == 50
     assert round(attribution.read()[1] / MB, -1) == 40
 
 

@@ -7,10 +7,12 @@ an exception is written, since it may quote the user's data; type and place are.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import traceback
 from collections.abc import Callable
 from contextvars import ContextVar
+from types import CodeType, FunctionType
 from typing import Any
 
 from opentelemetry import context as contexts
@@ -24,6 +26,7 @@ from ...state.events import EventHistogram
 from ...state.interactions import current
 from ...state.queue import Entry
 from ...state.spans import pseudonym
+from .late import Late, Queue
 from .metrics import SCOPE, Pending
 
 #: Interactions whose trace is remembered for exemplars.
@@ -61,12 +64,14 @@ class Current:
         """End, the inner span first."""
         self.suspend()
         for span in reversed(self._spans):
-            if isinstance(error, Exception) and type(error).__name__ != "Skip" and span.is_recording():
+            if isinstance(error, Exception):
                 _failed(span, error)
             span.end()
 
 
 def _failed(span: Span, error: Exception) -> None:
+    if type(error).__name__ == "Skip" or not span.is_recording():
+        return
     kind = type(error)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
     span.set_attribute("error.type", name)
@@ -85,8 +90,9 @@ class Traces:
         self._tracer = provider.get_tracer(SCOPE, __version__)
         #: Interactions have no parent, so where roots are never sampled not even a span is made for them.
         self._roots = "root:AlwaysOffSampler" not in _described(provider)
-        #: Number of an interaction -> its sampled span.
-        self._recent: dict[int, SpanContext] = {}
+        #: Number of an interaction -> its sampled span, or what may become one.
+        self._recent: dict[int, SpanContext | Late] = {}
+        self._late = Queue(_failed)
 
     @staticmethod
     def are_wanted(provider: Any) -> bool:
@@ -99,20 +105,31 @@ class Traces:
         """Let hooks begin spans."""
         self._state.spans = self
         self._state.consumers.append(self._exemplify)
+        self._state.on_drain.append(self.settle)
+        atexit.register(self.settle)  # later than the providers, and so earlier called than they end
 
     def stop(self) -> None:
         """Begin no more."""
         self._state.spans = None
         if self._exemplify in self._state.consumers:
             self._state.consumers.remove(self._exemplify)
+            self._state.on_drain.remove(self.settle)
+        atexit.unregister(self.settle)
+        self.settle()
+
+    def settle(self) -> None:
+        """Make spans of what has ended."""
+        self._late.settle()
 
     def _exemplify(self, batch: list[Entry]) -> None:
         """Note in which traces the observations of a batch were made, for exemplars of both outputs."""
         spans = self._pending.spans
         for update, value, number in batch:
-            span = self._recent.get(number)
             histogram = getattr(update, "__self__", None)
-            if span is None or not isinstance(histogram, EventHistogram):
+            if number not in self._recent or not isinstance(histogram, EventHistogram):
+                continue
+            span = self._sampled(number)
+            if span is None:
                 continue
             ids = {"trace_id": trace.format_trace_id(span.trace_id), "span_id": trace.format_span_id(span.span_id)}
             histogram.exemplify(value, ids)
@@ -121,17 +138,14 @@ class Traces:
 
     # --- what hooks call -----------------------------------------------------------------------
 
-    def interaction(self, app: str, kind: str, number: int, session: Any, link: object) -> Current | None:
+    def interaction(self, app: str, kind: str, number: int, session: Any, link: object) -> Late | None:
         """Begin an interaction; the connection's own context may be that of an HTTP request hours ago."""
         if not self._roots:
             return None
         _creation.set(link if isinstance(link, SpanContext) else None)
-        span = self._interaction(app, kind)
-        if span.is_recording():
-            self._remember(number, span)
-            if session is not None:
-                span.set_attribute("bokeh.session.hash", pseudonym(session.id))
-        return Current(span)
+        late = self._interaction(app, kind, session.id if session is not None else None)
+        self._remember(number, late)
+        return late
 
     def session(self, app: str, step: str, session_id: str | None) -> Current | None:
         """Begin a step of a session's life, in the HTTP request if that is traced."""
@@ -139,23 +153,24 @@ class Traces:
         parent = _EMPTY if step == "destroy session" else None
         span = self._tracer.start_span(f"{step} {app}", parent, attributes={"bokeh.app": app})
         if session_id is not None and span.is_recording():
-            self._remember(current.get(), span)
+            self._remember(current.get(), span.get_span_context())
             span.set_attribute("bokeh.session.hash", pseudonym(session_id))
         return Current(span)
 
-    def call(self, app: str, kind: str | None, label: str, number: int, function: Callable[..., Any]) -> Current | None:
+    def call(
+        self, app: str, kind: str | None, label: str, number: int, function: Callable[..., Any]
+    ) -> Current | Late | None:
         """Begin a callback, and where it has a kind its interaction."""
         if kind is None:
-            if not trace.get_current_span().is_recording():
-                return None
-            return Current(self._callback(label, function, None))
+            outer = trace.get_current_span()
+            if isinstance(outer, Late):
+                return self._callback(label, function, outer, False) if not outer.over else None
+            return Current(_called(self._tracer, label, _place(function), None, None)) if outer.is_recording() else None
         if not self._roots:
             return None
-        span = self._interaction(app, kind)
-        if not span.is_recording() or label == kind:
-            return Current(span)
-        self._remember(number, span)
-        return Current(span, self._callback(label, function, trace.set_span_in_context(span)))
+        late = self._interaction(app, kind, None)
+        self._remember(number, late)
+        return late if label == kind else self._callback(label, function, late, True)
 
     def mark(self) -> object:
         """Return the current span's context, if it is sampled."""
@@ -164,27 +179,58 @@ class Traces:
         _creation.set(creation)
         return creation
 
-    def _interaction(self, app: str, kind: str) -> Span:
-        creation = _creation.get()
-        links = [Link(creation)] if creation is not None else None
-        attributes = {"bokeh.app": app, "bokeh.interaction.kind": kind}
-        return self._tracer.start_span(f"{kind} {app}", _EMPTY, attributes=attributes, links=links)
+    def _interaction(self, app: str, kind: str, session_id: str | None) -> Late:
+        creation, tracer = _creation.get(), self._tracer
 
-    def _callback(self, label: str, function: Callable[..., Any], parent: Context | None) -> Span:
-        attributes: dict[str, str | int] = {"code.function.name": label}
-        code = getattr(_inner(function), "__code__", None)
-        if code is not None:
-            attributes["code.file.path"], attributes["code.line.number"] = code.co_filename, code.co_firstlineno
-        return self._tracer.start_span(label, parent, attributes=attributes)
+        def make(begun: int, outer: Span | None) -> Span:
+            links = [Link(creation)] if creation is not None else None
+            attributes = {"bokeh.app": app, "bokeh.interaction.kind": kind}
+            span = tracer.start_span(f"{kind} {app}", _EMPTY, attributes=attributes, links=links, start_time=begun)
+            if session_id is not None and span.is_recording():
+                span.set_attribute("bokeh.session.hash", pseudonym(session_id))
+            return span
 
-    def _remember(self, number: int, span: Span) -> None:
+        return Late(self._late, make)
+
+    def _callback(self, label: str, function: Callable[..., Any], outer: Late, with_outer: bool) -> Late:
+        tracer, place = self._tracer, _place(function)
+        return Late(self._late, lambda begun, parent: _called(tracer, label, place, begun, parent), outer, with_outer)
+
+    def _remember(self, number: int, span: SpanContext | Late) -> None:
         if not number:
             return
         recent = self._recent
         if len(recent) >= _KEPT:
             for old in list(recent)[: _KEPT // 2]:
                 recent.pop(old, None)
-        recent[number] = span.get_span_context()
+        recent[number] = span
+
+    def _sampled(self, number: int) -> SpanContext | None:
+        """Return the span of an interaction, if it is sampled."""
+        span = self._recent.get(number)
+        if isinstance(span, Late):
+            span = span.get_span_context()
+            if span.trace_flags.sampled:
+                self._recent[number] = span
+            else:
+                self._recent.pop(number, None)
+                return None
+        return span
+
+
+def _called(tracer: trace.Tracer, label: str, place: CodeType | None, begun: int | None, parent: Span | None) -> Span:
+    attributes: dict[str, str | int] = {"code.function.name": label}
+    if place is not None:
+        attributes["code.file.path"], attributes["code.line.number"] = place.co_filename, place.co_firstlineno
+    context = trace.set_span_in_context(parent, _EMPTY) if parent is not None else None
+    return tracer.start_span(label, context, attributes=attributes, start_time=begun)
+
+
+def _place(function: Callable[..., Any]) -> CodeType | None:
+    """Return the code of a function: it is constant, and holds nothing that runs."""
+    if type(function) is FunctionType and getattr(function, "__wrapped__", None) is None:
+        return function.__code__
+    return getattr(_inner(function), "__code__", None)
 
 
 def _described(provider: Any) -> str:
