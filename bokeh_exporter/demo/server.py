@@ -24,9 +24,7 @@ HERE = Path(__file__).resolve().parent
 APPS = ("clean", "retaining", "rebuilding")
 #: Milliseconds: sessions are to go while somebody looks.
 LIFETIME_MS, CHECK_MS = 3000, 1000
-# process_blocks: on a busy machine what is retained for less than the grace would look like growth of the process.
 OPTIONS = {
-    "process_blocks": "20000",
     "address": "127.0.0.1", "collect": "all", "debug": "1", "grace": "3", "verdict_period": "5", "sample_period": "1",
     "collect_garbage_limit": "10", "disabled": "0", "elements_log": "off",
 }  # fmt: skip

@@ -119,11 +119,15 @@ def collected(points: Sequence[Point]) -> list[Point]:
 
 
 def at_rest(points: Sequence[Point]) -> list[Point]:
-    """Return the points at which about as few sessions lived as ever: there memory can be compared."""
+    """Return the points at which about as few sessions as ever took memory: there it can be compared.
+
+    A destroyed one that is pending takes it, too: until the grace is over nobody knows whether it stays.
+    """
     if not points:
         return []
-    least = min(live(point.last) for point in points)
-    return [point for point in points if live(point.last) <= max(least + 1, 1.1 * least)]
+    there = [live(point.last) + total(point.last, "pending_sessions") for point in points]
+    least = min(there)
+    return [point for point, number in zip(points, there, strict=True) if number <= max(least + 1, 1.1 * least)]
 
 
 def size(number: float) -> str:

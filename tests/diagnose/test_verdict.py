@@ -460,6 +460,15 @@ def test_what_is_retained_explains_that_the_process_grows() -> None:
     assert (found.name, found.others, found.process_growth_of) == ("retained_sessions", (), None)
 
 
+def test_what_is_destroyed_and_within_the_grace_is_not_the_process_growing() -> None:
+    """Until the grace is over nobody knows whether they stay: a leak of sessions must not be told as another."""
+    course = lambda step: visits(step, 2.0, pending_sessions=2.0 * step, blocks=5e5 + 9000.0 * step)  # noqa: E731
+    assert judged(course, minutes=20, grace=3600.0).name == "healthy"
+    # Some always wait for the collector; that hides no growth.
+    waiting = lambda step: visits(step, 2.0, pending_sessions=float(step % 4), blocks=5e5 + 9000.0 * step)  # noqa: E731
+    assert judged(waiting).name == "process_growth"
+
+
 # --- fragmentation, order ----------------------------------------------------------------------------
 
 
