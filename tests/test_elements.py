@@ -279,14 +279,9 @@ def test_panel_param_and_holoviews(panel: Ledger, query: str) -> None:
         assert scraped.value("holoviews_plot_updates_total", element="Curve", mode="render", **app) == 2
         assert scraped.value("holoviews_plot_updates_total", element="Curve", mode="update", **app) == 2
         calls, errors = (scraped.by(f"bokeh_callback_{what}_total", "callback", **app) for what in ("calls", "errors"))
-        mine = {f"elements_panel.py:{each}" for each in ("curve", "plot", "received", "send", "steps")}
-        assert {name: calls[name] for name in mine} == dict(
-            zip(sorted(mine), (3, 2, 2, 2, 2), strict=True)
-        )  # built, moved and raised
-        assert {name for name, count in errors.items() if count} == {
-            "elements_panel.py:curve",
-            "elements_panel.py:send",
-        }
+        mine = {"curve": 3, "plot": 2, "received": 2, "send": 2}  # those that draw, in the build, too
+        assert {name: calls[f"elements_panel.py:{name}"] for name in mine} == mine
+        assert {name for name, count in errors.items() if count} == {"elements_panel.py:curve"}
         assert scraped.value("panel_render_duration_seconds_count", **app) == 1
         assert scraped.total("panel_views") >= 1
         assert scraped.total("panel_components") > 20
