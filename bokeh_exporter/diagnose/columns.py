@@ -62,6 +62,10 @@ _COLUMN: Mapping[str, Callable[[Point], float | None]] = {
     "cgroup_inactive_file_bytes": _own("cgroup_inactive"),
     "cgroup_limit_bytes": _own("cgroup_limit"),
     # Sums and counts ever: of two rows, the mean between them.
-    **{f"{what}_seconds_{part}": _own(f"{what}_{part}") for what in ("lag", "cleanup") for part in ("sum", "count")},
+    **{
+        f"{what}_seconds_{part}": _own(f"{what}_{part}")
+        for what in ("lag", "cleanup", "linger", "destroy", "collect")
+        for part in ("sum", "count")
+    },
     **{field: _own(field) for field in ("ticked", "threads", "tasks", "executor_busy", "executor_queue")},
 }  # fmt: skip

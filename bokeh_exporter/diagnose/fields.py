@@ -117,6 +117,12 @@ class Process(NamedTuple):
     lag_count: float | None = None
     cleanup_sum: float | None = None
     cleanup_count: float | None = None
+    linger_sum: float | None = None
+    linger_count: float | None = None
+    destroy_sum: float | None = None
+    destroy_count: float | None = None
+    collect_sum: float | None = None
+    collect_count: float | None = None
     executor_busy: float | None = None
     executor_max: float | None = None
     executor_queue: float | None = None
@@ -167,6 +173,11 @@ SOURCES: Mapping[str, tuple[str, tuple[str | None, ...]]] = {
     "lag_count": ("bokeh_event_loop_lag_seconds_count", ()),
     "cleanup_sum": ("bokeh_session_cleanup_duration_seconds_sum", ()),
     "cleanup_count": ("bokeh_session_cleanup_duration_seconds_count", ()),
+    **{
+        f"{what}_{part}": (f"bokeh_session_{what}_duration_seconds_{part}", (None,))
+        for what in ("linger", "destroy", "collect")
+        for part in ("sum", "count")
+    },
     "executor_busy": ("bokeh_executor_threads", ("busy",)),
     "executor_max": ("bokeh_executor_threads", ("max",)),
     "executor_queue": ("bokeh_executor_queue_length", ()),

@@ -18,11 +18,11 @@ function memory(row) {
 }
 
 // The mean between two rows of what is summed and counted ever; where nothing came to it, what it was before.
-function mean(what) {
+function mean(what, factor = 1000) {
   return (row, before, last) => {
     const count = row[`${what}_seconds_count`] - before?.[`${what}_seconds_count`];
     if (!(count > 0)) return last;
-    return Math.max(0, (row[`${what}_seconds_sum`] - before[`${what}_seconds_sum`]) / count) * 1000;
+    return Math.max(0, (row[`${what}_seconds_sum`] - before[`${what}_seconds_sum`]) / count) * factor;
   };
 }
 
@@ -41,8 +41,9 @@ const SPECS = [
     ["pending", of("pending_sessions")], ["retained", of("retained_sessions")]] },
   { id: "uncollected-models", title: "Models of destroyed sessions in memory", series: [
     ["pending", of("pending_models")], ["retained", of("retained_models")]] },
-  { id: "cleanup", title: "Clean-up of sessions", unit: milliseconds, axis: "%.4g ms", series: [
-    ["mean time of a sweep", mean("cleanup")]] },
+  { id: "cleanup", title: "Clean-up latency, mean", unit: seconds, axis: "%.4g s", series: [
+    ["browser gone to destroy", mean("linger", 1)], ["destroy", mean("destroy", 1)],
+    ["destroyed to freed", mean("collect", 1)], ["a sweep", mean("cleanup", 1)]] },
   // While the loop stands still nothing is counted: then it is as late as its last tick is old.
   { id: "lag", title: "Event loop lag", unit: milliseconds, axis: "%.4g ms", series: [["mean lag", (row, before, last) => {
     const late = row.time - row.ticked;
