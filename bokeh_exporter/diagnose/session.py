@@ -30,7 +30,7 @@ _BLOCKS, _UNCOLLECTED = 5000, 4
 #: Blocks for each model that updates have built, gone or not: Bokeh keeps a dead weak reference to one with events.
 _BLOCKS_BUILT = 2
 #: The same where nothing happens that growth could be due to; a clean app that is left open grew by 300.
-_BLOCKS_ALONE = 50_000
+BLOCKS_ALONE = 50_000
 #: Bytes that come with a block of Python at the most, where they are the objects'.
 _OBJECT_BYTES = 400
 #: Of what grew, the share that stays when the session has gone for it to be the process that grows.
@@ -161,7 +161,7 @@ def _least(reason: str, stretch: _Stretch, thresholds: Thresholds) -> float:
     if reason == "bytes":
         return thresholds.session_bytes
     if not stretch.events:
-        return _BLOCKS_ALONE
+        return BLOCKS_ALONE
     # The exporter's own records are bounded, so what they take does not rise with the events for ever.
     records = max(_BLOCKS, thresholds.session_blocks * min(stretch.events, _RECORDS))
     return records + _BLOCKS_BUILT * stretch.built

@@ -9,9 +9,12 @@ from typing import Any
 
 from ..diagnose import Judgement, Point, Sample, judge
 from ..diagnose.judgement import LINGERING, Kind
+from ..diagnose.session import BLOCKS_ALONE
 from ..thresholds import Thresholds
 from .plan import Plan
 
+#: Of the growth that is evidence, the share that makes an app suspect.
+_SUSPECT = 0.2
 #: Stalls that are told as evidence, the last ones that differ.
 _STALLS = 3
 
@@ -85,6 +88,15 @@ def judged(found: Found, thresholds: Thresholds, grace: float) -> Judgement:
         found.points, thresholds, grace=grace, stalled=stalled, settled=found.settled, released=found.released,
         without=without,
     )  # fmt: skip
+
+
+def is_suspect(looks: Sequence[Sample], thresholds: Thresholds) -> bool:
+    """Whether memory rose over some looks, though by less than is evidence: worth to look for longer."""
+    for name, number in {"heap": thresholds.session_bytes, "blocks": BLOCKS_ALONE}.items():
+        seen = [value for look in looks if (value := getattr(look.process, name)) is not None]
+        if len(seen) > 3 and min(seen[-2:]) - max(seen[:2]) >= _SUSPECT * number:
+            return True
+    return False
 
 
 def lingering(found: Found) -> int:

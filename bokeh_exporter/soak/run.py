@@ -20,20 +20,19 @@ from ..diagnose import History, Point, Sample
 from ..diagnose.judgement import PROCESS
 from .plan import Plan
 from .probe import Probe, ProbeError
-from .report import Found, Report, judged, report
+from .report import Found, Report, is_suspect, judged, report
 from .server import SoakServer
 from .visitor import VisitError
 from .visits import STAY, Visits
 
-#: Seconds that one visit stays open, and how often it is looked at meanwhile.
-HELD, LOOKS = 15.0, 4
+#: Seconds that one visit stays open, and how often it is looked at; and where memory rose by less than is evidence.
+HELD, LOOKS, HELD_LONGER = 15.0, 4, 60.0
 #: Batches of visits; memory is read after each.
 BATCHES = 4
 #: Seconds that sessions may stay beyond their lifetime before they count as staying.
 PATIENCE = 2.0
 #: Seconds to wait at most for sessions to expire, whatever lifetime the user's server has.
 LONGEST_LIFETIME = 60.0
-
 #: Seconds of tracing.
 CAPTURE = 10.0
 #: Seconds between two looks without a collection.
@@ -170,12 +169,15 @@ class _Soak:
         tab = await self.visits.open()
         try:
             await self.visits.use_as_others(tab)
-            begun = time.monotonic()
+            begun, held, part = time.monotonic(), HELD, 0
             self.found.held.append(await self._look())
-            for part in range(1, LOOKS + 1):
-                self.say("keeping the page open", f"{(part - 1) * HELD / LOOKS:.0f} of {HELD:.0f} s")
+            while part * HELD / LOOKS < held:
+                self.say("keeping the page open", f"{part * HELD / LOOKS:.0f} of {held:.0f} s")
+                part += 1
                 await asyncio.sleep(max(0.0, begun + part * HELD / LOOKS - time.monotonic()))
                 self.found.held.append(await self._look())
+                if part == LOOKS and is_suspect(self.found.held, self.thresholds):
+                    held = HELD_LONGER
             if until > time.monotonic():  # the grace may be longer than that
                 await asyncio.sleep(until - time.monotonic())
                 self.found.held.append(await self._look())
