@@ -18,7 +18,8 @@ from typing import Any, TypeVar
 from ..catalogue import OTHER
 from ..state import State
 
-#: Where a context or session keeps what we know of it: in its own ``__dict__``, so it dies with it.
+#: Where a context or session keeps what we know of it: an attribute of its own, so it dies with it. Set and read as
+#: one: after a look at ``__dict__`` CPython keeps a dictionary for the object, and all its attributes are slower.
 KEY = "_bokeh_exporter"
 
 Made = TypeVar("Made")
@@ -67,7 +68,7 @@ class Apps:
     def add(self, context: Any) -> App:
         """Register an ``ApplicationContext``; harmless to repeat."""
         with self._lock:
-            app: App | None = context.__dict__.get(KEY)
+            app: App | None = getattr(context, KEY, None)
             if app is not None:
                 return app
             path = path_of(context)
@@ -79,13 +80,13 @@ class Apps:
             if app is None:
                 app = self._apps[label] = App(self._state, label)
                 self._state.touch_app(label)
-            context.__dict__[KEY] = app
+            setattr(context, KEY, app)
             self._contexts.add(context)
             return app
 
     def of(self, context: Any) -> App:
         """Return the app of a context; 60 ns once it is registered."""
-        app: App | None = context.__dict__.get(KEY)
+        app: App | None = getattr(context, KEY, None)
         return app if app is not None else self.add(context)
 
     def of_document(self, document: Any) -> App | None:
@@ -94,7 +95,8 @@ class Apps:
         if app is None:
             context = context_of(document)
             if context is not None:
-                app = document.__dict__[KEY] = self.of(context)
+                app = self.of(context)
+                setattr(document, KEY, app)
         return app
 
     def labelled(self, label: str) -> App:
@@ -119,7 +121,8 @@ class Apps:
     def prune(self) -> None:
         """Drop the series of apps whose last context is gone."""
         with self._lock:
-            alive = {context.__dict__[KEY].label for context in list(self._contexts) if KEY in context.__dict__}
+            apps = [getattr(context, KEY, None) for context in list(self._contexts)]
+            alive = {app.label for app in apps if app is not None}
             gone = [label for label in self._apps if label not in alive]
             for label in gone:
                 del self._apps[label]

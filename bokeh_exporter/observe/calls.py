@@ -78,7 +78,9 @@ class Calls:
         if self.state.elements.on:
             self.state.elements.enter(number)
         attribution = self.state.memory.attribution
-        entered = attribution.enter(app.label, "callback", label)
+        # A framework's own inside a message is part of it; what it calls of the user's is entered further down.
+        own = label is None and attribution.inside()
+        entered = attribution.enter(app.label, "callback", label) if not own else None
         error: BaseException | None = None
         result = None
         try:

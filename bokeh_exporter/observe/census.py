@@ -42,7 +42,7 @@ class Census(Observer):
         self.hook.replace(Model, "_attach_document", self._attaching, "self", "doc")
         self.hook.replace(Model, "_detach_document", self._detaching, "self")
         contexts = self.apps.alive()
-        documents = [s.__dict__.get("_document") for context, _ in contexts for s in list(context._sessions.values())]
+        documents = [getattr(s, "_document", None) for context, _ in contexts for s in list(context._sessions.values())]
         for document in documents:
             for model in list(document.models) if document is not None and not is_empty(document) else ():
                 self._ledger.book.attached(model, document)

@@ -88,7 +88,7 @@ class DataSources(Observer):
     def _sources(self, session: Any) -> list[Any]:
         if not _is_free(session):
             return []
-        document = session.__dict__.get("_document")
+        document = getattr(session, "_document", None)
         return [] if document is None else [model for model in list(document.models) if isinstance(model, self._class)]
 
 

@@ -90,7 +90,7 @@ class Interactions(Observer):
                     token = current.set(record.number)
                     if state.spans is not None:
                         session = connection.session
-                        link = getattr(session.__dict__.get(KEY), "creation", None)
+                        link = getattr(getattr(session, KEY, None), "creation", None)
                         span = state.spans.interaction(app.label, record.kind, record.number, session, link)
             except Exception as ours:
                 swallow(ours)

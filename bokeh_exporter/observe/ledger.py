@@ -70,7 +70,7 @@ class Ledger(Observer):
         self.hook.around(ServerSession, "destroy", self._ending, "self")
         for context, app in self.apps.alive():
             for session in list(context._sessions.values()):
-                document = session.__dict__.get("_document")
+                document = getattr(session, "_document", None)
                 if document is not None:
                     owner = self.book.opened(document, session, app.label)
                     if session.destroyed:
@@ -107,7 +107,7 @@ class Ledger(Observer):
             self.book.opened(document, session, self.apps.of(context).label)
 
     def _ending(self, session: Any) -> Leave | None:
-        document = session.__dict__.get("_document")
+        document = getattr(session, "_document", None)
         owner = self.book.owner(document) if document is not None else None
         if owner is None or not owner.app or owner.ended is not None:
             return None  # the sweep comes back to a zombie again and again

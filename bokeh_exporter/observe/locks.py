@@ -52,11 +52,11 @@ class Locks(Observer):
         mark(manager._document())
 
     def _watch(self, session: Any, app: App) -> None:
-        lock = session._lock
-        if "acquire" not in lock.__dict__:
+        lock: Any = session._lock
+        if hasattr(lock.acquire, "__self__"):  # a method: not watched yet
             row = "bokeh_document_lock_wait_seconds"
             acquiring = self._acquiring(type(lock).acquire, lock, app.child(row).observe, app.counting(row))
-            lock.__dict__["acquire"] = acquiring
+            lock.acquire = acquiring
 
     def _acquiring(
         self,

@@ -58,10 +58,13 @@ class PanelLevels(Observer):
             )  # fmt: skip
 
     def _launching(self, application: object, doc: Any) -> None:
-        doc.__dict__.setdefault(_LAUNCHED, perf_counter())
+        if getattr(doc, _LAUNCHED, None) is None:
+            setattr(doc, _LAUNCHED, perf_counter())
 
     def _ready(self, state: object, doc: Any, event: object) -> None:
-        launched = doc.__dict__.pop(_LAUNCHED, None)
+        launched = getattr(doc, _LAUNCHED, None)
+        if launched is not None:
+            delattr(doc, _LAUNCHED)
         app = self.apps.of_document(doc)
         if launched is not None and app is not None:
             app.child("panel_render_duration_seconds").observe(perf_counter() - launched)

@@ -85,7 +85,7 @@ def _gone() -> None:
 
 def mark(document: Any) -> None:
     """Let the next sample read the session of a document anew, if it has one."""
-    record = document.__dict__.get(SESSION) if document is not None else None
+    record = getattr(document, SESSION, None) if document is not None else None
     if record is not None and not record.marked:
         record.mark()
 
@@ -110,10 +110,10 @@ class Roll:
     @classmethod
     def of(cls: type[Self], context: Any) -> Self:
         """Return the roll of a context."""
-        fields = context.__dict__
-        found: Self | None = fields.get(ROLL)
+        found: Self | None = getattr(context, ROLL, None)
         if found is None:
-            found = fields[ROLL] = cls()
+            found = cls()
+            setattr(context, ROLL, found)
         return found
 
     def __len__(self) -> int:
@@ -160,10 +160,9 @@ class Roll:
         if session is None or record.destroyed:
             self._records.discard(record)
         else:
-            fields = session.__dict__
-            connections = len(fields["_subscribed_connections"])
-            record.unused_since = fields["_last_unsubscribe_time"] / 1000
-            document = fields.get("_document")  # deleted in a destroyed session
+            connections = len(session._subscribed_connections)
+            record.unused_since = session._last_unsubscribe_time / 1000
+            document = getattr(session, "_document", None)  # deleted in a destroyed session
             if document is not None:
                 models, callbacks = len(document.models), _registered(document)
         self.connections += connections - record.connections

@@ -4,7 +4,7 @@ Counted at ``ServerSession`` itself: its constructor, ``subscribe`` and ``destro
 where a session is made, visited and destroyed, on every host. Bokeh's session-destroyed hooks were
 rejected: they run many times for a zombie, never for bokeh-django, and stop at the first handler
 that raises. What we know of a session is a record of plain numbers in the session's own
-``__dict__``: it dies with the session, holds nothing of the host, and costs 60 ns to find. The sums
+attributes: it dies with the session, holds nothing of the host, and costs 60 ns to find. The sums
 over the sessions are the ``roll``.
 """
 
@@ -29,7 +29,7 @@ LOADING = 15.0
 
 def record_of(session: Any) -> Record | None:
     """Return the record of a session, if a server of ours made it."""
-    record: Record | None = session.__dict__.get(KEY)
+    record: Record | None = getattr(session, KEY, None)
     return record
 
 
@@ -78,8 +78,9 @@ class Sessions(Observer):
 
     def _take(self, session: Any, context: Any, app: App, created: float | None, connected: bool) -> Record:
         roll = Roll.of(context)
-        record = session.__dict__[KEY] = Record(app, roll, session, created, connected)
-        session._document.__dict__[SESSION] = record
+        record = Record(app, roll, session, created, connected)
+        setattr(session, KEY, record)
+        setattr(session._document, SESSION, record)
         roll.add(record)
         return record
 

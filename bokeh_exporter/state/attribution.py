@@ -24,7 +24,6 @@ from .statm import Statm
 
 #: Seconds within which a reading is taken for the present: too short to touch more than a few MB.
 FRESH = 0.001
-
 #: Seconds within which messages follow each other closely: a slider that is dragged sends fifty a second and more.
 CLOSE = 0.02
 
@@ -86,8 +85,6 @@ class Attribution:
         if measures:
             self.start()
 
-    # --- hooks ---------------------------------------------------------------------------------
-
     def enter(self, app: str, activity: str, callback: str | None = None) -> bool | None:
         """Say that an activity begins to run in this thread; ``leave`` wants what this returns.
 
@@ -137,6 +134,10 @@ class Attribution:
                 self._calm = True
                 return True
         return self.enter(*owner)
+
+    def inside(self) -> bool:
+        """Whether something that is measured runs in this thread."""
+        return self._thread == get_ident()
 
     def leave_message(self, entered: bool | None) -> None:
         """Say that what ``enter_message`` began has ended."""
@@ -217,14 +218,12 @@ class Attribution:
             key = owner if owner is not None and not overlapped else (owner[0] if owner else self._other, UNATTRIBUTED)
             self._bytes[key] = self._bytes.get(key, 0) + change
 
-    # --- readers -------------------------------------------------------------------------------
-
     def measures(self) -> bool:
         """Whether there is a source of these numbers."""
         return self._rss is not None
 
     def read(self) -> tuple[dict[Owner, int], int]:
-        """Return the net bytes by app and activity, and those gained or lost while no activity ran."""
+        """Return the net bytes by app and activity, and of background."""
         if self._holding.acquire(False):  # nothing runs: what has changed since is nobody's
             self._thread = get_ident()
             self._stack.append(("", ""))
@@ -238,7 +237,7 @@ class Attribution:
         return dict(self._bytes), self._background
 
     def change_of(self, number: int) -> int | None:
-        """Return what resident memory gained in an interaction; None if unknown, or if two threads were at work."""
+        """Return what an interaction gained; None if unknown, or if two threads were at work."""
         record = self._interactions.get(number)
         return record.rss_change if record is not None and record.rss_told else None
 
