@@ -100,9 +100,22 @@ def _growing(pairs: Sequence[tuple[float, float]], thresholds: Thresholds) -> Ra
         kept = pairs[-1][1] - pairs[0][1]
         return Rate(kept, sessions) if kept >= max(_LEAST, _MOST * sessions) else None
     grown = growth(pairs, _EACH_HALF)
-    if grown is not None and _goes_on(pairs) and grown.total >= max(_LEAST, thresholds.retained_share * sessions):
-        return Rate(grown.total, sessions)
+    total = grown.total if grown is not None else _at_the_ends(pairs)
+    if _goes_on(pairs) and total >= max(_LEAST, thresholds.retained_share * sessions):
+        return Rate(total, sessions)
     return None
+
+
+def _at_the_ends(pairs: Sequence[tuple[float, float]]) -> float:
+    """Return what has grown by the last number of each third; 0 where one of them adds too little.
+
+    A floor may be a number that is late: a collection frees or retains what was destroyed a moment earlier than the
+    sample in which it is counted as destroyed. What is retained has no saw teeth that a floor would have to cut off.
+    """
+    (x_low, low), (x_middle, middle), (x_high, high) = (third[-1] for third in in_thirds(pairs))
+    slope = (high - low) / (x_high - x_low)
+    halves = ((middle - low) / (x_middle - x_low), (high - middle) / (x_high - x_middle))
+    return slope * (pairs[-1][0] - pairs[0][0]) if min(halves) >= 2 * _EACH_HALF * slope > 0 else 0.0
 
 
 def _goes_on(pairs: Sequence[tuple[float, float]]) -> bool:

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from bokeh_exporter.catalogue import BY_NAME, VERDICTS
-from bokeh_exporter.diagnose import Judgement
+from bokeh_exporter.diagnose import History, Judgement, judge
 from bokeh_exporter.diagnose.judgement import PRECEDENCE
+from bokeh_exporter.thresholds import Thresholds
 
-from .courses import MB, START, Course, in_soak, on_server
+from .courses import MB, START, Course, in_soak, on_server, sample
 
 pytestmark = pytest.mark.once
 
@@ -257,6 +258,25 @@ def test_one_collection_at_the_end_must_find_most_of_them(kept: float, name: str
         }  # fmt: skip
 
     assert judged(course, soak=True).name == name
+
+
+#: A soak on a busy machine: when, when the last full collection began, destroyed sessions, retained models. Twice the
+#: same is retained although sessions that were destroyed earlier than the grace ago are more.
+LATE = [
+    (19.2, 19.2, 2, 12), (23.0, 22.9, 2, 12), (24.6, 22.9, 3, 12), (26.6, 22.9, 8, 12), (27.5, 27.5, 10, 12),
+    (28.7, 27.5, 11, 12), (30.7, 27.5, 16, 12), (31.5, 31.5, 17, 12), (34.8, 31.5, 24, 12), (35.3, 35.3, 24, 18),
+    (38.9, 35.3, 31, 18), (39.9, 39.9, 32, 78), (42.6, 42.6, 32, 102), (45.0, 44.9, 32, 102), (47.0, 45.3, 32, 102),
+    (50.7, 50.7, 32, 192),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("stops", "name"), [(1000, "retained_sessions"), (102, "healthy")])
+def test_what_is_retained_a_moment_late_is_retained_all_the_same(stops: int, name: str) -> None:
+    built = History(whole=True)
+    for time, full, destroyed, kept in LATE:
+        numbers = {"gc_full": START + full, "destroyed": float(destroyed), "retained_models": float(min(kept, stops))}
+        built.add(sample(0, START + time, numbers))
+    assert judge(built.points(), Thresholds(), grace=10.0).name == name
 
 
 # --- lingering ---------------------------------------------------------------------------------------
