@@ -132,6 +132,7 @@ class Telemetry:
         """Send what there is, for 5 s at most, where the process may end without a word."""
         self.look()
         if self._flushes:
+            self._state.drain()  # spans are made of what has ended a moment ago
             from .expose.otel.endings import Endings
 
             Endings(self._flushes).run()
@@ -142,6 +143,7 @@ class Telemetry:
             self._events.stop()  # before the SDK sends what is left
             self._events = None
         if self._endings is not None:
+            self._state.drain()
             self._endings.run()
             self._endings, self._flushes = None, []
         if self._sdk is not None:
