@@ -81,7 +81,7 @@ def test_run_with_a_bad_value(flags: Sequence[str], env: dict[str, str], says: s
 def test_run_with_an_unknown_flag() -> None:
     done = run("--prot", "1", *MARK)
     assert (done.returncode, done.stdout) == (64, "")
-    assert "No such option" in done.stderr
+    assert "no such option" in done.stderr
     assert "--prot" in done.stderr
     assert "--port" in done.stderr  # the remedy
 
