@@ -20,6 +20,8 @@ _LEAST = 3
 #: Of the sessions that one collection looked at, the share that says enough without a second one.
 _MOST = 0.5
 
+#: Looks at more and more sessions from which on it can be seen whether it stops growing.
+_FEW = 6
 #: Sessions that are left out where they hide the others.
 _FIRST = 2
 #: Few sessions may leak, and not evenly; the numbers are exact, so less than elsewhere will do.
@@ -56,49 +58,60 @@ def retained(points: Sequence[Point], thresholds: Thresholds, grace: float) -> l
     return found
 
 
-def _looked_at(points: Sequence[Point], app: str, grace: float) -> dict[float, float]:
-    """Return for each point how many destroyed sessions a full collection has looked at, the grace over."""
-    seen: dict[float, float] = {}
+def _looked_at(points: Sequence[Point], app: str, grace: float) -> dict[float, tuple[float, float]]:
+    """Return for each point how many destroyed sessions a full collection has looked at, the grace over.
+
+    At the least and at the most: how many had been destroyed the grace before it is known of the samples around only.
+    """
+    seen: dict[float, tuple[float, float]] = {}
     times = [(point.time, point.last.apps.get(app, AppSample())) for point in points]
     index, destroyed = -1, 0.0
     for point in points:
         sample = point.last.apps.get(app, AppSample())
         full = point.last.process.gc_full
         if full is None:
-            seen[point.time] = (sample.destroyed or 0) - (sample.pending_sessions or 0)
+            seen[point.time] = ((sample.destroyed or 0) - (sample.pending_sessions or 0),) * 2
             continue
         while index + 1 < len(times) and times[index + 1][0] <= full - grace:
             index += 1
             destroyed = times[index][1].destroyed or 0
-        seen[point.time] = destroyed if index >= 0 else (points[0].last.apps.get(app, AppSample()).destroyed or 0)
+        least = destroyed if index >= 0 else (points[0].last.apps.get(app, AppSample()).destroyed or 0)
+        after = times[min(index + 1, len(times) - 1)]
+        seen[point.time] = (least, (after[1] if after[0] <= point.time else sample).destroyed or 0)
     return seen
 
 
 def _rate(
-    points: Sequence[Point], app: str, field: str, looked_at: dict[float, float], thresholds: Thresholds
+    points: Sequence[Point], app: str, field: str, looked_at: dict[float, tuple[float, float]], thresholds: Thresholds
 ) -> Rate | None:
     for part in windows(points):
-        pairs = [
-            (looked_at[point.time], number)
-            for point in part
-            if (sample := point.last.apps.get(app)) is not None and (number := getattr(sample, field)) is not None
-        ]
-        # The first visits may keep far more than others, if one of them is long: next to it the others seem to stop.
-        for some in (pairs, [pair for pair in pairs if pair[0] >= _FIRST]):
-            rate = _growing(some, thresholds) if some else None
-            if rate is not None:
-                return rate
+        for bound in (0, 1):
+            pairs = [
+                (looked_at[point.time][bound], number)
+                for point in part
+                if (sample := point.last.apps.get(app)) is not None and (number := getattr(sample, field)) is not None
+            ]
+            # The first visits may keep far more than others, if one is long: next to it the others seem to stop.
+            for some in (pairs, [pair for pair in pairs if pair[0] >= _FIRST]):
+                rate = _growing(some, thresholds, whole=field == "retained_sessions") if some else None
+                if rate is not None:
+                    return rate
     return None
 
 
-def _growing(pairs: Sequence[tuple[float, float]], thresholds: Thresholds) -> Rate | None:
+def _growing(pairs: Sequence[tuple[float, float]], thresholds: Thresholds, *, whole: bool) -> Rate | None:
     sessions = pairs[-1][0] - pairs[0][0]
     if sessions < thresholds.judge_sessions:
         return None
-    # One collection at the end, or all close together: whether it stops growing cannot be seen.
-    if not in_thirds(pairs):
+    # One collection at the end, or all close together: whether it stops growing cannot be seen. Nor with a few looks,
+    # between which many sessions ended; but one session may keep many models, for good.
+    few = whole and len({seen for seen, _ in pairs}) < _FEW
+    if few or not in_thirds(pairs):
         kept = pairs[-1][1] - pairs[0][1]
-        return Rate(kept, sessions) if kept >= max(_LEAST, _MOST * sessions) else None
+        if kept >= max(_LEAST, _MOST * sessions):
+            return Rate(kept, sessions)
+        if not in_thirds(pairs):
+            return None
     grown = growth(pairs, _EACH_HALF)
     total = grown.total if grown is not None else _at_the_ends(pairs)
     if _goes_on(pairs) and total >= max(_LEAST, thresholds.retained_share * sessions):

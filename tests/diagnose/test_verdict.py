@@ -270,13 +270,22 @@ LATE = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("stops", "name"), [(1000, "retained_sessions"), (102, "healthy")])
+@pytest.mark.parametrize(("stops", "name"), [(1000, "retained_sessions"), (24, "healthy")])
 def test_what_is_retained_a_moment_late_is_retained_all_the_same(stops: int, name: str) -> None:
     built = History(whole=True)
     for time, full, destroyed, kept in LATE:
         numbers = {"gc_full": START + full, "destroyed": float(destroyed), "retained_models": float(min(kept, stops))}
         built.add(sample(0, START + time, numbers))
     assert judge(built.points(), Thresholds(), grace=10.0).name == name
+
+
+def test_what_is_retained_before_its_end_is_sampled_is_retained_all_the_same() -> None:
+    """Few samples: when a collection looked, the last one known had far fewer destroyed sessions."""
+    built = History(whole=True)
+    for time, destroyed, kept in ((0, 0, 0), (3, 5, 1), (6, 12, 12), (9, 12, 12), (12, 12, 12), (15, 12, 12)):
+        numbers = {"gc_full": START + time - 0.1, "destroyed": float(destroyed), "retained_sessions": float(kept)}
+        built.add(sample(0, START + time, numbers))
+    assert judge(built.points(), Thresholds(), grace=0.5).name == "retained_sessions"
 
 
 # --- lingering ---------------------------------------------------------------------------------------

@@ -121,12 +121,21 @@ function showOffer(debug) {
     : "Start the server with BOKEH_EXPORTER_DEBUG=1 to find out here who holds destroyed sessions.";
 }
 
+// One search at a time, and not right after one: somebody else's is waited for.
+const TRIES = 10;
+async function search(tries) {
+  const answer = await fetch("debug/explain", { method: "POST" });
+  if (tries <= 1 || (answer.status !== 409 && answer.status !== 429)) return answer;
+  await new Promise((go) => setTimeout(go, 1000 * (Number(answer.headers.get("Retry-After")) || 2)));
+  return search(tries - 1);
+}
+
 async function explain() {
   const button = at("explain");
   button.disabled = true;
   at("retention-state").textContent = "Looking through the memory of the server ...";
   try {
-    const answer = await fetch("debug/explain", { method: "POST" });
+    const answer = await search(TRIES);
     if (answer.ok) showRetained((await answer.json()).retained);
     else at("retention-state").textContent = `Not now: ${(await answer.text()).trim()}.`;
   } catch {
