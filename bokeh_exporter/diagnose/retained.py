@@ -7,6 +7,7 @@ is pending.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from ..thresholds import Thresholds
@@ -94,9 +95,15 @@ def _rate(
             # The first visits may keep far more than others, if one is long: next to it the others seem to stop.
             for some in (pairs, [pair for pair in pairs if pair[0] >= _FIRST]):
                 rate = _growing(some, thresholds, whole=field == "retained_sessions") if some else None
-                if rate is not None:
+                if rate is not None and (field == "retained_sessions" or not _at_once(some, rate, thresholds)):
                     return rate
     return None
+
+
+def _at_once(pairs: Sequence[tuple[float, float]], rate: Rate, thresholds: Thresholds) -> bool:
+    """Whether all came in one step: then it may be one session's, which a host keeps for good with all its models."""
+    step = max(after[1] - before[1] for before, after in pairwise(pairs))
+    return rate.kept - step < max(_LEAST, thresholds.retained_share * rate.sessions)
 
 
 def _growing(pairs: Sequence[tuple[float, float]], thresholds: Thresholds, *, whole: bool) -> Rate | None:
