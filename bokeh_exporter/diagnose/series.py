@@ -121,11 +121,13 @@ def collected(points: Sequence[Point]) -> list[Point]:
 def at_rest(points: Sequence[Point]) -> list[Point]:
     """Return the points at which about as few sessions as ever took memory: there it can be compared.
 
-    A destroyed one that is pending takes it, too: until the grace is over nobody knows whether it stays.
+    A destroyed one that is still there takes it, too: until the grace is over nobody knows whether it stays, and it
+    takes ten that do to call it a leak.
     """
     if not points:
         return []
-    there = [live(point.last) + total(point.last, "pending_sessions") for point in points]
+    still = ("pending_sessions", "retained_sessions")
+    there = [live(point.last) + sum(total(point.last, state) for state in still) for point in points]
     least = min(there)
     return [point for point, number in zip(points, there, strict=True) if number <= max(least + 1, 1.1 * least)]
 

@@ -493,6 +493,11 @@ def test_what_is_destroyed_and_within_the_grace_is_not_the_process_growing() -> 
     """Until the grace is over nobody knows whether they stay: a leak of sessions must not be told as another."""
     course = lambda step: visits(step, 2.0, pending_sessions=2.0 * step, blocks=5e5 + 9000.0 * step)  # noqa: E731
     assert judged(course, minutes=20, grace=3600.0).name == "healthy"
+    # The first of them are told to stay before they are enough to be called a leak.
+    staying = lambda step: visits(  # noqa: E731
+        step, 2.0, pending_sessions=2.0, retained_sessions=2.0 * step, blocks=5e5 + 9000.0 * step
+    )
+    assert judged(staying, minutes=12, grace=300.0).name == "healthy"
     # Some always wait for the collector; that hides no growth.
     waiting = lambda step: visits(step, 2.0, pending_sessions=float(step % 4), blocks=5e5 + 9000.0 * step)  # noqa: E731
     assert judged(waiting).name == "process_growth"
