@@ -2,7 +2,8 @@
 
 An alert on memory stands for one verdict of the exporter but is computed from the numbers, so that it
 fires as well when nobody asks the process. The order is that of the verdicts: what explains the memory
-first keeps later ones quiet (``ALERTS`` of the same evaluation), so one leak is one alert.
+first keeps later ones quiet (``ALERTS`` of the same evaluation), so one leak is one alert. The file is long since it
+is one table, whose order matters.
 """
 
 from __future__ import annotations

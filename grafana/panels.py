@@ -2,7 +2,8 @@
 
 A small builder of our own: ``grafana-foundation-sdk`` needs Python 3.11, shares no type between its
 panels that a helper could take, and has no field for what a Prometheus annotation shows. What these
-few options do is looked at, drawn by Grafana's own code (``make pictures``).
+few options do is looked at, drawn by Grafana's own code (``make pictures``). The file is a little long: a kind of
+panel is a function, and what they share stays beside them.
 """
 
 from __future__ import annotations
