@@ -17,7 +17,7 @@ from ..catalogue import ACTIVITIES
 from ..state import Level
 from ..state.blocks import Blocks
 from ..state.stepped import Stepped
-from .apps import App
+from .apps import KEY, App
 from .frame import Frame, Observer
 from .sessions import record_of
 
@@ -71,24 +71,19 @@ class Activities(Observer):
 
     def _applying(self, original: Callable[..., Any]) -> Callable[..., Any]:
         patches, swallow, of_document = self.patches, self.hook.swallow, self.apps.of_document
-        enter, leave = self._attribution.enter_message, self._attribution.leave_message
+        run_message, ordinary = self._attribution.run_message, self._during("message", original, of_document)
 
         @functools.wraps(original)
         def apply_json_patch(document: Any, patch_json: Any, *, setter: Any = None) -> Any:
-            if not patches.on:
+            app = None
+            if patches.on:
+                try:
+                    app = getattr(document, KEY, None) or of_document(document)
+                except Exception as ours:
+                    swallow(ours)
+            if app is None:
                 return original(document, patch_json, setter=setter)
-            entered = None
-            try:
-                app = of_document(document)
-                if app is not None:
-                    entered = enter(app.message)
-            except Exception as ours:
-                swallow(ours)
-            try:
-                return original(document, patch_json, setter=setter)
-            finally:
-                if entered is not None:
-                    leave(entered)
+            return run_message(app.message, original, ordinary, document, patch_json, setter=setter)
 
         return apply_json_patch
 

@@ -32,15 +32,18 @@ class App:
         self.label = label
         #: Who gains memory while a message of this app is handled.
         self.message = label, "message"
+        #: Begins an interaction that updates a document of this app, given its kind.
+        self.begin = state.interactions.beginner(label)
         self._state = state
-        self._bound: dict[Any, Any] = {}
+        #: What was looked up and made once: by name and labels of a row, and by what :meth:`bundle` was given.
+        self.bound: dict[Any, Any] = {}
 
     def child(self, name: str, *labels: str) -> Any:
         """Return the child of a catalogue row for this app, looked up once."""
         key = (name, labels)
-        bound = self._bound.get(key)
+        bound = self.bound.get(key)
         if bound is None:
-            bound = self._bound[key] = self._state.child(name, self.label, *labels)
+            bound = self.bound[key] = self._state.child(name, self.label, *labels)
         return bound
 
     def counting(self, name: str, *labels: str) -> Callable[[], Any]:
@@ -49,9 +52,9 @@ class App:
 
     def bundle(self, label: Any, make: Callable[[App, Any], Made]) -> Made:
         """Return what ``make`` made for a label (or what it stands for, as a class) of this app, made once."""
-        bound: Made | None = self._bound.get(label)
+        bound: Made | None = self.bound.get(label)
         if bound is None:
-            bound = self._bound[label] = make(self, label)
+            bound = self.bound[label] = make(self, label)
         return bound
 
 

@@ -185,8 +185,9 @@ class Callbacks(Observer):
         app = self._app(document)
         if app is not None:
             callbacks = document.callbacks._session_destroyed_callbacks
+            labelled = [(callback, name_of(callback)) for callback in callbacks]
             document.callbacks._session_destroyed_callbacks = {
-                callback if name_of(callback) is None else self.calls.inside(app, callback) for callback in callbacks
+                callback if label is None else self.calls.inside(app, callback, label) for callback, label in labelled
             }
 
     # --- param and Panel -----------------------------------------------------------------------
@@ -199,28 +200,30 @@ class Callbacks(Observer):
             name = getattr(function, "_watcher_name", None)
             if name is not None:  # @param.depends(watch=True): param's caller of a method
                 function = getattr(watcher.cls, name, function)
-            if name_of(function) is None:
+            label = name_of(function)
+            if label is None:
                 return original(parameters, watcher, events)
             app = self._here()
             if inspect.iscoroutinefunction(watcher.fn):  # param schedules it: time what it will schedule
-                return original(parameters, watcher._replace(fn=self._later(app, watcher.fn, function)), events)
-            return self.calls.call_as(app, function, original, parameters, watcher, events)
+                return original(parameters, watcher._replace(fn=self._later(app, watcher.fn, label)), events)
+            return self.calls.call_as(app, label, original, parameters, watcher, events)
 
         return execute_watcher
 
-    def _later(self, app: App, function: Any, named: Any) -> Any:
+    def _later(self, app: App, function: Any, label: str) -> Any:
         @timing(function)  # with its marks, which tell Panel whether to take the document lock
         async def later(*args: Any, **kwargs: Any) -> Any:
-            return await self.calls.call_as(app, named, function, *args, **kwargs)
+            return await self.calls.call_as(app, label, function, *args, **kwargs)
 
         return later
 
     def _evaluate(self, original: Callable[..., Any]) -> Callable[..., Any]:
         def eval_function_with_deps(function: Any) -> Any:
-            if not self.patches.on or name_of(function) is None:
+            label = name_of(function) if self.patches.on else None
+            if label is None:
                 return original(function)
             app = self._here()
-            return stepwise(self.calls, app, function, self.calls.call_as(app, function, original, function))
+            return stepwise(self.calls, app, label, self.calls.call_as(app, label, original, function))
 
         eval_function_with_deps.__dict__["_bokeh_exporter"] = True
         return eval_function_with_deps

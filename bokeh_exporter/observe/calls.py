@@ -33,6 +33,7 @@ class Calls:
         #: Where calls are booked.
         self.state = state
         self._running: dict[int, list[Running]] = {}
+        self._attribution, self._elements = state.memory.attribution, state.elements
 
     def running(self, thread: int) -> list[Running]:
         """List the calls under way in a thread, the outermost first. From any thread."""
@@ -48,9 +49,9 @@ class Calls:
         """
         return self._call(app, kind, name_of(function), function, args, kwargs)
 
-    def call_as(self, app: App, named: Callable[..., Any], function: Callable[..., Any], *args: Any) -> Any:
-        """Call a framework's function that does nothing but call the user's, which gives the label."""
-        return self._call(app, None, name_of(named), function, args, {})
+    def call_as(self, app: App, label: str | None, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call a framework's function that does nothing but call the user's, which has the label."""
+        return self._call(app, None, label, function, args, kwargs)
 
     def _call(
         self,
@@ -72,12 +73,14 @@ class Calls:
         span = None
         if spans is not None and (begun or label is not None):
             span = spans.call(app.label, kind or "property" if begun else None, label or kind or "", number, function)
-        stack = self.stack()
+        stack = self._running.get(threading.get_ident())
+        if stack is None:
+            stack = self.stack()
         start = perf_counter()
         stack.append((app.label, label or kind or "", start))
-        if self.state.elements.on:
-            self.state.elements.enter(number)
-        attribution = self.state.memory.attribution
+        elements, attribution = self._elements, self._attribution
+        if elements.on:
+            elements.enter(number)
         # A framework's own inside a message is part of it; what it calls of the user's is entered further down.
         own = label is None and attribution.inside()
         entered = attribution.enter(app.label, "callback", label) if not own else None
@@ -110,6 +113,7 @@ class Calls:
     ) -> Any:  # fmt: skip
         # Whoever awaits us may be a task of its own by now, so the interaction is set in its context too.
         token = current.set(number)
+        self.state.interactions.enter(number)
         if span is not None:
             span.resume()
         steps = Steps(awaitable, self, (app.label, label or kind or "", start), busy, label)
@@ -124,6 +128,7 @@ class Calls:
             if span is not None:
                 span.leave(error)
             del error
+            self.state.interactions.leave(number)
             with contextlib.suppress(ValueError):  # thrown away unfinished, in another context
                 current.reset(token)
 
@@ -150,19 +155,20 @@ class Calls:
         error: BaseException | None,
     ) -> None:
         try:
-            failed = isinstance(error, Exception) and not is_skip(error)
-            if label is not None:
-                self.state.record(app.bundle(label, tally), busy)
-                if failed:
-                    self.state.record(app.child("bokeh_callback_errors_total", label).inc, 1)
+            failed = error is not None and isinstance(error, Exception) and not is_skip(error)
+            queue = self.state.queue
             if kind is not None:
-                self.state.record(app.child("bokeh_callback_duration_seconds", kind).observe, seconds)
-            record = self.state.interactions.get(number)
-            if record is not None and label is not None:
-                record.callbacks += 1
-                record.errors += failed
-            if self.state.elements.on:
-                self.state.elements.leave(number, label, seconds, busy, failed)
+                queue.append((app.child("bokeh_callback_duration_seconds", kind).observe, seconds, number))
+            if label is not None:
+                queue.append((app.bound.get(label) or app.bundle(label, tally), busy, number))
+                if failed:
+                    queue.append((app.child("bokeh_callback_errors_total", label).inc, 1, number))
+                record = self.state.interactions.get(number)
+                if record is not None:
+                    record.callbacks += 1
+                    record.errors += failed
+            if self._elements.on:
+                self._elements.leave(number, label, seconds, busy, failed)
         except Exception as ours:
             self.state.swallow("callbacks", ours)
 
@@ -204,19 +210,19 @@ class Calls:
 
         return call
 
-    def inside(self, app: App, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a function that calls a user's inside a framework's callback, which has the kind."""
+    def inside(self, app: App, function: Callable[..., Any], label: str) -> Callable[..., Any]:
+        """Return a function that calls a user's, which has the label, in a framework's callback, which has the kind."""
         if inspect.iscoroutinefunction(function):
 
             @timing(function)
             async def call_async(*args: Any, **kwargs: Any) -> Any:
-                return await self.call(app, None, function, *args, **kwargs)
+                return await self.call_as(app, label, function, *args, **kwargs)
 
             return call_async
 
         @timing(function)
         def call(*args: Any, **kwargs: Any) -> Any:
-            return self.call(app, None, function, *args, **kwargs)
+            return self.call_as(app, label, function, *args, **kwargs)
 
         return call
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import weakref
 from collections.abc import Iterable
 from typing import Any
 
@@ -35,9 +36,10 @@ def cause_of(message: Any, document: Any, reveal: bool) -> dict[str, Any] | None
     old = new = None
     if attribute is not None:
         secret = _is_secret(widget) or (widget is not model and _is_secret(model))
-        old, new = (
-            HIDDEN if secret else told(value, reveal) for value in (_value(model, attribute), _plain(event.get("new")))
-        )
+        if secret:
+            old = new = HIDDEN
+        else:
+            old, new = told(_value(model, attribute), reveal), told(_plain(event.get("new")), reveal)
     return _cause(
         type(widget).__name__, _label(widget, model), escaped(_parameter(widget, name)), old, new,
         widget.__dict__.get(SITE),
@@ -93,14 +95,20 @@ def _label(widget: Any, model: Any) -> str | None:
     return escaped(given) if isinstance(given, str) and given else None
 
 
+#: By class, as ``_secret``: property of the model -> parameter of the Panel component.
+_parameters: weakref.WeakKeyDictionary[type, dict[str, str]] = weakref.WeakKeyDictionary()
+
+
 def _parameter(widget: Any, attribute: str) -> str:
     """Return the name that a Panel component has for a property of its model."""
-    mapping = getattr(type(widget), "_property_mapping", None)
-    if isinstance(mapping, dict) and attribute not in mapping:
-        for parameter, name in mapping.items():
-            if name == attribute:
-                return str(parameter)
-    return attribute
+    kind = type(widget)
+    names = _parameters.get(kind)
+    if names is None:
+        mapping = getattr(kind, "_property_mapping", None)
+        pairs = list(mapping.items()) if isinstance(mapping, dict) else []
+        known = {parameter for parameter, _ in pairs}
+        names = _parameters[kind] = {name: parameter for parameter, name in pairs[::-1] if name not in known}
+    return str(names.get(attribute, attribute))
 
 
 def _value(model: Any, attribute: str) -> Any:
@@ -124,6 +132,14 @@ def _plain(value: Any) -> Any:
     return value
 
 
+#: By class. An app's script defines its own anew for each visit, and they must not be kept for this.
+_secret: weakref.WeakKeyDictionary[type, bool] = weakref.WeakKeyDictionary()
+
+
 def _is_secret(owner: Any) -> bool:
-    names = " ".join([kind.__name__ for kind in type(owner).__mro__])
-    return any(word in names for word in _SECRET)
+    kind = type(owner)
+    secret = _secret.get(kind)
+    if secret is None:
+        names = " ".join([each.__name__ for each in kind.__mro__])
+        secret = _secret[kind] = any(word in names for word in _SECRET)
+    return secret

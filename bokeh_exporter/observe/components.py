@@ -8,11 +8,13 @@ anew for each visit, and all of them are one row.
 
 from __future__ import annotations
 
+import functools
 import sys
 import threading
 import weakref
-from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from time import perf_counter
 from typing import Any, ClassVar
 
 from .. import config as options
@@ -53,7 +55,7 @@ class Components(Observer):
         """Hook into param's constructor once the app has imported it."""
         module = sys.modules.get("param.parameterized")
         if module is not None and "param.Parameterized.__init__" not in self.patches.enabled:
-            self.hook.before(
+            self.hook.replace(
                 module.Parameterized, "__init__", self._making, "self", hook="param.Parameterized.__init__"
             )
 
@@ -61,15 +63,28 @@ class Components(Observer):
         """Forget all of them; what is freed from now on tells nobody."""
         self._references.clear()
 
-    def _making(self, component: Any, *rest: object, **named: object) -> None:
-        place = id(component)
-        known = self._references.get(place)
-        if known is not None and known() is component:
-            return  # a class that calls the constructor of each of its bases
-        live = _Live(component, self._freed.append)
-        live.place, live.row = place, type(component).__name__
-        self._references[place] = live
-        self._made.append(live.row)
+    def _making(self, original: Callable[..., None]) -> Callable[..., None]:
+        patches, overhead, swallow = self.patches, self.state.overhead, self.hook.swallow
+        references, freed, made = self._references, self._freed.append, self._made.append
+
+        @functools.wraps(original)
+        def __init__(component: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807 - it stands in for one
+            if patches.on:
+                start = perf_counter()
+                try:
+                    place = id(component)
+                    known = references.get(place)
+                    # Else a class calls the constructor of each of its bases.
+                    if known is None or known() is not component:
+                        live = references[place] = _Live(component, freed)
+                        live.place, live.row = place, type(component).__name__
+                        made(live.row)
+                except Exception as ours:
+                    swallow(ours)
+                overhead[0] += perf_counter() - start
+            original(component, *args, **kwargs)
+
+        return __init__
 
     def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:
         """Count what came and went, so that it does not pile up."""
@@ -83,16 +98,16 @@ class Components(Observer):
 
     def _settle(self) -> None:
         with self._lock:
-            for _ in range(len(self._freed)):
-                live = self._freed.popleft()
+            freed = [self._freed.popleft() for _ in range(len(self._freed))]
+            made = [self._made.popleft() for _ in range(len(self._made))]
+            for live in freed:
                 if self._references.get(live.place) is live:  # else its place was taken already
                     del self._references[live.place]
-                self._add(live.row, -1)
-            for _ in range(len(self._made)):
-                self._add(self._made.popleft(), 1)
+            self._add(Counter([live.row for live in freed]), -1)
+            self._add(Counter(made), 1)
 
-    def _add(self, name: str, number: int) -> None:
+    def _add(self, changes: Mapping[str, int], sign: int) -> None:
         counts = self._counts
-        if name not in counts and len(counts) >= CAP:
-            name = OTHER
-        counts[name] = counts.get(name, 0) + number
+        for name, number in changes.items():
+            row = name if name in counts or len(counts) < CAP else OTHER
+            counts[row] = counts.get(row, 0) + sign * number

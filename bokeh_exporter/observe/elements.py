@@ -63,10 +63,10 @@ class Elements(Observer):
         self._references = References(Model)
         self.elements.on = True
         hook = self.hook
-        hook.before(patch_doc, "apply_to_document", self._patching, "self", "doc")
+        hook.replace(patch_doc, "apply_to_document", self._patching, "self", "doc")
         hook.before(Model, "__init__", self._constructing, "self")
         hook.replace(DocumentModelManager, "recompute", self._recomputing, "self")
-        hook.before(
+        hook.replace(
             DocumentCallbackManager, "notify_change", self._changing, "self", "model", "attr", "old", "new", "hint"
         )
         hook.replace(
@@ -81,10 +81,19 @@ class Elements(Observer):
 
     # --- hooks ---------------------------------------------------------------------------------
 
-    def _patching(self, message: Any, doc: Any, *rest: object, **named: object) -> None:
-        record = self.elements.record(current.get())
-        if record is not None and record.cause is None:
-            record.cause = cause_of(message, doc, self._reveal)
+    def _patching(self, original: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(original)
+        def apply_to_document(message: Any, doc: Any, *args: Any, **kwargs: Any) -> None:
+            if self.patches.on:
+                try:
+                    record = self.elements.record(current.get())
+                    if record is not None and record.cause is None:
+                        record.cause = cause_of(message, doc, self._reveal)
+                except Exception as ours:
+                    self.hook.swallow(ours)
+            original(message, doc, *args, **kwargs)
+
+        return apply_to_document
 
     def _constructing(self, model: Any, *rest: object, **named: object) -> None:
         number = current.get()
@@ -100,19 +109,16 @@ class Elements(Observer):
         if site.file is None:
             return
         model.__dict__[SITE] = site
-        if site.direct:
-            built: Built = ("bokeh", cls, site.file, site.line)
-            if record.phase != "init":
-                record.add(Record.made, built)
-            else:
-                made_in(self._made, number)[identity] = built
+        built: Built = ("bokeh", cls, site.file, site.line)
+        if site.direct and record.phase != "init":
+            record.add(Record.made, built)
+        elif site.direct:
+            made_in(self._made, number)[identity] = built
 
     def _recomputing(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        patches, overhead = self.patches, self.state.overhead
-
         @functools.wraps(original)
         def recompute(manager: Any) -> Any:
-            if not patches.on:
+            if not self.patches.on:
                 return original(manager)
             before = manager._models
             result = original(manager)
@@ -121,7 +127,7 @@ class Elements(Observer):
                 self._recomputed(before, manager._models)
             except Exception as ours:
                 self.hook.swallow(ours)
-            overhead[0] += perf_counter() - start
+            self.state.overhead[0] += perf_counter() - start
             return result
 
         return recompute
@@ -146,11 +152,22 @@ class Elements(Observer):
         if record is not None:
             record.unused.pop(model, None)
 
-    def _changing(
-        self, manager: Any, model: Any, attr: str, old: Any, new: Any, hint: Any = None, *rest: Any, **named: Any
-    ) -> None:
-        if hint is not None or attr not in type(model).properties_with_refs():
-            return
+    def _changing(self, original: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(original)
+        def notify_change(
+            manager: Any, model: Any, attr: str, old: Any, new: Any, hint: Any = None, *args: Any, **named: Any
+        ) -> None:
+            if self.patches.on and hint is None:
+                try:
+                    if attr in type(model).properties_with_refs():
+                        self._changed(old, new)
+                except Exception as ours:
+                    self.hook.swallow(ours)
+            original(manager, model, attr, old, new, hint, *args, **named)
+
+        return notify_change
+
+    def _changed(self, old: Any, new: Any) -> None:
         record = self.elements.record(current.get())
         if record is None:
             return

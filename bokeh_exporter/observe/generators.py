@@ -14,15 +14,14 @@ from typing import Any
 from .apps import App
 from .bookings import Booking
 from .calls import Calls
-from .naming import name_of
 
 
-def stepwise(calls: Calls, app: App, named: Callable[..., Any], result: Any) -> Any:
+def stepwise(calls: Calls, app: App, label: str, result: Any) -> Any:
     """Return what a user's function gave; if that is a generator, one that books its steps."""
     if inspect.isgenerator(result):
-        return _steps(Booking(calls, app, name_of(named) or ""), result)
+        return _steps(Booking(calls, app, label), result)
     if inspect.isasyncgen(result):
-        return _async_steps(Booking(calls, app, name_of(named) or ""), result)
+        return _async_steps(Booking(calls, app, label), result)
     return result
 
 

@@ -7,6 +7,7 @@ not waited for, and costs one look.
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from time import perf_counter
@@ -32,7 +33,7 @@ class Locks(Observer):
         from bokeh.server.session import ServerSession
 
         self.hook.after(ServerSession, "__init__", self._opened, "self", "session_id", "document")
-        self.hook.after(DocumentCallbackManager, "remove_session_callback", self._removed, "self", "callback_obj")
+        self.hook.replace(DocumentCallbackManager, "remove_session_callback", self._removing, "self", "callback_obj")
         for context, app in self.apps.alive():
             for session in list(context._sessions.values()):
                 self._watch(session, app)
@@ -48,8 +49,19 @@ class Locks(Observer):
         if context is not None:
             self._watch(session, self.apps.of(context))
 
-    def _removed(self, manager: Any, callback_obj: object) -> None:
-        mark(manager._document())
+    def _removing(self, original: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+        patches, swallow = self.patches, self.hook.swallow
+
+        @functools.wraps(original)
+        def remove_session_callback(manager: Any, callback_obj: Any) -> None:
+            original(manager, callback_obj)
+            if patches.on:
+                try:
+                    mark(manager._document())
+                except Exception as ours:
+                    swallow(ours)
+
+        return remove_session_callback
 
     def _watch(self, session: Any, app: App) -> None:
         lock: Any = session._lock
@@ -76,8 +88,8 @@ class Locks(Observer):
                 queue.append((observe, perf_counter() - start, current.get()))
 
         # tornado's gives a future, which tells by itself; asyncio's a coroutine, which has not begun.
-        def acquired_tornados(*args: Any, **kwargs: Any) -> Awaitable[Any]:
-            awaitable: Any = acquire(reference(), *args, **kwargs)
+        def acquired_tornados(timeout: Any = None) -> Awaitable[Any]:
+            awaitable: Any = acquire(reference(), timeout)
             if not awaitable.done():
                 return waited(awaitable)
             free()

@@ -58,20 +58,21 @@ class Models(Observer):
 
     def _changing(self, original: Callable[..., Any]) -> Callable[..., Any]:
         patches, swallow, patched = self.patches, self.hook.swallow, self._patched
-        of_document, get = self.apps.of_document, self.state.interactions.get
+        of_document, get, number_of = self.apps.of_document, self.state.interactions.get, current.get
 
         @functools.wraps(original)
         def trigger_on_change(manager: Any, event: Any) -> Any:
             if patches.on:
                 try:
-                    document = manager._document()
                     # One that is held comes again when it is let go, or Panel writes it itself.
-                    if document is not None and getattr(event, KEY, None) is None:
-                        event._bokeh_exporter = True
-                        app = of_document(document)
+                    if getattr(event, KEY, None) is None:
+                        if manager._hold is not None:
+                            event._bokeh_exporter = True
+                        document, kind = event.document, type(event)
+                        app = getattr(document, KEY, None) or of_document(document)
                         if app is not None:
-                            app.bundle(type(event), _event)()
-                            if isinstance(event, patched) and (number := current.get()):
+                            (app.bound.get(kind) or app.bundle(kind, _event))()
+                            if (number := number_of()) and issubclass(kind, patched):
                                 record = get(number)
                                 if record is not None:
                                     record.patches += 1

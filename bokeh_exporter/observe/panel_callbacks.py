@@ -60,8 +60,9 @@ class PanelCallbacks:
     def _execute(self, original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
         def execute(state: Any, callback: Any, *args: Any, **kwargs: Any) -> Any:
-            if self._patches.on and name_of(callback) is not None:
-                callback = self._calls.inside(self._of(state.curdoc), callback)
+            label = name_of(callback) if self._patches.on else None
+            if label is not None:
+                callback = self._calls.inside(self._of(state.curdoc), callback, label)
             return original(state, callback, *args, **kwargs)
 
         return execute
@@ -72,7 +73,7 @@ class PanelCallbacks:
             if not self._patches.on or not periodic.running:
                 return original(periodic, *args, **kwargs)
             function = functools.partial(original, periodic, *args, **kwargs)
-            return self._calls.call_as(self._of(periodic._doc), periodic.callback, function)
+            return self._calls.call_as(self._of(periodic._doc), name_of(periodic.callback), function)
 
         return exec_callback
 
@@ -83,7 +84,7 @@ class PanelCallbacks:
                 return await original(feed, *args, **kwargs)
             # A plain function runs in a thread of its own, and is not on this one's busy time.
             return await self._calls.call_as(
-                self._here(), feed.callback, functools.partial(original, feed, *args, **kwargs)
+                self._here(), name_of(feed.callback), functools.partial(original, feed, *args, **kwargs)
             )
 
         return handle_callback

@@ -6,8 +6,7 @@ innermost activity that ran, or to nobody (``background``); one during which two
 leave with each of their steps (``stepped``), so sessions that take turns on a loop do not overlap.
 
 A reading costs 2 us and what caches lose, so a boundary takes one only where the last is older than
-:data:`FRESH`, or where the outermost activity ends. A message with a callback costs one reading when messages
-follow each other closely, two when they do not. Within :data:`FRESH` a change may be booked on the neighbour.
+:data:`FRESH`, or where the outermost activity ends. Within :data:`FRESH` a change may be booked on the neighbour.
 Messages that set nothing off and follow each other within :data:`CLOSE` share one reading: what is between two
 of them counts as theirs, and what the last ones of a row gained may count as nobody's.
 """
@@ -15,8 +14,10 @@ of them counts as theirs, and what the last ones of a row gained may count as no
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from threading import get_ident
 from time import perf_counter
+from typing import Any
 
 from .blocks import Blocks
 from .interactions import Interactions, current
@@ -57,8 +58,8 @@ class Attribution:
         self._overlapped = False
         self._owner: Owner | None = None
         self._left = 0.0
-        #: Whether what runs is a message in which nothing else has begun; when the last such one ended unread.
-        self._calm = False
+        #: Messages under way in which nothing else has begun, by thread; when the last such one ended unread.
+        self._messages: dict[int, Owner] = {}
         self._unread = 0.0
         self._rss: int | None = None
         self._read_at = 0.0
@@ -86,18 +87,14 @@ class Attribution:
             self.start()
 
     def enter(self, app: str, activity: str, callback: str | None = None) -> bool | None:
-        """Say that an activity begins to run in this thread; ``leave`` wants what this returns.
+        """Say that an app's activity begins to run in this thread; ``leave`` wants what this returns.
 
-        Args:
-            app: its label.
-            activity: one of the catalogue's.
-            callback: the label of the user's function, whose blocks are counted where that is asked for.
+        ``callback`` is the label of the user's function, whose blocks are counted where that is asked for.
         """
         if self._rss is None:
             return None
         thread = get_ident()
         if self._thread == thread:
-            self._calm = False
             if perf_counter() - self._read_at > FRESH:
                 self._book()
             self._stack.append((app, activity))
@@ -106,7 +103,11 @@ class Attribution:
             # On the stack before anything else: a finalizer may run hooks of ours between any two lines.
             self._stack.append((app, activity))
             now = perf_counter()
-            if now - self._read_at > FRESH or self._unread:
+            if thread in self._messages:  # it begins within one, which is calm no longer
+                self._stack.insert(0, self._messages[thread])
+                if now - self._read_at > FRESH:
+                    self._book()
+            elif now - self._read_at > FRESH or self._unread:
                 self._book_idle(now)
             if self.blocks is not None:
                 self.blocks.begin()
@@ -122,39 +123,43 @@ class Attribution:
             self.blocks.enter(None if self._overlapped else (app, callback))
         return True
 
-    def enter_message(self, owner: Owner) -> bool | None:
-        """Do as ``enter`` does, in a third of the time where an app's messages follow each other closely."""
-        mine = self._owner is None or self._owner is owner
-        if mine and perf_counter() - self._read_at < CLOSE and self.blocks is None and self._rss is not None:
-            thread = get_ident()
-            if self._thread != thread and self._holding.acquire(False):
-                self._thread = thread
-                self._stack.append(owner)
-                self._owner = owner
-                self._calm = True
-                return True
-        return self.enter(*owner)
+    def run_message(
+        self, owner: Owner, calm: Callable[..., Any], otherwise: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        """Apply an owner's message: one of many that follow closely holds and reads nothing until something begins.
+
+        Where they do not follow closely, ``otherwise`` is called, which has to ``enter`` and ``leave`` by itself.
+        """
+        mine = self._owner is owner or self._owner is None
+        if not mine or perf_counter() - self._read_at >= CLOSE or self.blocks is not None or self._rss is None:
+            return otherwise(*args, **kwargs)
+        thread, messages = get_ident(), self._messages
+        messages[thread] = self._owner = owner
+        try:
+            return calm(*args, **kwargs)
+        finally:
+            messages.pop(thread, None)
+            if self._thread == thread:
+                self.leave(True)
+            else:
+                now = perf_counter()
+                if now - self._read_at < CLOSE:
+                    self._unread = now
+                elif self._holding.acquire(False):
+                    self._thread, self._owner = thread, owner
+                    self._stack.append(owner)
+                    self.leave(True)
 
     def inside(self) -> bool:
         """Whether something that is measured runs in this thread."""
-        return self._thread == get_ident()
-
-    def leave_message(self, entered: bool | None) -> None:
-        """Say that what ``enter_message`` began has ended."""
-        if self._calm and entered and self._thread == get_ident() and not self._overlapped:
-            now = perf_counter()
-            if now - self._read_at < CLOSE:
-                self._calm = False
-                self._unread = now
-                self._release()
-                return
-        self.leave(entered)
+        thread = get_ident()
+        return self._thread == thread or thread in self._messages
 
     def leave(self, entered: bool | None, callback: str | None = None) -> None:
         """Say that it has ended, or waits; ``callback`` as ``enter`` was given it."""
+        if entered is False and self._others:
+            self._others.pop()
         if not entered:
-            if entered is False and self._others:
-                self._others.pop()
             return
         stack = self._stack
         if not stack or self._thread != get_ident():  # forked meanwhile
@@ -162,7 +167,6 @@ class Attribution:
         if callback is not None and self.blocks is not None:
             self.blocks.leave()
         now = perf_counter()
-        self._calm = False
         if len(stack) == 1:
             self._book()
             self._owner = None
@@ -191,8 +195,7 @@ class Attribution:
     def _book(self) -> None:
         """Read, and book the change since the last reading. Only in the thread that holds."""
         now = perf_counter()
-        before, statm = self._rss, self._statm
-        self._read_at = now
+        before, statm, self._read_at = self._rss, self._statm, now
         unread, self._unread = self._unread, 0.0
         rss = self._rss = statm.read() if statm is not None else None
         overlapped, self._overlapped = self._overlapped, bool(self._others)
@@ -210,10 +213,8 @@ class Attribution:
         # What messages before this one have left unread is not this one's.
         record = self._interactions.get(current.get()) if not unread else None
         if record is not None:
-            if overlapped:
-                record.rss_told = False
-            else:
-                record.rss_change = (record.rss_change or 0) + change
+            record.rss_told = record.rss_told and not overlapped
+            record.rss_change = (record.rss_change or 0) + change
         if change:
             key = owner if owner is not None and not overlapped else (owner[0] if owner else self._other, UNATTRIBUTED)
             self._bytes[key] = self._bytes.get(key, 0) + change
@@ -224,7 +225,7 @@ class Attribution:
 
     def read(self) -> tuple[dict[Owner, int], int]:
         """Return the net bytes by app and activity, and of background."""
-        if self._holding.acquire(False):  # nothing runs: what has changed since is nobody's
+        if not self._messages and self._holding.acquire(False):  # nothing runs: what has changed since is nobody's
             self._thread = get_ident()
             self._stack.append(("", ""))
             try:

@@ -4,13 +4,13 @@ The number travels in a context variable, so it follows ``await``, tasks and wor
 itself, and two sessions that interleave do not mix. It is a plain int because tasks copy contexts
 and may never end: nothing can be kept alive by it. App and phase are packed into the number, so that
 what a task does hours later still counts for its app; the record behind it is one of the last
-thousand, and gone after that.
+250, or of an async function that runs, and gone after that.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from time import time
 from typing import Literal
@@ -25,30 +25,33 @@ _APP_BITS = 16
 _APP_MASK = (1 << _APP_BITS) - 1
 #: The bits of a number that app and phase are in; 0 where it is that of no interaction.
 ORIGIN = (1 << _APP_BITS + 1) - 1
-_KEPT = 1000
+_COUNT = _APP_BITS + 1
+#: Bits that are all 0 in the number of every sixteenth interaction.
+SIXTEENTH = 15 << _COUNT
+#: Records that are kept, less one: so many that their number is a mask.
+_LAST = (1 << 8) - 1
 
 
 class Interaction:
     """What is booked on one interaction. Plain numbers and text; it refers to nothing of the host."""
 
-    __slots__ = (
-        "app", "bytes_sent", "callbacks", "errors", "kind", "messages", "models", "number", "patches", "rss_change",
-        "rss_told", "seconds", "time",
-    )  # fmt: skip
+    # Zeros are the class's until something is booked, which most messages do not come to.
+    #: From its begin to the end of what was begun with it; tasks may go on after that.
+    seconds = 0.0
+    #: What resident memory gained in it, as far as it was read; see ``Attribution.change_of``.
+    rss_change: int | None = None
+    rss_told = True
+    messages = callbacks = errors = models = patches = bytes_sent = 0
+    #: Async functions under way in it.
+    running = 0
 
-    def __init__(self, number: int, app: str, kind: str) -> None:
-        self.number = number
-        self.app = app
-        #: build, event, property, periodic, timeout, next_tick or onload.
-        self.kind = kind
-        #: Unix time of its begin.
-        self.time = time()
-        #: From its begin to the end of what was begun with it; tasks may go on after that.
-        self.seconds = 0.0
-        #: What resident memory gained in it, as far as it was read; see ``Attribution.change_of``.
-        self.rss_change: int | None = None
-        self.rss_told = True
-        self.messages = self.callbacks = self.errors = self.models = self.patches = self.bytes_sent = 0
+    # No ``__init__``: one call less for each message. See ``Interactions.beginner``.
+    number: int
+    app: str
+    #: build, event, property, periodic, timeout, next_tick or onload.
+    kind: str
+    #: Unix time of its begin.
+    time: float
 
 
 class Interactions:
@@ -56,26 +59,62 @@ class Interactions:
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
-        #: A ring: each has its place by its number, and takes the one of its forerunner a thousand before.
-        self._records: list[Interaction | None] = [None] * _KEPT
+        #: A ring: each has its place by its number, and takes the one of its forerunner 256 before.
+        self._records: list[Interaction | None] = [None] * (_LAST + 1)
+        #: Those that async functions run in.
+        self._running: dict[int, Interaction] = {}
         self._apps: list[str] = ["other"]
-        self._indices: dict[str, int] = {"other": 0}
+        self._beginners: dict[tuple[str, Phase], Callable[[str], Interaction]] = {}
+        self._origins: dict[tuple[str, Phase], int] = {("other", "init"): 0, ("other", "update"): 1}
 
     def begin(self, app: str, kind: str, phase: Phase = "update") -> Interaction:
         """Make a new interaction; the caller sets :data:`current` to its number."""
-        index = self._indices.get(app)
+        begin = self._beginners.get((app, phase))
+        if begin is None:
+            begin = self._beginners[app, phase] = self.beginner(app, phase)
+        return begin(kind)
+
+    def beginner(self, app: str, phase: Phase = "update") -> Callable[[str], Interaction]:
+        """Return what begins interactions of an app and phase, given their kind: for the hot path."""
+        origin, take, records = self._origin(app, phase), self._numbers.__next__, self._records
+
+        def begin(kind: str) -> Interaction:
+            count = take()
+            record = Interaction()
+            record.number, record.app, record.kind, record.time = count << _COUNT | origin, app, kind, time()
+            records[count & _LAST] = record
+            return record
+
+        return begin
+
+    def _origin(self, app: str, phase: Phase) -> int:
+        """Return what is packed into the numbers of an app's interactions of a phase."""
+        index = self._origins.get((app, "init"))
         if index is None:
             self._apps.append(app)
-            index = self._indices[app] = len(self._apps) - 1 if len(self._apps) <= 1 << _APP_BITS else 0
-        count = next(self._numbers)
-        number = (count << _APP_BITS | index) << 1 | (phase == "update")
-        record = self._records[count % _KEPT] = Interaction(number, app, kind)
-        return record
+            index = (self._apps.index(app) if len(self._apps) <= 1 << _APP_BITS else 0) << 1
+            self._origins[app, "init"], self._origins[app, "update"] = index, index | 1
+        return self._origins[app, phase]
 
     def get(self, number: int) -> Interaction | None:
-        """Return the record of a number, if it is among the last ones."""
-        record = self._records[(number >> _APP_BITS + 1) % _KEPT]
-        return record if record is not None and record.number == number else None
+        """Return the record of a number, if it is among the last ones or an async function runs in it."""
+        record = self._records[number >> _COUNT & _LAST]
+        return record if record is not None and record.number == number else self._running.get(number)
+
+    def enter(self, number: int) -> None:
+        """Keep a record until ``leave``, which an async function of it is sure to come to. On its thread's loop."""
+        record = self.get(number)
+        if record is not None:
+            record.running += 1
+            self._running[number] = record
+
+    def leave(self, number: int) -> None:
+        """Say that an async function of an interaction has ended."""
+        record = self._running.get(number)
+        if record is not None:
+            record.running -= 1
+            if not record.running:
+                self._running.pop(number, None)
 
     def origin(self, number: int) -> tuple[str, Phase]:
         """Return the app and phase of a number, however old; ``other`` for none."""
@@ -84,5 +123,7 @@ class Interactions:
         return self._apps[number >> 1 & _APP_MASK], "update" if number & 1 else "init"
 
     def __iter__(self) -> Iterator[Interaction]:
-        """Iterate over the records that are left, the oldest first."""
-        return iter(sorted([record for record in self._records if record is not None], key=lambda one: one.number))
+        """Iterate over the records that there are, the oldest first."""
+        found = {record.number: record for record in self._records if record is not None}
+        found.update(list(self._running.items()))
+        return iter(sorted(found.values(), key=lambda one: one.number))

@@ -27,6 +27,17 @@ Models = Sequence[tuple[str, str]]
 class Record:
     """What is known of one interaction."""
 
+    # Most records are of messages that do nothing: they share what is empty until ``fold`` has something for it.
+    entries: deque[tuple[Any, ...]] | None = None
+    functions: dict[str, list[float]] = {}
+    counts: dict[tuple[str, str], Counter[str]] = {}
+    built: dict[Built, int] = {}
+    _constructed: dict[str, str] = {}
+    _created: dict[str, str] = {}
+    _added: dict[str, str] = {}
+    _removed: dict[str, str] = {}
+    _reused: dict[str, str] = {}
+
     def __init__(self, interaction: Interaction, phase: str) -> None:
         self.interaction = interaction
         self.phase = phase
@@ -39,21 +50,15 @@ class Record:
         self.unused: dict[int | str, Built] = {}
         #: Id and class of the models in parts of the document that were replaced, until it is told.
         self.replaced: dict[str, str] = {}
-        self.entries: deque[tuple[Any, ...]] = deque(maxlen=_ENTRIES)
-        self.functions: dict[str, list[float]] = {}
-        self.counts: dict[tuple[str, str], Counter[str]] = {}
-        self.built: dict[Built, int] = {}
-        self._constructed: dict[str, str] = {}
-        self._created: dict[str, str] = {}
-        self._added: dict[str, str] = {}
-        self._removed: dict[str, str] = {}
-        self._reused: dict[str, str] = {}
 
     # --- what hooks append, by any thread ------------------------------------------------------
 
     def add(self, apply: Any, *values: Any) -> None:
         """Append an entry: one of the methods below, and what it is to be called with."""
-        self.entries.append((apply, self, *values))
+        entries = self.entries
+        if entries is None:  # one step, whoever else comes first
+            entries = self.__dict__.setdefault("entries", deque(maxlen=_ENTRIES))
+        entries.append((apply, self, *values))
         self.touched = perf_counter()
 
     def constructed(self, model: str, cls: str) -> None:
@@ -101,8 +106,14 @@ class Record:
 
     def fold(self) -> None:
         """Apply the entries. Not by two threads at once."""
-        for _ in range(len(self.entries)):
-            apply, *values = self.entries.popleft()
+        entries = self.entries
+        if entries is None:
+            return
+        if "functions" not in self.__dict__:
+            self.functions, self.counts, self.built = {}, {}, {}
+            self._constructed, self._created, self._added, self._removed, self._reused = {}, {}, {}, {}, {}
+        for _ in range(len(entries)):
+            apply, *values = entries.popleft()
             apply(*values)
 
     def over(self, now: float) -> bool:

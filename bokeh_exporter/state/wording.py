@@ -51,6 +51,8 @@ def told(value: Any, reveal: bool = False) -> Any:
 
 def escaped(text: str) -> str:
     """Return a text in one bounded line: what cannot be printed is escaped, the end of a long one is cut."""
+    if len(text) <= LABEL and text.isprintable():
+        return text
     cut = text[:LABEL]
     line = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in cut)
     return line[:LABEL] + ("..." if len(text) > LABEL or len(line) > LABEL else "")

@@ -10,6 +10,12 @@ import threading
 from pathlib import Path
 from typing import Any
 
+#: What is booked on an interaction.
+BOOKED = (
+    "app", "bytes_sent", "callbacks", "errors", "kind", "messages", "models", "number", "patches", "rss_change",
+    "rss_told", "seconds", "time",
+)  # fmt: skip
+
 _path = Path(os.environ["COUNTS"])
 _lock = threading.Lock()
 _counts: dict[str, dict[str, int]] = {}

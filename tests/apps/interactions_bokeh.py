@@ -8,7 +8,7 @@ import contextvars
 import os
 from typing import Any
 
-from app_counts import count, gate, saw, tell  # type: ignore[import-not-found]
+from app_counts import BOOKED, count, gate, saw, tell  # type: ignore[import-not-found]
 from bokeh.document.events import DocumentPatchedEvent
 from bokeh.models import Button, Column, Div, Slider, TextInput
 from bokeh.server.server import Server
@@ -22,7 +22,7 @@ exporter = bokeh_exporter.install()
 
 
 def record(one: Interaction) -> dict[str, Any]:
-    found = {name: getattr(one, name) for name in Interaction.__slots__}
+    found = {name: getattr(one, name) for name in BOOKED}
     return found | {"phase": exporter.state.interactions.origin(one.number)[1]}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import panel as pn
 import param
-from app_counts import count, gate, saw, tell  # type: ignore[import-not-found]
+from app_counts import BOOKED, count, gate, saw, tell  # type: ignore[import-not-found]
 from bokeh.models import Range1d
 
 import bokeh_exporter
@@ -104,7 +104,7 @@ def opened(event: Any) -> None:
 
 
 def record(one: Interaction) -> dict[str, Any]:
-    found = {each: getattr(one, each) for each in Interaction.__slots__}
+    found = {each: getattr(one, each) for each in BOOKED}
     return found | {"phase": exporter.state.interactions.origin(one.number)[1]}
 
 

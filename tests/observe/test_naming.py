@@ -33,6 +33,14 @@ def logged(function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
+def logged_anew(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def wrapper(*args: Any) -> Any:
+        return function(*args)
+
+    return wrapper
+
+
 def anonymous(function: Callable[..., Any]) -> Callable[..., Any]:
     def wrapper(*args: Any) -> Any:
         return function(*args)
@@ -151,6 +159,13 @@ def test_a_wrapper_that_times_has_no_label_whoever_wraps_it() -> None:
     assert name_of(function) == f"{HERE}:plain"
 
 
+def test_one_wrapper_around_a_bound_function_and_one_around_a_plain_one() -> None:
+    bound = nested()
+    bound.__dict__["__bound_function__"] = plain  # as param marks what it binds, and functools.wraps copies
+    for function, label in ((bound, "plain"), (asynchronous, "asynchronous"), (bound, "plain")):
+        assert name_of(logged_anew(function)) == f"{HERE}:{label}"
+
+
 def test_wrappers_in_a_circle_end() -> None:
     first, second = anonymous(plain), anonymous(plain)
     first.__dict__["__wrapped__"], second.__dict__["__wrapped__"] = second, first
@@ -183,11 +198,11 @@ def test_objects_with_attributes_of_their_own_making(kind: type) -> None:
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(naming, "_NAMES", 20)
-    naming._names.clear()
+    monkeypatch.setattr(naming, "_CODES", 20)
+    naming._known.clear()
     for number in range(100):
         assert name_of(in_script("bokeh_app_1", "/a/app.py", f"def view(): return {number}")) == "app.py:view"
-        assert len(naming._names) <= 20
+        assert len(naming._known) <= 20
 
 
 def in_script(module: str, path: str, source: str) -> FunctionType:

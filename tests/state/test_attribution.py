@@ -7,7 +7,7 @@ import mmap
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -63,21 +63,49 @@ def test_messages_that_follow_each_other_closely_keep_what_they_gain(state: Stat
     attribution = state.memory.attribution
     first, second = ("/a", "message"), ("/b", "message")
     attribution.read()
-    for owner, size in (first, 20), (first, 30), (second, 50):
-        entered = attribution.enter_message(owner)
+
+    def called_back(size: int) -> None:
+        keep(20)
+        assert attribution.inside()
+        inner = attribution.enter("/a", "callback")
         keep(size)
-        attribution.leave_message(entered)
-    entered = attribution.enter_message(first)
-    inner = attribution.enter("/a", "callback")
-    keep(70)
-    attribution.leave(inner)
-    attribution.leave_message(entered)
-    assert booked(attribution) == {first: 50, second: 50, ("/a", "callback"): 70}
+        attribution.leave(inner)
+
+    for owner, size in (first, 20), (first, 30), (second, 50):
+        run_message(attribution, owner, keep, size)
+    run_message(attribution, first, called_back, 70)
+    assert not attribution.inside()
+    assert booked(attribution) == {first: 70, second: 50, ("/a", "callback"): 70}
     time.sleep(2 * CLOSE)
     keep(40)
-    attribution.leave_message(attribution.enter_message(first))
-    assert booked(attribution)[first] == 50
+    run_message(attribution, first, keep, 1)
+    assert booked(attribution)[first] == 70
     assert round(attribution.read()[1] / MB, -1) == 40
+
+
+def test_a_message_that_takes_long_is_read_at_its_end(state: State) -> None:
+    attribution = state.memory.attribution
+    attribution.read()
+
+    def slow(size: int) -> None:
+        keep(size)
+        time.sleep(2 * CLOSE)
+
+    run_message(attribution, ("/a", "message"), slow, 30)
+    keep(20)
+    assert booked(attribution) == {("/a", "message"): 30}
+    assert round(attribution.read()[1] / MB, -1) == 20
+
+
+def run_message(attribution: Attribution, owner: tuple[str, str], work: Callable[[int], None], size: int) -> None:
+    """Run something as a message, as the hook does."""
+
+    def ordinary(size: int) -> None:
+        entered = attribution.enter(*owner)
+        work(size)
+        attribution.leave(entered)
+
+    attribution.run_message(owner, work, ordinary, size)
 
 
 def test_what_is_awaited_does_not_run_so_that_turns_do_not_overlap(state: State) -> None:
