@@ -26,7 +26,7 @@ CI = os.environ.get("CI", "").lower() in ("1", "true")
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 #: Two workers, as CI has two cores; tests that share something, such as the default port, share an xdist_group.
-PARALLEL = ("-n", "2", "--dist", "loadgroup")
+PARALLEL = ("-n", "3", "--dist", "loadgroup")
 #: Program -> Debian's package that has it.
 PROGRAMS = {
     "prometheus": "prometheus", "promtool": "prometheus", "prometheus-alertmanager": "prometheus-alertmanager",
