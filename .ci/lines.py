@@ -25,7 +25,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CI = os.environ.get("CI", "").lower() in ("1", "true")
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
-#: Two workers, as CI has two cores; tests that share something, such as the default port, share an xdist_group.
+#: Three workers on CI's two cores, as a test mostly waits for a server; tests that share something, such as the default
+#: port, share an xdist_group.
 PARALLEL = ("-n", "3", "--dist", "loadgroup")
 #: Program -> Debian's package that has it.
 PROGRAMS = {

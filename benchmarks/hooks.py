@@ -5,6 +5,7 @@ every patch of ours that a round trip meets is put in alone, all are, none is, i
 turns. ``timeit`` on a wrapped function was rejected: its loop keeps everything in the processor's
 caches and shows half of what the same hook costs between two messages. What is not a patch of a class
 (the document lock's ``acquire``, the timers) is in all columns alike and so not in the numbers.
+Wrappers that do nothing, in the same places, show what no hook in Python can be below.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from .clients import Session
 from .pairs import Spread
 
 _BLOCK = 20
-_NONE, _ALL = "none of these", "all of these"
+_NONE, _ALL, _EMPTY = "none of these", "all of these", "wrappers that do nothing"
 
 
 @dataclass
@@ -47,12 +48,30 @@ class Hook:
     before: Any
     after: Any
 
+    def empty(self) -> None:
+        """Put a wrapper in that does nothing."""
+        setattr(self.owner, self.name, _passing(getattr(self.owner, self.name)))
+
     def set(self, on: bool) -> None:
         """Put our wrapper in, or the original."""
         if on or self.before is not None:
             setattr(self.owner, self.name, self.after if on else self.before)
         elif self.name in vars(self.owner):
             delattr(self.owner, self.name)
+
+
+def _passing(original: Callable[..., Any]) -> Callable[..., Any]:
+    if inspect.iscoroutinefunction(original):
+
+        async def passing_async(*args: Any, **kwargs: Any) -> Any:
+            return await original(*args, **kwargs)
+
+        return passing_async
+
+    def passing(*args: Any, **kwargs: Any) -> Any:
+        return original(*args, **kwargs)
+
+    return passing
 
 
 def recorded(install: Callable[..., None], hooks: dict[tuple[type, str], Hook]) -> Callable[..., None]:
@@ -91,12 +110,14 @@ async def measure(blocks: int) -> None:
 
     met = await _met(list(hooks.values()), block)
     names = {f"{hook.owner.__name__}.{hook.name} x{calls:.0f}": [hook] for hook, calls in met}
-    sets: dict[str, Collection[Hook]] = {_NONE: [], _ALL: [hook for hook, _ in met], **names}
+    sets: dict[str, Collection[Hook]] = {_NONE: [], _ALL: [hook for hook, _ in met], _EMPTY: [], **names}
     taken: dict[str, list[float]] = {name: [] for name in sets}
     for number in range(blocks):
         for name in list(sets) if number % 2 else reversed(sets):
             for hook, _ in met:
                 hook.set(hook in sets[name])
+                if name == _EMPTY:
+                    hook.empty()
             taken[name].append(await block(_BLOCK))
     for hook, _ in met:
         hook.set(True)
