@@ -7,8 +7,8 @@ leave with each of their steps (``stepped``), so sessions that take turns on a l
 
 A reading costs 2 us and what caches lose, so a boundary takes one only where the last is older than
 :data:`FRESH`, or where the outermost activity ends. Within :data:`FRESH` a change may be booked on the neighbour.
-Messages that set nothing off and follow each other within :data:`CLOSE` share one reading: what is between two
-of them counts as theirs, and what the last ones of a row gained may count as nobody's.
+Messages that set nothing off and follow each other within :data:`CLOSE` share one reading: what is between two of
+them counts as theirs, what the last ones of a row gained maybe as nobody's.
 """
 
 from __future__ import annotations
@@ -141,19 +141,18 @@ class Attribution:
             messages.pop(thread, None)
             if self._thread == thread:
                 self.leave(True)
-            else:
-                now = perf_counter()
-                if now - self._read_at < CLOSE:
-                    self._unread = now
-                elif self._holding.acquire(False):
-                    self._thread, self._owner = thread, owner
-                    self._stack.append(owner)
-                    self.leave(True)
+            elif self._thread:
+                self._overlapped, self._other = True, owner[0]
+            elif (now := perf_counter()) - self._read_at < CLOSE:
+                self._unread = now
+            elif self._holding.acquire(False):
+                self._thread, self._owner = thread, owner
+                self._stack.append(owner)
+                self.leave(True)
 
     def inside(self) -> bool:
         """Whether something that is measured runs in this thread."""
-        thread = get_ident()
-        return self._thread == thread or thread in self._messages
+        return get_ident() in (self._thread, *self._messages)
 
     def leave(self, entered: bool | None, callback: str | None = None) -> None:
         """Say that it has ended, or waits; ``callback`` as ``enter`` was given it."""
@@ -161,8 +160,7 @@ class Attribution:
             self._others.pop()
         if not entered:
             return
-        stack = self._stack
-        if not stack or self._thread != get_ident():  # forked meanwhile
+        if not (stack := self._stack) or self._thread != get_ident():  # forked meanwhile
             return
         if callback is not None and self.blocks is not None:
             self.blocks.leave()
@@ -200,6 +198,8 @@ class Attribution:
         rss = self._rss = statm.read() if statm is not None else None
         overlapped, self._overlapped = self._overlapped, bool(self._others)
         owner = self._owner
+        for elsewhere in [app for thread, (app, _) in list(self._messages.items()) if thread != self._thread]:
+            overlapped, self._other = True, elsewhere
         if self._left:
             if now - self._left > FRESH and self._stack:
                 owner = self._stack[-1]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from bokeh_exporter.state import State
-from bokeh_exporter.state.attribution import CLOSE, Attribution
+from bokeh_exporter.state.attribution import CLOSE, UNATTRIBUTED, Attribution
 from bokeh_exporter.state.interactions import current
 from bokeh_exporter.state.statm import Statm
 from bokeh_exporter.state.stepped import Stepped
@@ -95,6 +95,34 @@ def test_a_message_that_takes_long_is_read_at_its_end(state: State) -> None:
     keep(20)
     assert booked(attribution) == {("/a", "message"): 30}
     assert round(attribution.read()[1] / MB, -1) == 20
+
+
+@pytest.mark.parametrize("last", ["message", "callback"])
+def test_a_message_that_another_thread_works_beside_is_nobodys(state: State, last: str) -> None:
+    attribution = state.memory.attribution
+    attribution.read()
+    begun, told, grown, ended = (threading.Event() for _ in range(4))
+
+    def gains(size: int) -> None:
+        begun.set()
+        assert told.wait(10)
+        keep(size)
+        grown.set()
+        if last == "message":
+            assert ended.wait(10)
+
+    worker = threading.Thread(target=run_message, args=(attribution, ("/a", "message"), gains, 30))
+    worker.start()
+    assert begun.wait(10)
+    entered = attribution.enter("/b", "callback")
+    told.set()
+    assert grown.wait(10)
+    if last == "callback":
+        worker.join(10)
+    attribution.leave(entered)
+    ended.set()
+    worker.join(10)
+    assert booked(attribution) == {("/b", UNATTRIBUTED): 30}
 
 
 def run_message(attribution: Attribution, owner: tuple[str, str], work: Callable[[int], None], size: int) -> None:
