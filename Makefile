@@ -30,7 +30,7 @@ soak-all: ## soak every leak case of tests/leaks on each line of versions, and p
 	@$(PYTHON) .ci/lines.py soak $(ARGS)
 
 explain-all: ## every leaking app through explain, also those that are left out of the tests
-	@EXPLAIN_ALL=1 $(PYTHON) .ci/lines.py test tests/test_explain.py tests/diagnose/test_explain.py
+	@EXPLAIN_ALL=1 $(PYTHON) .ci/lines.py test tests/front_door/test_explain.py tests/unit/diagnose/test_explain.py
 
 bench: ## what the exporter costs: the same app with it and without it, alternating
 	@$(PYTHON) .ci/lines.py prepare dev
@@ -55,11 +55,11 @@ dashboards: ## generate the Grafana boards, the alert rules and the list of runb
 
 e2e: ## boards and alerts against leaking servers, a real Prometheus and Alertmanager: about five minutes
 	@$(PYTHON) .ci/lines.py prepare dev
-	@.venv/bin/python -m pytest -m e2e tests/e2e -v -n 0 $(ARGS)
+	@.venv/bin/python -m pytest -m e2e tests/front_door/e2e -v -n 0 $(ARGS)
 
 pictures: ## draw every board against the same stack into docs/pictures; needs GRAFANA_RENDER=path/of/grafana-render
 	@$(PYTHON) .ci/lines.py prepare dev
-	@.venv/bin/python -m tests.e2e.pictures "$(GRAFANA_RENDER)" $(ARGS)
+	@.venv/bin/python -m tests.front_door.e2e.pictures "$(GRAFANA_RENDER)" $(ARGS)
 
 clean: ## remove the environments and caches that the other targets make
 	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache build dist *.egg-info

@@ -20,8 +20,8 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from bokeh_exporter.diagnose.explain import Explanation, explain
-from bokeh_exporter.diagnose.groups import Target
+from bokeh_exporter.diagnose.heap.explain import Explanation, explain
+from bokeh_exporter.diagnose.heap.holders import Target
 
 TICK = 0.005
 

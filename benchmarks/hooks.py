@@ -29,7 +29,7 @@ from bokeh.server.server import Server
 from bokeh.util.token import generate_jwt_token, generate_session_id
 
 import bokeh_exporter
-from bokeh_exporter.observe.patches import Patches
+from bokeh_exporter.observe.hosts.patches import Patches
 
 from .clients import Session
 from .pairs import Spread

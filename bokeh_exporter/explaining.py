@@ -8,22 +8,22 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping
 
 from .config import Config
-from .diagnose.capture import Capture
-from .diagnose.capture import study as capture_study
-from .diagnose.explainer import EVERY, Event, Explainer
-from .diagnose.groups import Target
-from .diagnose.judgement import Judgement
-from .diagnose.monitor import Monitor
-from .diagnose.roots import Host
-from .observe.cgroups import Cgroups
-from .observe.collecting import Collecting
+from .control.collecting import Collecting
+from .diagnose.heap.capture import Capture
+from .diagnose.heap.capture import study as capture_study
+from .diagnose.heap.explainer import EVERY, Event, Explainer
+from .diagnose.heap.holders import Target
+from .diagnose.heap.roots import Host
+from .diagnose.verdicts.judgement import Judgement
+from .diagnose.verdicts.monitor import Monitor
 from .observe.frame import Frame
-from .observe.garbage import Garbage
-from .observe.ledger import Ledger
-from .observe.loops import Loops
-from .observe.sessions import record_of
-from .observe.zombies import kept_by, zombies
-from .state.story import UNCOLLECTED
+from .observe.leaks.ledger import Ledger
+from .observe.leaks.zombies import kept_by, zombies
+from .observe.loop.loops import Loops
+from .observe.memory.cgroups import Cgroups
+from .observe.memory.garbage_collector import Garbage
+from .observe.sessions.lifetimes import record_of
+from .state.notices import UNCOLLECTED
 
 log = logging.getLogger("bokeh_exporter")
 

@@ -16,28 +16,28 @@ from typing import Any
 
 from ._version import __version__
 from .config import Config
-from .diagnose.monitor import Monitor
-from .draining import Drain
+from .control.collecting import Collecting
+from .control.draining import Drain
+from .control.sigterm import Endings, end
+from .control.trim import Trims
+from .diagnose.heap.census import census
+from .diagnose.verdicts.monitor import Monitor
 from .explaining import Explaining
 from .expose.elements_log import ElementsWriter
 from .expose.http import Endpoint, EndpointError
-from .expose.opening import open_endpoint
+from .expose.listening import open_endpoint
 from .expose.pages import Pages
 from .expose.prometheus import LevelCollector, build_registry_extras
 from .expose.status import Status
 from .observe.apps import instances
-from .observe.cgroups import Cgroups
-from .observe.collecting import Collecting
-from .observe.endings import Endings, end
-from .observe.executors import Executors, Pool
 from .observe.frame import Frame
-from .observe.heap_census import census
-from .observe.loops import Loops
-from .observe.sessions import Sessions
-from .observe.stacks import report
+from .observe.loop.executors import Executors, Pool
+from .observe.loop.loops import Loops
+from .observe.loop.stacks import report
+from .observe.loop.watcher import Watcher
+from .observe.memory.cgroups import Cgroups
+from .observe.sessions.lifetimes import Sessions
 from .observe.table import OBSERVERS
-from .observe.trim import Trims
-from .observe.watcher import Watcher
 from .state import Level, State
 from .telemetry import Telemetry
 

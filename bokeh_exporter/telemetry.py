@@ -92,11 +92,11 @@ class Telemetry:
             self._pending.stop()
 
     def _start(self) -> None:
-        from .expose.otel.endings import Endings
         from .expose.otel.events import Events
         from .expose.otel.metrics import Metrics
         from .expose.otel.providers import is_configured
         from .expose.otel.requests import Requests
+        from .expose.otel.shutdown import Endings
         from .expose.otel.traces import Traces
 
         if self._given is not None:
@@ -133,7 +133,7 @@ class Telemetry:
         self.look()
         if self._flushes:
             self._state.drain()  # spans are made of what has ended a moment ago
-            from .expose.otel.endings import Endings
+            from .expose.otel.shutdown import Endings
 
             Endings(self._flushes).run()
 

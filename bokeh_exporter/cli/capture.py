@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ..diagnose.series import size
+from ..diagnose.verdicts.series import size
 from .common import SETTINGS
 from .debug import post
 

@@ -16,7 +16,7 @@ from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
 from ..config import variable
-from .exchanges import Answer, Request
+from .http_messages import Answer, Request
 
 #: Seconds that a login lasts.
 LOGIN = 12 * 3600

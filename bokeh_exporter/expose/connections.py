@@ -24,7 +24,7 @@ from tornado.http1connection import HTTP1Connection, HTTP1ConnectionParameters, 
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, SSLIOStream
 
-from .exchanges import Exchange, Route
+from .http_messages import Exchange, Route
 
 _JOIN = 5.0  # seconds that close() waits for the thread: a route that hangs must not hang the host's shutdown
 _PAUSE = 1.0  # seconds until the next accept when out of files; the listening socket stays readable meanwhile

@@ -10,8 +10,8 @@ from typing import Any
 
 from ..config import Config
 from ..state import State
+from ..state.notices import REBUILT
 from ..state.records import Record
-from ..state.story import REBUILT
 
 log = logging.getLogger("bokeh_exporter.elements")
 

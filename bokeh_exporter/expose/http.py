@@ -14,7 +14,7 @@ from typing import TypeVar
 from ..config import variable
 from .access import Access, Hosts
 from .connections import Limits, Server
-from .exchanges import Answer, Later, Request, Route
+from .http_messages import Answer, Later, Request, Route
 from .sockets import EndpointError, listen, tls_context
 
 __all__ = ["Answer", "Endpoint", "EndpointError", "Later", "Limits", "Request", "Route", "tls_context"]

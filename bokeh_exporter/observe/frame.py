@@ -16,7 +16,7 @@ from ..config import Config
 from ..state import Level, State
 from ..state.levels import Snapshot, snapshot
 from .apps import App, Apps
-from .patches import Hooks, Patches
+from .hosts.patches import Hooks, Patches
 
 
 class Observer:

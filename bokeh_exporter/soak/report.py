@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..diagnose import Judgement, Point, Sample, judge
-from ..diagnose.judgement import LINGERING, Kind
-from ..diagnose.session import BLOCKS_ALONE
+from ..diagnose.verdicts.judgement import LINGERING, Kind
+from ..diagnose.verdicts.session import BLOCKS_ALONE
 from ..thresholds import Thresholds
 from .plan import Plan
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from ..config import Config
 from ..diagnose import History, Point, Sample
-from ..diagnose.judgement import PROCESS
+from ..diagnose.verdicts.judgement import PROCESS
 from .plan import Plan
 from .probe import Probe, ProbeError
 from .report import Found, Report, is_suspect, judged, report

@@ -25,10 +25,10 @@ from .events import EventCounter, EventHistogram, Listener
 from .interactions import Interactions, current
 from .labels import Limiter
 from .levels import Level, Levels
-from .memory import Memory
+from .notices import Story
+from .process_memory import Memory
 from .queue import Entry, apply
 from .spans import Spans
-from .story import Story
 
 log = logging.getLogger("bokeh_exporter")
 

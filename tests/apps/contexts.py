@@ -38,9 +38,9 @@ def probe(where: str, original: Callable[..., Any]) -> Callable[..., Any]:
 
 if "--install" in sys.argv:
     import bokeh_exporter
-    from bokeh_exporter.observe.documents import Documents
-    from bokeh_exporter.observe.loops import Loops
-    from bokeh_exporter.observe.memory import Memory
+    from bokeh_exporter.observe.loop.loops import Loops
+    from bokeh_exporter.observe.memory.process import Memory
+    from bokeh_exporter.observe.sessions.documents import Documents
 
     Documents.sample = probe("sampler", Documents.sample)  # type: ignore[method-assign]
     Loops._tick = probe("timer", Loops._tick)  # type: ignore[method-assign]

@@ -3,10 +3,10 @@
 from typing import Any
 
 import bokeh_exporter
-from bokeh_exporter.observe.documents import Documents
-from bokeh_exporter.observe.memory import Memory
-from bokeh_exporter.observe.traffic import Traffic
-from bokeh_exporter.observe.websockets import WebSockets
+from bokeh_exporter.observe.memory.process import Memory
+from bokeh_exporter.observe.sessions.documents import Documents
+from bokeh_exporter.observe.traffic.payloads import Traffic
+from bokeh_exporter.observe.traffic.websockets import WebSockets
 
 
 def fail(*args: Any, **kwargs: Any) -> Any:

@@ -6,8 +6,8 @@ import subprocess
 import threading
 import time
 
-from bokeh_exporter.observe.loops import Site
-from bokeh_exporter.observe.watcher import Watcher
+from bokeh_exporter.observe.loop.loops import Site
+from bokeh_exporter.observe.loop.watcher import Watcher
 from bokeh_exporter.state import State
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from opentelemetry import _logs, metrics, trace
 
-from .endings import FLUSH
+from .shutdown import FLUSH
 
 
 @dataclass(frozen=True)

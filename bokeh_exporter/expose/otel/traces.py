@@ -26,7 +26,7 @@ from ...state.events import EventHistogram
 from ...state.interactions import current
 from ...state.queue import Entry
 from ...state.spans import pseudonym
-from .late import Late, Queue
+from .deferred_spans import Late, Queue
 from .metrics import SCOPE, Pending
 
 #: Interactions whose trace is remembered for exemplars.

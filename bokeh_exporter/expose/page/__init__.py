@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..._version import __version__
-from ..exchanges import Answer, Later, Request, Route
+from ..http_messages import Answer, Later, Request, Route
 
 _HERE = Path(__file__).resolve().parent
 _TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}

@@ -1,0 +1,128 @@
+"""Giving memory back: a full collection, then ``malloc_trim``, when asked and, as an option, after sessions have ended.
+
+The collection runs on the loop's thread, where finalizers of the host expect to run, and the trim off
+it, without the interpreter's lock; while it has the lock of an arena, allocations there wait. What
+resident memory lost is reported, and the split of it before and after is kept: what a trim gives back
+though nothing was freed was fragmentation.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import gc
+import logging
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+from ..observe.apps import App
+from ..observe.frame import Frame, Observer
+from ..observe.memory import malloc
+from ..state import Level
+from ..state.process_memory import Trim
+
+log = logging.getLogger("bokeh_exporter")
+
+#: Seconds to wait for the loop to collect. One that does not tick serves nobody, and finalizers then run here.
+_WAIT = 2.0
+
+
+class Trims(Observer):
+    """Trims on request, and by itself where the option says so."""
+
+    name: ClassVar[str] = "trims"
+
+    def __init__(self, frame: Frame) -> None:
+        super().__init__(frame)
+        self._lock = threading.Lock()
+        self._reclaimed = self.state.child("bokeh_memory_reclaimed_bytes_total")
+        self._ended = self._trimmed = 0
+        self._next = 0.0
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Hook into the end of sessions, if it matters."""
+        if not self.frame.config.trim_after_destroy:
+            return
+        loaded = malloc.library()
+        if isinstance(loaded, str):
+            log.warning("trim_after_destroy is on and does nothing here: %s", loaded)
+            return
+        from bokeh.server.session import ServerSession
+
+        self.hook.after(ServerSession, "destroy", self._destroyed, "self")
+
+    def _destroyed(self, session: object) -> None:
+        self._ended += 1
+
+    def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:
+        """Trim in a thread if sessions were destroyed and the last trim is long enough ago."""
+        if self._ended != self._trimmed and now >= self._next:
+            self._trimmed, self._next = self._ended, now + self.frame.config.trim_interval
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(
+                    target=contextvars.Context().run, args=(self._by_itself,), name="bokeh-exporter-trim", daemon=True
+                )
+                self._thread.start()
+        return ()
+
+    def trim(self) -> Trim:
+        """Collect and trim now; one at a time. Not on a loop's thread, which is asked to collect."""
+        memory = self.state.memory
+        with self._lock:
+            loaded = malloc.library()
+            if isinstance(loaded, str):
+                return Trim(supported=False, reason=loaded, time=time.time())
+            before = memory.split(fresh=True)
+            pause = self._collect()
+            start = time.perf_counter()
+            malloc.trim()
+            pause += time.perf_counter() - start
+            after = memory.split(fresh=True)
+            released = max(0, int(before.get("rss", 0) - after.get("rss", 0)))
+            self._reclaimed.inc(released)
+            memory.last_trim = Trim(True, released, pause, time=time.time(), before=before, after=after)
+            return memory.last_trim
+
+    def _by_itself(self) -> None:
+        try:
+            done = self.trim()
+        except Exception as error:
+            self.state.swallow("trim", error)
+            return
+        if done.released_bytes:
+            log.info(
+                "trimmed after sessions were destroyed: %.1f MB given back, the app paused for %.0f ms",
+                done.released_bytes / 1e6,
+                done.pause_seconds * 1000,
+            )
+
+    def _collect(self) -> float:
+        """Run a full collection, on a loop that ticks where there is one, and return its seconds."""
+        seconds: list[float] = []
+        begun, ended = threading.Lock(), threading.Event()
+
+        def collect() -> None:
+            if not begun.acquire(False):
+                return  # we had to do it ourselves
+            start = time.perf_counter()
+            try:
+                gc.collect()
+            finally:
+                seconds.append(time.perf_counter() - start)
+                ended.set()
+
+        for loop in self.frame.loops():
+            try:
+                loop.call_soon_threadsafe(collect, context=contextvars.Context())
+            except RuntimeError:  # closed meanwhile
+                continue
+            if ended.wait(_WAIT) or not begun.acquire(False):
+                ended.wait()
+                return seconds[0]
+            start = time.perf_counter()
+            gc.collect()
+            return time.perf_counter() - start
+        collect()
+        return seconds[0]

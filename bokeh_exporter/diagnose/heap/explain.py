@@ -1,0 +1,228 @@
+"""Who holds it: from weak references to the chains that keep their objects alive, grouped by holder.
+
+The search works on a picture of numbers, so between taking it and telling a chain the app has moved on: every
+step is followed on real objects before it is told, and what has changed is looked for again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import time
+import weakref
+from collections import Counter
+from collections.abc import Callable, Container, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .holders import Group, Kind, Target, groups
+from .paths import Chain, follow, tell
+from .picture import find, picture
+from .roots import Host, Root, at_home, roots
+from .search import Way, above, ways
+from .timers import due
+
+#: How often what has moved is looked for again.
+_TRIES = 3
+
+
+@dataclass
+class Found:
+    """Targets of one kind that hang on the same holder, and the shortest of their chains."""
+
+    app: str
+    kind: Kind
+    count: int
+    age_seconds: float
+    chain: Chain
+    #: What hangs on them in turn, by kind.
+    also: Counter[str] = field(default_factory=Counter)
+
+    def text(self) -> str:
+        """Say it in a line."""
+        words = self.chain.text
+        if self.count > 1:
+            words += f"; {self.count} {_plural(self.kind, self.count)} are held by the same"
+        if self.also:
+            others = " and ".join(f"{number} {_plural(kind, number)}" for kind, number in sorted(self.also.items()))
+            words += f", and {others} with {'them' if self.count > 1 else 'it'}"
+        return words
+
+
+@dataclass
+class Explanation:
+    """What was found. ``objects_visited`` counts those that the garbage collector knows, each time it was looked."""
+
+    retained: list[Found]
+    objects_visited: int
+    seconds: float
+
+    def content(self) -> dict[str, object]:
+        """Return it as ``POST /debug/explain`` does."""
+        return {
+            "retained": [
+                {
+                    "app": found.app,
+                    "kind": found.kind,
+                    "count": found.count,
+                    "age_seconds": round(found.age_seconds, 1),
+                    "root": found.chain.root,
+                    "path": [dataclasses.asdict(step) for step in found.chain.path],
+                    "text": found.text(),
+                }
+                for found in self.retained
+            ],
+            "objects_visited": self.objects_visited,
+            "seconds": round(self.seconds, 3),
+        }
+
+    def text(self) -> str:
+        """Say it, a line each."""
+        return "\n".join(found.text() for found in self.retained) or "nothing is retained"
+
+
+def explain(
+    targets: Iterable[Target],
+    hosts: Callable[[], Iterable[Host]] = lambda: (),
+    room: Callable[[], float | None] = lambda: None,
+) -> Explanation:
+    """Find who holds the targets, in a thread that is not an event loop's.
+
+    Args:
+        targets: what to look for; none of it is held longer than it takes to tell one chain.
+        hosts: lists what lives by itself besides modules and running functions.
+        room: how many bytes the process may still take, None if nobody knows.
+
+    Raises:
+        NoRoomError: the process has no room for a search.
+    """
+    begun, visited = time.monotonic(), 0
+    left = [target for target in targets if target.reference() is not None]
+    retained: list[Found] = []
+    for attempt in range(_TRIES):
+        keyed = {key: target for target in left if (key := _id(target.reference)) is not None}
+        if not keyed:
+            break
+        lives = list(hosts())
+        begins = roots(lives)
+        heap = picture(room, with_arrays=bool(attempt))  # what is still to be told may hang on one
+        visited += len(heap)
+        found = ways(heap, {key: root.level for key, root in begins.items()}, keyed)
+        missing = keyed.keys() - found.keys()
+        leading = above(heap, missing) if missing else {}
+        unseen = [key for key, held in leading.items() if held]
+        held = ways(heap, dict.fromkeys(unseen, 0), missing) if missing else {}
+        del heap
+        keyed = _tell(keyed, found, begins, retained)
+        keyed = {key: target for key, target in keyed.items() if key not in missing or key in held}  # not garbage
+        hints = leading.keys() | {each for key in keyed for each in found.get(key, Way([])).ids}
+        keyed = _tell(keyed, *_timed(keyed, hints, lives), retained)
+        if attempt:  # only what is still there a picture later is not just something new
+            keyed = _tell_unseen(keyed, held, retained)
+        left = list(keyed.values())
+    retained.sort(key=lambda found: (found.kind == "model", -found.count, len(found.chain.path), -found.age_seconds))
+    return Explanation(retained, visited, time.monotonic() - begun)
+
+
+def _id(reference: weakref.ref[Any]) -> int | None:
+    thing = reference()
+    return None if thing is None else id(thing)
+
+
+def _tell(
+    keyed: dict[int, Target], found: dict[int, Way], begins: dict[int, Root], retained: list[Found]
+) -> dict[int, Target]:
+    """Tell what has a way that is still there; return the others."""
+    found = {key: way for key, way in found.items() if key in keyed}
+    told: set[int] = set()
+    for group in groups(keyed, found):
+        first = _first_told(group, keyed, found, begins)
+        if first is not None:
+            told.update(group.heads, group.others)
+            _join(retained, first, Counter(keyed[key].kind for key in group.others))
+    return {key: target for key, target in keyed.items() if key not in told}
+
+
+def _tell_unseen(keyed: dict[int, Target], held: dict[int, Way], retained: list[Found]) -> dict[int, Target]:
+    """Tell what somebody holds whom the collector does not see."""
+    objects = find({way.ids[0] for way in held.values() if len(way.ids) > 1})
+    starts = {way.ids[0] for way in held.values()}
+    begins = {key: Root("unseen", "", functools.partial(_from, objects, key)) for key in starts}
+    return _tell(keyed, held, begins, retained)
+
+
+def _from(objects: dict[int, Any], key: int) -> Any:
+    if key not in objects:
+        raise LookupError("the object has gone")
+    return objects[key]
+
+
+def _timed(
+    keyed: dict[int, Target], hints: Container[int], lives: Iterable[Host]
+) -> tuple[dict[int, Way], dict[int, Root]]:
+    """Find what hangs on timers, which are other objects by now than those of the picture."""
+    found: dict[int, Root] = {}
+    for host in lives if keyed else ():
+        loop = host.reference()
+        for key, chain in due(loop, keyed, hints).items():
+            found[key] = Root("host", host.words, functools.partial(_last, chain), of=host.of, before=tuple(chain[:-1]))
+    return {key: Way([key]) for key in found}, found
+
+
+def _last(chain: list[Any]) -> Any:
+    return chain[-1]
+
+
+def _first_told(group: Group, keyed: dict[int, Target], found: dict[int, Way], begins: dict[int, Root]) -> Found | None:
+    """Tell the first chain of a group that is still there."""
+    for key in group.heads:
+        way, target = found[key], keyed[key]
+        try:
+            chain = _chain(way, begins[way.ids[0]], target)
+        except LookupError:
+            continue
+        oldest = min(keyed[each].destroyed for each in group.heads)
+        return Found(target.app, target.kind, len(group.heads), time.monotonic() - oldest, chain)
+    return None
+
+
+def _chain(way: Way, root: Root, target: Target) -> Chain:
+    thing = target.reference()
+    if thing is None:
+        raise LookupError("it has been freed")
+    objects, root = at_home(follow(way, root, thing), root)
+    return tell(objects, root, _end(target))
+
+
+def _join(retained: list[Found], told: Found, also: Counter[str]) -> None:
+    told.also = also
+    for other in retained:
+        if (other.app, other.kind, other.chain.shape()) == (told.app, told.kind, told.chain.shape()):
+            other.count += told.count
+            other.age_seconds = max(other.age_seconds, told.age_seconds)
+            other.also += also
+            if len(told.chain.path) < len(other.chain.path):
+                other.chain = told.chain
+            return
+    retained.append(told)
+
+
+def _end(target: Target) -> str:
+    ago = _duration(time.monotonic() - target.destroyed)
+    if target.kind == "live_session":
+        return f"live session of {target.app}{target.note}, opened {ago} ago"
+    if target.kind == "model":
+        return f"{target.cls}(...) of {target.app}, its session destroyed {ago} ago"
+    return f"{'Document' if target.kind == 'document' else 'session'} of {target.app}{target.note}, destroyed {ago} ago"
+
+
+def _duration(seconds: float) -> str:
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _plural(kind: str, count: int) -> str:
+    word = {"document": "Document", "live_session": "live session"}.get(kind, kind)
+    return word if count == 1 else word + "s"

@@ -1,0 +1,179 @@
+"""When to look for who holds what: on request, on a signal, and by itself when sessions are first retained.
+
+One search at a time, each in a thread of its own: it takes seconds, and neither an event loop nor the
+watcher may wait for it. What triggers it by itself is a number that the ledger has anyway.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from types import FrameType
+from typing import Any
+
+from .explain import Explanation, explain
+from .holders import Target
+from .roots import Host
+
+log = logging.getLogger("bokeh_exporter")
+
+#: Seconds between two searches for the same app that nobody asked for.
+EVERY = 3600.0
+#: Seconds between two looks at whether one is due.
+_LOOK = 5.0
+#: Destroyed sessions that may stay without anything being wrong: Bokeh keeps the last, Panel one per process.
+_HARMLESS = 1
+#: Seconds that a request waits for a search that began by itself.
+_PATIENCE = 60.0
+_SIGNAL: int | None = getattr(signal, "SIGUSR2", None)
+
+#: What is logged of a search that nobody asked for, also as the attribute ``event`` of the log record.
+Event = dict[str, object]
+
+
+class BusyError(BlockingIOError):
+    """A search is under way; one line."""
+
+
+class Explainer:
+    """The searches of one exporter.
+
+    Args:
+        targets: lists what destroyed sessions left, or (True) the live sessions.
+        hosts: lists what lives by itself besides modules and running functions.
+        collect: runs a full collection.
+        room: how many bytes the process may still take, None if nobody knows.
+        retained: how many sessions, or models without one, each app retains.
+        on_error: is told what went wrong in a search that nobody asked for.
+    """
+
+    def __init__(
+        self, *, targets: Callable[[bool], Iterable[Target]], hosts: Callable[[], Iterable[Host]],
+        collect: Callable[[], object], room: Callable[[], float | None],
+        retained: Callable[[], Mapping[str, int]], on_error: Callable[[BaseException], None],
+    ) -> None:  # fmt: skip
+        self._targets, self._hosts, self._collect, self._room = targets, hosts, collect, room
+        self._retained, self._on_error = retained, on_error
+        self._busy = threading.Lock()
+        self._told: dict[str, float] = {}
+        self._looked = time.monotonic()
+        self._before: Any = None
+        #: Called with each event, besides the log.
+        self.on_event: Callable[[Event], None] = lambda event: None
+        #: Told when a search begins (True) and is over: meanwhile it may hold all objects.
+        self.on_search: Callable[[bool], None] = lambda begins: None
+
+    # --- on request ----------------------------------------------------------------------------
+
+    def run(self, live: bool = False) -> Explanation:
+        """Collect, then find who holds what destroyed sessions left, or who holds the live sessions.
+
+        Raises:
+            BusyError: a search is under way.
+            NoRoomError: the process has no room for it.
+        """
+        return self._run(lambda: self._targets(live), collect=True)
+
+    def study(self, query: Mapping[str, list[str]]) -> tuple[Mapping[str, object], str]:
+        """Answer ``POST /debug/explain``; ``?live=1`` asks for the live sessions.
+
+        Raises:
+            ValueError: ``live`` is neither 0 nor 1.
+            BusyError, NoRoomError: as :meth:`run`.
+        """
+        live = query.get("live", ["0"])[-1]
+        if live not in ("0", "1"):
+            raise ValueError(f"live={live[:20]!r} cannot be used: give 0 or 1")
+        found = self.run(live == "1")
+        return found.content(), found.text()
+
+    def _run(self, targets: Callable[[], Iterable[Target]], collect: bool) -> Explanation:
+        # Who asks waits for one that nobody asked for; that one gives way.
+        if not self._busy.acquire(timeout=_PATIENCE if collect else 0.01):
+            raise BusyError("a search is under way: ask again in some seconds")
+        try:
+            if collect:
+                self._collect()
+            self.on_search(True)
+            return explain(targets(), self._hosts, self._room)
+        finally:
+            self.on_search(False)
+            self._busy.release()
+
+    # --- by itself -----------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Start a search if an app retains sessions and has not been told of for an hour. Cheap; from one thread."""
+        now = time.monotonic()
+        if now - self._looked < _LOOK:
+            return
+        self._looked = now
+        due = {
+            app for app, number in self._retained().items()
+            if number > _HARMLESS and now - self._told.get(app, -EVERY) >= EVERY
+        }  # fmt: skip
+        if due:
+            self._told.update(dict.fromkeys(due, now))
+            self.start(lambda: self._tell(due))
+
+    def _tell(self, due: set[str]) -> None:
+        # Without a collection: what is retained has survived one.
+        found = self._run(lambda: [each for each in self._targets(False) if each.app in due], collect=False)
+        for app in sorted(due):
+            held = [each for each in found.retained if each.app == app]
+            if not held:
+                continue
+            event: Event = {
+                "name": "bokeh.sessions.retained", "app": app, "count": held[0].count, "kind": held[0].kind,
+                "root": held[0].chain.root, "text": held[0].text(), "seconds": round(found.seconds, 3),
+            }  # fmt: skip
+            others = f" (and {len(held) - 1} other holders: ask /debug/explain)" if len(held) > 1 else ""
+            log.warning("who holds destroyed sessions of %s: %s%s", app, held[0].text(), others, extra={"event": event})
+            self.on_event(event)
+
+    def start(self, work: Callable[[], None]) -> None:
+        """Do it in a thread of its own; what goes wrong is told and goes no further."""
+
+        def guarded() -> None:
+            try:
+                work()
+            except BlockingIOError:
+                pass  # somebody has asked for one at this moment, and reads its answer
+            except MemoryError as error:
+                log.warning("%s", error)
+            except Exception as error:
+                self._on_error(error)
+
+        threading.Thread(
+            target=contextvars.Context().run, args=(guarded,), name="bokeh-exporter-explain", daemon=True
+        ).start()
+
+    # --- by signal -----------------------------------------------------------------------------
+
+    def listen(self) -> None:
+        """Take SIGUSR2, on the main thread and where nobody else has taken it."""
+        if (
+            _SIGNAL is not None
+            and threading.current_thread() is threading.main_thread()
+            and signal.getsignal(_SIGNAL) is signal.SIG_DFL
+        ):
+            self._before = signal.signal(_SIGNAL, self._signalled)
+
+    def deafen(self) -> None:
+        """Give SIGUSR2 back, unless somebody has taken it since."""
+        if self._before is None or _SIGNAL is None or signal.getsignal(_SIGNAL) != self._signalled:
+            return
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(_SIGNAL, self._before)
+            self._before = None
+
+    def _signalled(self, number: int, frame: FrameType | None) -> None:
+        self.start(lambda: log.warning("who holds destroyed sessions:\n%s", self.run().text()))
+
+    def after_fork(self) -> None:
+        """In a forked child: the thread that searched did not come along."""
+        self._busy = threading.Lock()

@@ -1,0 +1,188 @@
+"""What an object is called: a function with its file and line, a watcher with its parameter, a task with its coroutine.
+
+Only what is stored is read, and only of types whose storage is known; anything else is called by its type.
+"""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections import deque
+from collections.abc import Callable
+from contextvars import Context
+from types import (
+    AsyncGeneratorType,
+    BuiltinFunctionType,
+    CodeType,
+    CoroutineType,
+    FrameType,
+    FunctionType,
+    GeneratorType,
+    MethodType,
+)
+from typing import Any, NamedTuple
+
+from . import safe_reads as safely
+
+#: ``Py_TPFLAGS_IMMUTABLETYPE``: a type that C made, and no class statement.
+_IMMUTABLE = 1 << 8
+_flags: Any = type.__dict__["__flags__"].__get__
+CONTAINERS = (dict, list, tuple, set, frozenset, deque)
+
+
+class Place(NamedTuple):
+    """Where the code of something is."""
+
+    module: str | None = None
+    file: str | None = None
+    line: int | None = None
+
+    def short(self) -> str:
+        """Write it behind a name."""
+        return f" ({self.file.replace(chr(92), '/').rpartition('/')[2]}:{self.line})" if self.file else ""
+
+
+def noun(thing: object) -> str:
+    """Name an object for a person."""
+    for kinds, say in _TABLE:
+        if safely.is_a(thing, *kinds):
+            return say(thing)
+    for base in safely.bases(type(thing)):
+        known = _KNOWN.get((safely.type_module(base) or "", safely.type_name(base)))
+        if known is not None:
+            try:
+                return known(thing)
+            except (AttributeError, KeyError, IndexError, TypeError, ValueError):
+                break
+    return plain(thing)
+
+
+def plain(thing: object) -> str:
+    """Name an object by its type; one of a C extension with its module."""
+    kind = type(thing)
+    name, module = safely.type_name(kind), safely.type_module(kind)
+    written = not _flags(kind) & _IMMUTABLE
+    return name if written or module in (None, "builtins") else f"{module}.{name}"
+
+
+def place(thing: object) -> Place:
+    """Say where the code of an object is: of a function, a coroutine, a frame, or the module of its class."""
+    if safely.is_a(thing, MethodType):
+        thing = thing.__func__  # type: ignore[attr-defined]
+    if safely.is_a(thing, functools.partial):
+        thing = thing.func  # type: ignore[attr-defined]
+    if type(thing) is _LRU:
+        thing = (safely.attributes(thing) or {}).get("__wrapped__")
+    code = _code(thing)
+    if code is not None:
+        frame = _frame(thing)
+        module = thing.__module__ if type(thing) is FunctionType else None
+        return Place(_public(module), code.co_filename, frame.f_lineno if frame is not None else code.co_firstlineno)
+    if isinstance(type(thing), type) and safely.is_a(thing, type):
+        return Place(_public(safely.type_module(thing)))  # type: ignore[arg-type]
+    return Place(_public(safely.type_module(type(thing))))
+
+
+def _public(module: object) -> str | None:
+    # Bokeh runs a script in a module named after the session: the file says what it is.
+    return module if type(module) is str and not module.startswith("bokeh_app_") else None
+
+
+def _frame(thing: Any) -> FrameType | None:
+    if safely.is_a(thing, FrameType):
+        return thing  # type: ignore[no-any-return]
+    for kind, name in ((CoroutineType, "cr_frame"), (GeneratorType, "gi_frame"), (AsyncGeneratorType, "ag_frame")):
+        if type(thing) is kind:
+            return getattr(thing, name)  # type: ignore[no-any-return]
+    return None
+
+
+def _code(thing: Any) -> CodeType | None:
+    for kind, name in (
+        (FunctionType, "__code__"), (CoroutineType, "cr_code"), (GeneratorType, "gi_code"),
+        (AsyncGeneratorType, "ag_code"), (FrameType, "f_code"),
+    ):  # fmt: skip
+        if type(thing) is kind:
+            return getattr(thing, name)  # type: ignore[no-any-return]
+    return None
+
+
+def _function(function: Any) -> str:
+    return f"function {function.__qualname__}{place(function).short()}"
+
+
+def _callable(thing: Any) -> str:
+    if type(thing) is FunctionType:
+        return str(thing.__qualname__)
+    if type(thing) is MethodType:
+        return f"{safely.type_name(type(thing.__self__))}.{_callable(thing.__func__).rpartition('.')[2]}"
+    if safely.is_a(thing, functools.partial):
+        return _callable(thing.func)
+    return thing.__name__ if type(thing) is BuiltinFunctionType else safely.type_name(type(thing))
+
+
+def _lru(wrapper: Any) -> str:
+    function = (safely.attributes(wrapper) or {}).get("__wrapped__")
+    if type(function) is not FunctionType:
+        return "functools.lru_cache"
+    module = place(function).module
+    return f"functools.lru_cache of {module + '.' if module else ''}{function.__qualname__}"
+
+
+def _coroutine(what: str) -> Callable[[Any], str]:
+    return lambda thing: f"{what} {thing.__qualname__}{place(thing).short()}"
+
+
+def _running(frame: Any) -> str:
+    return f"call of {frame.f_code.co_name}{place(frame).short()}"
+
+
+_LRU: type = type(functools.lru_cache(lambda: None))
+_TABLE: tuple[tuple[tuple[type, ...], Callable[[Any], str]], ...] = (
+    ((FunctionType,), _function),
+    ((MethodType,), lambda thing: f"method {_callable(thing)}{place(thing).short()}"),
+    ((BuiltinFunctionType,), lambda thing: f"built-in {thing.__name__}"),
+    ((_LRU,), _lru),
+    ((functools.partial,), lambda thing: f"partial of {_callable(thing.func)}{place(thing).short()}"),
+    ((CoroutineType,), _coroutine("coroutine")),
+    ((GeneratorType,), _coroutine("generator")),
+    ((AsyncGeneratorType,), _coroutine("generator")),
+    ((FrameType,), _running),
+    ((weakref.ref,), lambda thing: "weak reference"),
+    ((Context,), lambda thing: "context"),
+    ((type,), lambda thing: f"class {safely.type_name(thing)}"),
+)
+
+
+def _slot(thing: Any, name: str) -> Any:
+    return next((value for each, value in safely.slots(thing) if each == name), None)
+
+
+def _attribute(thing: Any, name: str) -> Any:
+    return (safely.attributes(thing) or {})[name]
+
+
+def _task(task: Any) -> str:
+    coroutine = task.get_coro() if safely.type_module(type(task)) == "_asyncio" else _attribute(task, "_coro")
+    return f"task of {coroutine.__qualname__}{place(coroutine).short()}"
+
+
+def _watcher(watcher: Any) -> str:
+    fields = safely.attribute_of_class(type(watcher), "_fields")
+    values = dict(zip(fields, tuple.__iter__(watcher), strict=True))
+    names = ", ".join(f"'{safely.name(name)}'" for name in values["parameter_names"])
+    owner = type(values["inst"]) if values["inst"] is not None else values["cls"]
+    return f"watcher of parameter {names} of {safely.type_name(owner)}, which calls {_callable(values['fn'])}"
+
+
+_KNOWN: dict[tuple[str, str], Callable[[Any], str]] = {
+    ("_asyncio", "Task"): _task,
+    ("asyncio.tasks", "Task"): _task,
+    ("asyncio.events", "TimerHandle"): lambda thing: "timer",
+    ("asyncio.events", "Handle"): lambda thing: "callback",
+    ("param.parameterized", "Watcher"): _watcher,
+    ("logging", "Logger"): lambda thing: f"logger {safely.label(_attribute(thing, 'name'))}",
+    ("threading", "Thread"): lambda thing: f"thread {safely.label(_attribute(thing, '_name'))}",
+    ("weakref", "_Info"): lambda thing: f"weakref.finalize, which calls {_callable(_slot(thing, 'func'))}",
+    ("bokeh.model.model", "Model"): lambda thing: f"{safely.type_name(type(thing))}(...)",
+}

@@ -1,0 +1,159 @@
+"""From a way of ids to words: each step is followed on the real objects first, then named.
+
+``module acme.state, CACHE['figures'][3] -> figure(...) -> Document of /app, destroyed 14 min ago``. Keys, indexes and
+attributes are written behind what they belong to; what has a name of its own begins after an arrow.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import frames
+from . import safe_reads as safely
+from .objects import CONTAINERS, noun, place, plain
+from .references import Edge, edge
+from .roots import Root
+from .search import Way
+
+_NOT_SEEN = "something that the garbage collector does not see, a C extension, atexit or a call that is running, holds "
+
+
+@dataclass(frozen=True)
+class Step:
+    """One object on the way, and how the one before it refers to it."""
+
+    type: str
+    name: str
+    module: str | None
+    file: str | None
+    line: int | None
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A way in words. ``root`` is what all that hang on the same holder have in common."""
+
+    root: str
+    path: tuple[Step, ...]
+    text: str
+
+    def shape(self) -> tuple[str, ...]:
+        """Return what chains have in common that differ in keys, indexes and threads only."""
+        return (
+            re.sub(r" thread '[^']*'", " a thread", self.root),
+            *(re.sub(r"\[[^]]*\]", "", step.name) for step in self.path),
+        )
+
+
+def follow(way: Way, root: Root, target: Any) -> list[Any]:
+    """Go the way on real objects and return them. They are held: drop them soon.
+
+    Raises:
+        LookupError: a reference of it has gone meanwhile.
+    """
+    first = target if len(way.ids) == 1 and root.kind == "unseen" else root.get()
+    if id(first) != way.ids[0]:
+        raise LookupError("the root has gone")
+    objects = [*root.before, first]
+    for key in way.ids[1:]:
+        objects.append(safely.child(objects[-1], key))
+    if objects[-1] is not target:
+        raise LookupError("another object has taken its place")
+    return objects
+
+
+def tell(objects: Sequence[Any], root: Root, end: str) -> Chain:
+    """Put a chain of real objects into words; ``end`` says what the last one is."""
+    current, steps = _begin(objects, root)
+    begun = [current]
+    by_name = root.kind in ("module", "host")
+    at = 0
+    while at < len(objects) - 1:
+        holder = objects[at]
+        found = edge(objects, at)
+        if at == 0 and root.kind == "module" and type(holder) is dict:
+            found = Edge(", " + found.how[1:-1].strip("'"), found.takes)
+        named = root.kind == "host" and root.level  # what C code holds itself says who it is
+        if (at == 0 and not named) or (at and _goes_on(holder, found, by_name)):
+            current += found.how
+        else:
+            begun.append(current := _named(holder, found))
+        begun[-1] = current
+        by_name = found.how.startswith((".", ","))
+        at += found.takes
+        steps.append(_step(objects[at], found.how.strip(" ,.")))
+    words = [_tidy(part) for part in begun]
+    words[0] += root.of
+    return Chain(_common(words[0]), tuple(steps), " -> ".join([*words, end]))
+
+
+def _goes_on(holder: Any, found: Edge, by_name: bool) -> bool:
+    """Whether a step is written behind what led to its holder, and not behind a name of the holder's own."""
+    if safely.is_a(holder, *CONTAINERS):
+        return not _special(holder)
+    return by_name and found.how.startswith(".") and (safely.is_a(holder, type) or not _special(holder))
+
+
+def _special(holder: Any) -> bool:
+    """Whether a container or instance has a name that says more than what it is in."""
+    return noun(holder) != plain(holder)
+
+
+def _named(holder: Any, found: Edge) -> str:
+    words = noun(holder)
+    # How Bokeh's own attributes of a model are called says nothing to its user.
+    hidden = words.endswith("(...)") and found.how.startswith("._")
+    if safely.is_a(holder, *CONTAINERS) and not _special(holder):
+        words = f"a {words}"
+    return words if hidden else words + found.how
+
+
+def _begin(objects: Sequence[Any], root: Root) -> tuple[str, list[Step]]:
+    first = objects[0]
+    if root.kind == "unseen":
+        if type(first) is dict and any(
+            type(key) is str and key.startswith("thread.local.") for key in dict.keys(first)
+        ):
+            return "thread-local storage of a thread, ", [_step(first, "thread-local storage")]
+        words = "it" if len(objects) == 1 else noun(first)
+        return _NOT_SEEN + words, [_step(first, "held by something that the garbage collector does not see")]
+    if root.kind == "module":
+        return f"module {_module(root.name)}", [Step("module", _module(root.name), root.name, None, None)]
+    if root.local is not None:
+        code, thread = root.local.code, safely.label(frames.thread_name(root.local.thread))
+        file = code.co_filename.replace(chr(92), "/").rpartition("/")[2]
+        words = f"function {code.co_name} ({file}:{root.local.line}) that runs in thread {thread}, "
+        words += f"local variable {root.local.name}"
+        return words, [Step("frame", code.co_name, None, code.co_filename, root.local.line),
+                       _step(first, f"local variable {root.local.name}")]  # fmt: skip
+    return root.name, [_step(first, root.name)]
+
+
+def _module(name: str) -> str:
+    return "of an app's session" if name.startswith("bokeh_app_") else name
+
+
+def _step(thing: Any, name: str) -> Step:
+    where = place(thing)
+    return Step(safely.type_name(type(thing)), name, where.module, where.file, where.line)
+
+
+def _tidy(words: str) -> str:
+    for prefix in ("module panel.io.state, state", "module panel.io.state, _state"):
+        if words.startswith(prefix):
+            return "panel.state" + words.removeprefix(prefix)
+    if words.startswith("module weakref, finalize._registry["):
+        return "the registry of weakref.finalize"
+    return words
+
+
+def _common(words: str) -> str:
+    """Leave out the last key, which is another for each that the same container holds."""
+    bare, of, rest = words.partition("] of /")
+    return _LAST_KEY.sub("", bare + of[:1]) + of[1:] + rest
+
+
+_LAST_KEY = re.compile(r"\s?\[[^][]*\]$")

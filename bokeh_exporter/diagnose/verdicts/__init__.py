@@ -1,0 +1,1 @@
+"""From numbers to a verdict: pure functions over a bounded history."""

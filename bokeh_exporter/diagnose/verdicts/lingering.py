@@ -1,0 +1,136 @@
+"""Sessions without a browser that stay: each reason has its own test, and each must hold for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from ...thresholds import Thresholds
+from .fields import AppSample
+from .history import Point
+from .judgement import LINGERING, Evidence
+from .samples import Sample
+from .series import duration
+
+#: A loop that has not ticked for this long is another verdict's, and its snapshot is old.
+_TICKED = 5.0
+#: Of sessions destroyed lately, the share without a browser ever that makes them probes.
+_PROBES = 0.5
+#: Sessions that may stay blocked or pending for long before their number speaks for itself.
+_FEW = 3
+#: Seconds for which many unused sessions are looked at, however long they may live.
+_LONG = 300.0
+#: Times as long as an unused session: a long job may go on after its browser has left.
+_BLOCKED, _BLOCKED_FEW = 2.0, 10.0
+
+
+def lingering(points: Sequence[Point], thresholds: Thresholds) -> list[Evidence]:
+    """Return the evidence for lingering sessions."""
+    last = points[-1].last
+    process = last.process
+    if process.ticked is None or process.time - process.ticked > _TICKED:
+        return []
+    if process.lifetime is None or process.check is None:
+        return []  # no sweep (bokeh-django), so nothing is late
+    limit = max(thresholds.linger_factor * (process.lifetime + process.check), thresholds.linger_seconds)
+    found = []
+    for app in last.apps:
+        found += list(_of_app(app, points, thresholds, limit))
+    return found
+
+
+def _of_app(app: str, points: Sequence[Point], thresholds: Thresholds, limit: float) -> Iterator[Evidence]:
+    last, now = points[-1].last, points[-1].last.apps[app]
+    tests: Sequence[tuple[float, Callable[[Sample, AppSample], bool], Callable[[], Evidence]]] = (
+        (
+            thresholds.linger_seconds,
+            # Where some are blocked, the longest age may be theirs.
+            lambda sample, each: bool(each.unused) and not each.blocked and (each.unused_age or 0) > limit,
+            lambda: _aged(app, last, thresholds, limit),
+        ),
+        (
+            _BLOCKED * limit if (now.blocked or 0) >= _FEW else _BLOCKED_FEW * limit,
+            lambda sample, each: (each.blocked or 0) >= (_FEW if "reuse_sessions" in last.switches else 1),
+            lambda: _blocked(app, last),
+        ),
+        (
+            max(_BLOCKED * limit, 60.0),
+            lambda sample, each: (each.pending or 0) >= _FEW,
+            lambda: Evidence(
+                LINGERING, f"{now.pending:.0f} sessions of {app} have been in the making all the time: their creation "
+                "failed or waits", "bokeh_sessions", now.pending, app, "pending",
+            ),
+        ),
+        (
+            min(limit, _LONG),
+            lambda sample, each: (each.unused or 0) >= thresholds.unused_sessions,
+            lambda: _many(app, points, thresholds),
+        ),
+    )  # fmt: skip
+    for seconds, holds, say in tests:
+        if _held(points, app, seconds, holds):
+            evidence = say()
+            if evidence.reason:
+                yield evidence
+
+
+def _held(points: Sequence[Point], app: str, seconds: float, holds: Callable[[Sample, AppSample], bool]) -> bool:
+    """Whether something has been so for at least that long, and at the last two points."""
+    since = None
+    count = 0
+    for point in reversed(points):
+        sample = point.last.apps.get(app)
+        if sample is None or not holds(point.last, sample):
+            break
+        since, count = point.time, count + 1
+    return since is not None and count >= 2 and points[-1].time - since >= seconds
+
+
+def _aged(app: str, sample: Sample, thresholds: Thresholds, limit: float) -> Evidence:
+    now, process = sample.apps[app], sample.process
+    age = now.unused_age or 0
+    swept = None if process.swept is None or process.check is None else process.time - process.swept
+    # A sweep that runs, and be it late, has been here since.
+    if swept is not None and swept > max(limit / 2, 2 * (process.check or 0), thresholds.linger_seconds):
+        return Evidence(
+            LINGERING, f"the sweep of unused sessions last finished {duration(swept)} ago, though it is due every "
+            f"{process.check:g} s: a session-destroyed hook hangs. {now.unused:.0f} sessions of {app} wait for it",
+            "bokeh_session_cleanup_last_completed_timestamp_seconds", swept, app, "sweep",
+        )  # fmt: skip
+    return Evidence(
+        LINGERING, f"a session of {app} has had no browser for {duration(age)}; the sweep should take it after "
+        f"{(process.lifetime or 0) + (process.check or 0):g} s, {limit:g} s at the most",
+        "bokeh_session_unused_age_max_seconds", age, app, "age",
+    )  # fmt: skip
+
+
+def _blocked(app: str, sample: Sample) -> Evidence:
+    now = sample.apps[app]
+    if "reuse_sessions" in sample.switches:
+        text, reason = "--reuse-sessions keeps each for ever, and its key has no bound (by default ?theme=)", "reuse"
+    else:
+        text, reason = "a callback holds the document lock, or the app blocks expiration", "blocked"
+    return Evidence(
+        LINGERING, f"{now.blocked:.0f} sessions of {app} have no browser and cannot expire, for "
+        f"{duration(now.blocked_age or 0)} now: {text}",
+        "bokeh_session_expiration_blocked_age_max_seconds", now.blocked_age, app, reason,
+    )  # fmt: skip
+
+
+def _many(app: str, points: Sequence[Point], thresholds: Thresholds) -> Evidence:
+    last, first = points[-1].last, points[0].last.apps.get(app, AppSample())
+    now, process = last.apps[app], last.process
+    destroyed = (now.destroyed or 0) - (first.destroyed or 0)
+    never = (now.never_connected or 0) - (first.never_connected or 0)
+    probes = never >= _PROBES * destroyed if destroyed else not now.messages
+    if probes:
+        return Evidence(
+            LINGERING, f"{now.unused:.0f} sessions of {app} wait for a browser that does not come, and "
+            f"{never:.0f} of the last {destroyed:.0f} destroyed never had one: probes or bots ask for its page",
+            "bokeh_sessions_never_connected_total", never, app, "probes",
+        )  # fmt: skip
+    if (process.lifetime or 0) >= thresholds.long_lifetime and (now.unused or 0) > 3 * (now.connected or 0):
+        return Evidence(
+            LINGERING, f"{now.unused:.0f} sessions of {app} have no browser, and each stays for "
+            f"{duration(process.lifetime or 0)}", "bokeh_sessions", now.unused, app, "lifetime",
+        )  # fmt: skip
+    return Evidence(LINGERING, "many sessions are unused, each for as long as it may be")

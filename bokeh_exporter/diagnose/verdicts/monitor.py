@@ -1,0 +1,118 @@
+"""The verdict of a running server: a sample and a judgement every period, a line in the log when it changes.
+
+Looked at by the watcher's thread, so it goes on while the event loop is blocked; that nobody is served changes the
+verdict at once and not at the end of a period.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ...catalogue import VERDICTS
+from ...config import Config
+from ...state import Level, State
+from ...state.notices import VERDICT
+from ...state.numbers import Numbers, of_state
+from .history import History, Point
+from .judgement import HEALTHY, Judgement, Kind
+from .plot_columns import Columns, columns
+from .samples import ROWS, sample_of, sum_of
+from .verdict import judge
+
+log = logging.getLogger("bokeh_exporter")
+
+#: Sentences of evidence in a line of the log; the rest is in /api/v1/status.
+_TOLD = 3
+#: Stalls that are remembered when they are over.
+_STALLS = 16
+
+
+class Monitor:
+    """The history and the verdict of one process. Read from any thread, looked at by one.
+
+    Args:
+        state: what is sampled.
+        config: period, grace and thresholds.
+        read: gives the levels that are read now.
+        stalled: says why nobody is served now, a line each.
+    """
+
+    def __init__(
+        self, state: State, config: Config, read: Callable[[], list[Level]], stalled: Callable[[], Sequence[str]]
+    ) -> None:
+        self._state, self._config, self._read, self._stalled = state, config, read, stalled
+        self.history = History()
+        #: What ``columns`` needs of the numbers.
+        self.rows = ROWS
+        #: What holds now; replaced as a whole.
+        self.judgement = judge((), config)
+        #: The last judgement that was asked for, and as plain data.
+        self._plain: tuple[Judgement | None, Mapping[str, Any]] = (None, {})
+        #: What a capture of allocations has found to grow, if there was one.
+        self.settled: Kind | None = None
+        #: Is called with each judgement, in the thread that looks: for what a verdict sets off.
+        self.on_judged: Callable[[Judgement], None] = lambda judgement: None
+        #: Unix time from which on the leading verdict has held.
+        self.since = time.time()
+        #: The last times that nobody was served: when it was seen, and why in a line; the newest last.
+        self.stalls: deque[tuple[float, str]] = deque(maxlen=_STALLS)
+        self._due = 0.0
+        self._seen = self._was_stalled = False
+
+    def look(self) -> None:
+        """Judge if it is time to, or if whether anybody is served has changed. Takes milliseconds, then."""
+        # Seen twice in a row: after a call that kept the interpreter lock the loop has yet to get its chance.
+        seen = self._stalled()
+        stalled, self._seen = seen if self._seen else [], bool(seen)
+        now = time.monotonic()
+        if now < self._due and bool(stalled) == self._was_stalled:
+            return
+        if stalled and not self._was_stalled:
+            self.stalls.append((time.time(), stalled[0]))
+        self._due, self._was_stalled = now + self._config.verdict_period, bool(stalled)
+        self.history.add(sample_of(of_state(self._state, self._read(), ROWS), time.time()))
+        points, settled = self.history.points(), self.settled
+        self._replace(judge(points, self._config, grace=self._config.grace, stalled=stalled, settled=settled))
+        self.on_judged(self.judgement)
+
+    def _replace(self, new: Judgement) -> None:
+        old, self.judgement = self.judgement, new
+        if new.name == old.name:
+            return
+        self.since = time.time()
+        named = {"bokeh.memory.verdict": new.name, "bokeh.memory.verdict.previous": old.name}
+        self._state.story.tell(VERDICT, named, warns=new.name != HEALTHY)
+        level = logging.INFO if new.name == HEALTHY else logging.WARNING
+        log.log(level, "verdict: %s (was %s)%s", new.name, old.name, _told(new))
+
+    def levels(self) -> list[Level]:
+        """Return ``bokeh_memory_verdict``: 1 for the verdict that leads, 0 for the others."""
+        name = self.judgement.name
+        return [Level("bokeh_memory_verdict", float(verdict == name), (verdict,)) for verdict in VERDICTS]
+
+    def verdict(self) -> Mapping[str, Any]:
+        """Return what holds, in the shape of ``/api/v1/status``."""
+        judgement = self.judgement
+        if self._plain[0] is not judgement:  # asked for each two seconds by each page
+            self._plain = (judgement, dataclasses.asdict(judgement))
+        stalls = [{"time": seen, "text": text} for seen, text in list(self.stalls)]
+        return {**self._plain[1], "since": self.since, "stalls": stalls}
+
+    def columns(self, since: float, numbers: Numbers, now: float) -> Columns:
+        """Return what came after ``since``, of the last six hours, as columns.
+
+        The last row is made of ``numbers``, those of now, and in no history.
+        """
+        sample = sum_of(numbers, now)
+        return columns([*self.history.points(since), Point(sample, sample)])
+
+
+def _told(judgement: Judgement) -> str:
+    texts = [one.text for one in judgement.evidence if one.verdict == judgement.name][:_TOLD]
+    beside = f" Switched on, and growing memory itself: {', '.join(judgement.beside)}." if judgement.beside else ""
+    return f": {'; '.join(texts)}. {judgement.advice}{beside}" if texts else "." + beside

@@ -1,0 +1,138 @@
+"""The verdict: which of the seven holds, by what evidence, and what to do about it.
+
+The server judges its history of minutes with this and soak its seconds: spans follow from what the history
+holds, and what is compared is floors against destroyed sessions, events or time. A growing session and a growing
+process are told apart by what goes away with the session; for that, and since garbage looks like growth, whoever
+drives a server collects in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from ...thresholds import Thresholds
+from .history import Point
+from .judgement import (
+    FRAGMENTATION,
+    HEALTHY,
+    LINGERING,
+    PRECEDENCE,
+    PROCESS,
+    RETAINED,
+    SESSION,
+    STALLED,
+    Evidence,
+    Judgement,
+    Kind,
+)
+from .lingering import lingering
+from .process import explains, fragmentation, kind_of, process_growth
+from .retained import retained
+from .series import live
+from .session import OF_DOCUMENTS, session_growth
+
+#: What grows memory itself, and the words for it.
+_BESIDE = ("autoreload", "admin", "profiler")
+
+_ADVICE = {
+    HEALTHY: "Nothing to do: memory follows the sessions.",
+    STALLED: "Move what blocks into a thread or a process: until it ends nobody is served and nothing is cleaned up.",
+    RETAINED: "Remove the reference that keeps them: bokeh-exporter explain names it.",
+    SESSION: "Mend the callback, so that it changes what is there in place of adding to it; give streams a rollover.",
+    FRAGMENTATION: "Set MALLOC_ARENA_MAX=2 or use jemalloc; POST /debug/trim gives the memory back for now.",
+}
+_LINGERING = {
+    "age": "Find what stops the sweep or the session's end: a session-destroyed hook that raises, or one that waits.",
+    "sweep": "Mend the session-destroyed hook that hangs: until it returns no session is discarded.",
+    "blocked": "Give the callback that holds the document lock a timeout, and unblock what you block.",
+    "reuse": "Bound the key of --reuse-sessions (session_key_func), or leave the option out.",
+    "pending": "Mend the creation that fails or waits; each attempt leaves a pending session behind.",
+    "probes": "Point probes at the exporter's /healthz or a static file: each request of the page builds a session.",
+    "lifetime": "Shorten --unused-session-lifetime, so that sessions go soon after their browser.",
+}
+_PROCESS: dict[Kind | None, str] = {
+    "objects": "Bound what outlives the sessions: caches, registries, log records, classes made anew at each visit.",
+    "buffers": "Bound the cache that keeps arrays, frames or bytes beyond the sessions.",
+    "native": "Look at native code: extensions, image and database libraries; Python owns none of what grows.",
+    None: "Bound caches that keep arrays or frames; if there are none look at native code. A capture of allocations "
+    "tells which.",
+}
+
+
+def judge(
+    points: Sequence[Point],
+    thresholds: Thresholds,
+    *,
+    grace: float = 60.0,
+    stalled: Sequence[str] = (),
+    settled: Kind | None = None,
+    released: float | None = None,
+    without: Collection[str] = (),
+) -> Judgement:
+    """Judge a history.
+
+    Args:
+        points: ``History.points()``.
+        thresholds: a ``Config`` is one.
+        grace: seconds after destroy from which on a full collection counts.
+        stalled: why nobody is served now, a line each.
+        settled: what a capture of allocations has found to grow, buffers that Python owns or native memory.
+        released: bytes that a trim gave back right after the last point; None if there was none.
+        without: verdicts that whoever drove the server knows not to hold.
+    """
+    evidence = [Evidence(STALLED, text, _stall_row(text), None, None, _stall_reason(text)) for text in stalled]
+    if points:
+        evidence += lingering(points, thresholds)
+        evidence += retained(points, thresholds, grace)
+        evidence += _growth(points, thresholds, {one.verdict for one in evidence})
+        kept = fragmentation(points, thresholds, released)
+        slack = sum(one.bytes or 0 for one in kept)
+        evidence = [*(one for one in evidence if explains(one, slack)), *kept]
+    return _judgement([one for one in evidence if one.verdict not in without], settled, points)
+
+
+def _growth(points: Sequence[Point], thresholds: Thresholds, explained: set[str]) -> list[Evidence]:
+    found = session_growth(points, thresholds)
+    sessions = [one for one in found if one.verdict == SESSION]
+    if RETAINED in explained:  # what is retained stays when its session has gone, and grows the process
+        return sessions
+    process = process_growth(points, thresholds)
+    if not sessions:
+        return [*process, *found]
+    # Blocks and bytes that grow while a session is open may be the process's own, if they also do without one.
+    certain = any(one.metric in OF_DOCUMENTS for one in sessions)
+    alone = process and not certain and min(live(point.last) for point in points) == 0
+    return process if alone else sessions
+
+
+def _judgement(evidence: Sequence[Evidence], settled: Kind | None, points: Sequence[Point]) -> Judgement:
+    holding = {one.verdict for one in evidence}
+    ranked = [verdict for verdict in PRECEDENCE if verdict in holding]
+    name = ranked[0] if ranked else HEALTHY
+    reasons = tuple(dict.fromkeys(one.reason for one in evidence if one.verdict == name and one.reason))
+    kind = kind_of([one for one in evidence if one.verdict == PROCESS], settled)
+    switches = points[-1].last.switches if points else frozenset()
+    return Judgement(
+        name,
+        tuple(ranked[1:]),
+        tuple(sorted(evidence, key=lambda one: PRECEDENCE.index(one.verdict))),
+        _advice(name, reasons, kind),
+        kind,
+        reasons,
+        tuple(switch for switch in _BESIDE if switch in switches),
+    )
+
+
+def _advice(name: str, reasons: Sequence[str], kind: Kind | None) -> str:
+    if name == LINGERING:
+        return " ".join(_LINGERING[reason] for reason in reasons[:1])
+    return _PROCESS[kind] if name == PROCESS else _ADVICE[name]
+
+
+def _stall_reason(text: str) -> str:
+    return "executor" if "worker threads" in text else "loop"
+
+
+def _stall_row(text: str) -> str:
+    executor = _stall_reason(text) == "executor"
+    return "bokeh_executor_threads" if executor else "bokeh_event_loop_last_tick_timestamp_seconds"

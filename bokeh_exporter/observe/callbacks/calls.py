@@ -1,0 +1,233 @@
+"""One call of a user's function: its time, its failure, its interaction, and that it runs now.
+
+The seams are in ``callbacks``; this is what happens at each. An async function is timed step by step:
+the time that it keeps its thread is its busy time, the awaits in between are not. All of it is one
+entry in the state's queue, so that a call costs two microseconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import threading
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+from ...state import State
+from ...state.interactions import current
+from ...state.queue import Tally
+from ...state.spans import Open
+from ..apps import App
+from .async_steps import Running, Steps
+from .names import is_skip, name_of, timing
+
+#: Kinds that nothing of a browser begins: each call is an interaction, whatever context it has copied.
+TIMERS = frozenset({"periodic", "timeout", "next_tick", "onload"})
+
+
+class Calls:
+    """Times calls and knows which run, by thread."""
+
+    def __init__(self, state: State) -> None:
+        #: Where calls are booked.
+        self.state = state
+        self._running: dict[int, list[Running]] = {}
+        self._attribution, self._elements = state.memory.attribution, state.elements
+
+    def running(self, thread: int) -> list[Running]:
+        """List the calls under way in a thread, the outermost first. From any thread."""
+        return list(self._running.get(thread, ()))
+
+    def call(self, app: App, kind: str | None, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call a function, within an interaction.
+
+        Args:
+            app: whose callback it is.
+            kind: what set it off; None for a function inside a callback, which has no kind of its own.
+            function: the user's, or one of a framework's, which has no label.
+        """
+        return self._call(app, kind, name_of(function), function, args, kwargs)
+
+    def call_as(self, app: App, label: str | None, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call a framework's function that does nothing but call the user's, which has the label."""
+        return self._call(app, None, label, function, args, kwargs)
+
+    def _call(
+        self,
+        app: App,
+        kind: str | None,
+        label: str | None,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        if label is None and kind is None:
+            return function(*args, **kwargs)
+        number = current.get()
+        token = None
+        if not number:
+            number = self.state.interactions.begin(app.label, kind or "property").number
+            token = current.set(number)
+        spans, begun = self.state.spans, token is not None or kind in TIMERS
+        span = None
+        if spans is not None and (begun or label is not None):
+            span = spans.call(app.label, kind or "property" if begun else None, label or kind or "", number, function)
+        stack = self._running.get(threading.get_ident())
+        if stack is None:
+            stack = self.stack()
+        start = perf_counter()
+        stack.append((app.label, label or kind or "", start))
+        elements, attribution = self._elements, self._attribution
+        if elements.on:
+            elements.enter(number)
+        # A framework's own inside a message is part of it; what it calls of the user's is entered further down.
+        own = label is None and attribution.inside()
+        entered = attribution.enter(app.label, "callback", label) if not own else None
+        error: BaseException | None = None
+        result = None
+        try:
+            result = function(*args, **kwargs)
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            attribution.leave(entered, label)
+            stack.pop()
+            busy = perf_counter() - start
+            continues = inspect.iscoroutine(result)
+            if not continues:
+                self._ended(app, kind, label, number, busy, busy, error)
+            if span is not None:
+                span.suspend() if continues else span.leave(error)
+            if token is not None:
+                current.reset(token)
+            del error
+        if continues:
+            return self._continue(app, kind, label, number, start, busy, result, span)
+        return result
+
+    async def _continue(
+        self, app: App, kind: str | None, label: str | None, number: int, start: float, busy: float, awaitable: Any,
+        span: Open | None,
+    ) -> Any:  # fmt: skip
+        # Whoever awaits us may be a task of its own by now, so the interaction is set in its context too.
+        token = current.set(number)
+        self.state.interactions.enter(number)
+        if span is not None:
+            span.resume()
+        steps = Steps(awaitable, self, (app.label, label or kind or "", start), busy, label)
+        error: BaseException | None = None
+        try:
+            return await steps
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            self._ended(app, kind, label, number, perf_counter() - start, steps.busy, error)
+            if span is not None:
+                span.leave(error)
+            del error
+            self.state.interactions.leave(number)
+            with contextlib.suppress(ValueError):  # thrown away unfinished, in another context
+                current.reset(token)
+
+    def stack(self) -> list[Running]:
+        """Return the calls under way in this thread, for who adds to them."""
+        thread = threading.get_ident()
+        stack = self._running.get(thread)
+        if stack is None:
+            if len(self._running) > 200:
+                alive = {each.ident for each in threading.enumerate()}
+                for gone in [each for each in list(self._running) if each not in alive]:
+                    self._running.pop(gone, None)
+            stack = self._running[thread] = []
+        return stack
+
+    def _ended(
+        self,
+        app: App,
+        kind: str | None,
+        label: str | None,
+        number: int,
+        seconds: float,
+        busy: float,
+        error: BaseException | None,
+    ) -> None:
+        try:
+            failed = error is not None and isinstance(error, Exception) and not is_skip(error)
+            queue = self.state.queue
+            if kind is not None:
+                queue.append((app.child("bokeh_callback_duration_seconds", kind).observe, seconds, number))
+            if label is not None:
+                queue.append((app.bound.get(label) or app.bundle(label, tally), busy, number))
+                if failed:
+                    queue.append((app.child("bokeh_callback_errors_total", label).inc, 1, number))
+                record = self.state.interactions.get(number)
+                if record is not None:
+                    record.callbacks += 1
+                    record.errors += failed
+            if self._elements.on:
+                self._elements.leave(number, label, seconds, busy, failed)
+        except Exception as ours:
+            self.state.swallow("callbacks", ours)
+
+    def wrapped(self, app: App, kind: str, function: Callable[..., Any], *, keep: bool) -> Callable[..., Any]:
+        """Return a function that calls through :meth:`call`, a coroutine function for a coroutine function.
+
+        Args:
+            app: whose callback it is.
+            kind: what will set it off.
+            function: what to call.
+            keep: whether it belongs to the interaction that registers it, as a callback that runs once does.
+        """
+        number = current.get() if keep else 0
+        if number and self.state.interactions.origin(number)[1] == "init":
+            number = 0  # what the build registered is set off by something later
+
+        def begin() -> Any:
+            return current.set(number or self.state.interactions.begin(app.label, kind).number)
+
+        if inspect.iscoroutinefunction(function):
+
+            @timing(function)
+            async def call_async(*args: Any, **kwargs: Any) -> Any:
+                token = begin()
+                try:
+                    return await self.call(app, kind, function, *args, **kwargs)
+                finally:
+                    current.reset(token)
+
+            return call_async
+
+        @timing(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            token = begin()
+            try:
+                return self.call(app, kind, function, *args, **kwargs)
+            finally:
+                current.reset(token)
+
+        return call
+
+    def inside(self, app: App, function: Callable[..., Any], label: str) -> Callable[..., Any]:
+        """Return a function that calls a user's, which has the label, in a framework's callback, which has the kind."""
+        if inspect.iscoroutinefunction(function):
+
+            @timing(function)
+            async def call_async(*args: Any, **kwargs: Any) -> Any:
+                return await self.call_as(app, label, function, *args, **kwargs)
+
+            return call_async
+
+        @timing(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return self.call_as(app, label, function, *args, **kwargs)
+
+        return call
+
+
+def tally(app: App, label: str) -> Tally:
+    """Return what takes the busy time of calls of a user's function, one each."""
+    app.child("bokeh_callback_errors_total", label)  # at zero before the first failure
+    return Tally(app.child("bokeh_callback_calls_total", label), app.child("bokeh_callback_busy_seconds_total", label))

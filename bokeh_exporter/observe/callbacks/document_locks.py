@@ -1,0 +1,112 @@
+"""The document lock: how long callbacks wait for it, and what waits in documents.
+
+The wait is measured at the ``acquire`` of each session's own lock, tornado's up to Bokeh 3.9 and
+asyncio's from 3.10 on, by an attribute of that lock: it goes with the session. A lock that is free is
+not waited for, and costs one look.
+"""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from time import perf_counter
+from typing import Any, ClassVar, cast
+
+from ... import config as options
+from ...state import Level
+from ...state.interactions import current
+from ..apps import App, context_of
+from ..frame import Observer
+from ..sessions.totals import Roll, mark
+
+
+class Locks(Observer):
+    """Waits for the document lock; callbacks registered in live sessions."""
+
+    name: ClassVar[str] = "locks"
+    level: ClassVar[options.Level] = "callback"
+
+    def start(self) -> None:
+        """Hook into new sessions, and into those that exist."""
+        from bokeh.document.callbacks import DocumentCallbackManager
+        from bokeh.server.session import ServerSession
+
+        self.hook.after(ServerSession, "__init__", self._opened, "self", "session_id", "document")
+        self.hook.replace(DocumentCallbackManager, "remove_session_callback", self._removing, "self", "callback_obj")
+        for context, app in self.apps.alive():
+            for session in list(context._sessions.values()):
+                self._watch(session, app)
+
+    def stop(self) -> None:
+        """Take our attribute off the locks that are alive."""
+        for context, _ in self.apps.alive():
+            for session in list(context._sessions.values()):
+                session._lock.__dict__.pop("acquire", None)
+
+    def _opened(self, session: Any, session_id: object, document: Any, *rest: object, **named: object) -> None:
+        context = context_of(document)
+        if context is not None:
+            self._watch(session, self.apps.of(context))
+
+    def _removing(self, original: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+        patches, swallow = self.patches, self.hook.swallow
+
+        @functools.wraps(original)
+        def remove_session_callback(manager: Any, callback_obj: Any) -> None:
+            original(manager, callback_obj)
+            if patches.on:
+                try:
+                    mark(manager._document())
+                except Exception as ours:
+                    swallow(ours)
+
+        return remove_session_callback
+
+    def _watch(self, session: Any, app: App) -> None:
+        lock: Any = session._lock
+        if hasattr(lock.acquire, "__self__"):  # a method: not watched yet
+            row = "bokeh_document_lock_wait_seconds"
+            acquiring = self._acquiring(type(lock).acquire, lock, app.child(row).observe, app.counting(row))
+            lock.acquire = acquiring
+
+    def _acquiring(
+        self,
+        acquire: Callable[..., Awaitable[Any]],
+        lock: Any,
+        observe: Callable[[float], None],
+        free: Callable[[], Any],
+    ) -> Callable[..., Awaitable[Any]]:
+        reference = weakref.ref(lock)  # the lock must not hold itself in a cycle that only gc ends
+        queue = self.state.queue
+
+        async def waited(awaitable: Awaitable[Any]) -> Any:
+            start = perf_counter()
+            try:
+                return await awaitable
+            finally:
+                queue.append((observe, perf_counter() - start, current.get()))
+
+        # tornado's gives a future, which tells by itself; asyncio's a coroutine, which has not begun.
+        def acquired_tornados(timeout: Any = None) -> Awaitable[Any]:
+            awaitable: Any = acquire(reference(), timeout)
+            if not awaitable.done():
+                return waited(awaitable)
+            free()
+            return cast("Awaitable[Any]", awaitable)
+
+        def acquired_asyncios() -> Awaitable[Any]:
+            lock: Any = reference()
+            # It has waiters for a moment after it was let go; who comes then waits behind them.
+            if lock._locked or lock._waiters:
+                return waited(acquire(lock))
+            free()
+            return acquire(lock)
+
+        return acquired_asyncios if hasattr(type(lock), "locked") else acquired_tornados
+
+    def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:
+        """Read from the roll what is registered, by kind."""
+        for context, app in contexts:
+            for kind, count in Roll.of(context).refresh().callbacks.items():
+                yield Level("bokeh_session_callbacks", count, (app.label, kind))

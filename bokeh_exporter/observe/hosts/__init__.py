@@ -1,0 +1,1 @@
+"""The hosts: Bokeh, tornado, Panel and what else serves an app. Only files of this folder know their internals."""

@@ -1,0 +1,188 @@
+"""The event loops that servers run on: their ticks, and the samples taken on them.
+
+A loop is known from the first moment that something of Bokeh runs on it: the load hook of an
+application, or, on hosts without one, the first session. On each, a 100 ms timer measures how late
+it is called, as JupyterHub does, and a tornado ``PeriodicCallback`` samples. Both start in an empty
+context, since tasks copy contexts and would keep what is in them. Nothing here holds a loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from ...state import Level
+from ..apps import loop_of
+from ..frame import Frame, Observer
+
+#: Seconds. Short against what a user feels, long against what a timer costs (20 us).
+TICK = 0.1
+
+
+class Site:
+    """What runs on one loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = weakref.ref(loop)
+        #: The thread that runs it.
+        self.thread = threading.get_ident()
+        self.ticked = time.time()
+        self.sampled = time.time()
+        self.last: dict[str, list[Level]] = {}
+        self.sampler: weakref.ref[Any] | None = None
+        self.timer: asyncio.TimerHandle | None = None
+        self.expected = 0.0
+
+    def running(self) -> bool:
+        """Whether the loop exists and somebody runs it."""
+        loop = self.loop()
+        return loop is not None and not loop.is_closed() and loop.is_running()
+
+
+class Loops(Observer):
+    """Lag and last tick, the sampler of each loop, and who is told that a loop has started."""
+
+    name: ClassVar[str] = "loops"
+
+    def __init__(self, frame: Frame) -> None:
+        super().__init__(frame)
+        self._sites: dict[int, Site] = {}
+        self._lock = threading.Lock()
+        self._lag = self.state.child("bokeh_event_loop_lag_seconds").observe
+        self._duration = self.state.child("bokeh_exporter_sample_duration_seconds")
+        self._stopped = False
+        frame.loops = lambda: [loop for site in self.sites() if (loop := site.loop()) is not None]
+
+    def start(self) -> None:
+        """Hook into what tells that a loop runs, and find the loops that already do."""
+        from bokeh.server.contexts import ApplicationContext
+        from bokeh.server.session import ServerSession
+
+        self.hook.after(ApplicationContext, "__init__", self._made, "self", "application")
+        self.hook.before(ApplicationContext, "run_load_hook", self._running, "self")
+        self.hook.before(ServerSession, "__init__", self._running)
+        for context, _ in self.apps.alive():
+            loop = loop_of(context)
+            if loop is not None and not loop.is_closed():
+                loop.call_soon_threadsafe(self._attach, loop, context=contextvars.Context())
+
+    def stop(self) -> None:
+        """Stop the timers, each on its own loop."""
+        self._stopped = True
+        for site in list(self._sites.values()):
+            loop = site.loop()
+            if loop is not None and not loop.is_closed():
+                loop.call_soon_threadsafe(self._detach, site, context=contextvars.Context())
+        self._sites.clear()
+
+    def refresh(self) -> None:
+        """Hook into uvicorn once it is imported: hosts without a load hook are served from its start."""
+        uvicorn = sys.modules.get("uvicorn.server")
+        if uvicorn is not None and "uvicorn.Server.startup" not in self.patches.enabled:
+            self.hook.before(uvicorn.Server, "startup", self._running, "self", hook="uvicorn.Server.startup")
+
+    def forget(self) -> None:
+        """In a forked server process: the parent's loops are not ours."""
+        self._lock = threading.Lock()
+        for key in list(self._sites):
+            self.state.levels.remove(key)
+        self._sites.clear()
+
+    def sites(self) -> list[Site]:
+        """List the loops that run. What others had seen is forgotten: a server that has stopped has no sessions."""
+        running = []
+        for key, site in list(self._sites.items()):
+            loop = site.loop()
+            if site.running():
+                running.append(site)
+                continue
+            self.state.levels.remove(key)
+            if loop is None or loop.is_closed():
+                self._sites.pop(key, None)
+        return running
+
+    # --- finding loops -------------------------------------------------------------------------
+
+    def _made(self, context: Any, *rest: object, **named: object) -> None:
+        self.apps.add(context)
+        self.frame.refresh()
+
+    def _running(self, *rest: object, **named: object) -> None:
+        self.attach_running()
+
+    def attach_running(self) -> bool:
+        """Attach to the loop that runs in this thread, if there is one."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return False
+        self._attach(loop)
+        return True
+
+    def _attach(self, loop: asyncio.AbstractEventLoop) -> None:
+        if id(loop) in self._sites and self._sites[id(loop)].loop() is loop:
+            return
+        with self._lock:
+            if self._stopped or (id(loop) in self._sites and self._sites[id(loop)].loop() is loop):
+                return
+            site = self._sites[id(loop)] = Site(loop)
+        contextvars.Context().run(self._begin, site, loop)
+        self.frame.on_loop()
+
+    def _begin(self, site: Site, loop: asyncio.AbstractEventLoop) -> None:
+        from tornado.ioloop import PeriodicCallback
+
+        sampler = PeriodicCallback(lambda: self._sample(site), self.frame.config.sample_period * 1000)
+        site.sampler = weakref.ref(sampler)
+        sampler.start()
+        self._sample(site)
+        self._schedule(site, loop)
+
+    def _detach(self, site: Site) -> None:
+        sampler = site.sampler() if site.sampler is not None else None
+        if sampler is not None:
+            sampler.stop()
+        if site.timer is not None:
+            site.timer.cancel()
+
+    # --- on the loop ---------------------------------------------------------------------------
+
+    def _schedule(self, site: Site, loop: asyncio.AbstractEventLoop) -> None:
+        site.expected = loop.time() + TICK
+        site.timer = loop.call_at(site.expected, self._tick, site)
+
+    def _tick(self, site: Site) -> None:
+        loop = site.loop()
+        if loop is None or self._stopped:
+            return
+        site.ticked, site.thread = time.time(), threading.get_ident()
+        self.state.queue.append((self._lag, max(0.0, loop.time() - site.expected), 0))
+        self._schedule(site, loop)
+
+    def _sample(self, site: Site) -> None:
+        if self._stopped:
+            return
+        start = time.perf_counter()
+        try:
+            loop = site.loop()
+            mine = [(context, app) for context, app in self.apps.alive() if loop_of(context) is loop]
+            self.state.levels.replace(id(loop), self.frame.sample(mine, site.last))
+            self.apps.prune()
+            site.sampled = time.time()
+        except Exception as error:
+            self.state.swallow(self.name, error)
+        spent = time.perf_counter() - start
+        self._duration.observe(spent)
+        self.state.overhead[0] += spent
+
+    def collect(self) -> Iterable[Level]:
+        """Read the times of ticks and samples; the thread that answers a scrape is another one."""
+        for site in self.sites():
+            yield Level("bokeh_event_loop_last_tick_timestamp_seconds", site.ticked)
+            yield Level("bokeh_exporter_last_sample_timestamp_seconds", site.sampled)

@@ -1,0 +1,239 @@
+"""The watcher: a thread that sees that nobody is served, and says once who is to blame and once when it is over.
+
+Four times a second it applies what the hot paths recorded, and looks whether each loop has ticked and
+each thread pool takes up work. How late it woke itself is the one trace of a C call that keeps the
+interpreter lock: meanwhile nothing in the process can run, so it is told afterwards. Rejected: a
+signal with ``faulthandler``, which needs the main thread and tells no callback; asyncio's debug mode,
+which names a slow callback only once it has ended.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from ...state import State
+from ...state.notices import STALLED
+from .executors import Pool
+from .loops import Site
+from .stacks import blamed, stack_of
+
+log = logging.getLogger("bokeh_exporter")
+
+#: Seconds between two looks: a twentieth of a stall. A look costs microseconds.
+PERIOD = 0.25
+#: Seconds without a tick, or with work that no thread takes up, after which liveness and readiness fail.
+STALE = 10.0
+#: Different stacks of a pool that are logged: six threads mostly stand at the same line.
+_STACKS = 4
+#: Seconds that ``stop`` waits: a look takes a millisecond, a log handler may hang.
+_JOIN = 2.0
+
+#: Calls of users' functions under way in a thread, the outermost first: app, callback, ``perf_counter`` of the begin.
+RunningCalls = Callable[[int], "list[tuple[str, str, float]]"]
+
+
+class _Loop:
+    """What is known of one loop: its last tick, and since when there was none."""
+
+    def __init__(self, site: Site, now: float) -> None:
+        self.site, self.ticked, self.since = site, site.ticked, now
+        self.stalled: str | None = None
+
+
+class _Full:
+    """A pool whose threads are all busy with work waiting: since when, and since when none was taken up."""
+
+    def __init__(self, pool: Pool, now: float) -> None:
+        self.pool, self.since, self.stuck, self.taken = pool, now, now, pool.taken
+        self.told = False
+
+
+class Watcher:
+    """Watches the loops and pools of one exporter.
+
+    Args:
+        state: is drained, and holds the numbers.
+        stall_after: seconds without a tick that are a stall.
+        sites: lists the loops that run.
+        pools: lists the thread pools in use.
+        running: lists the users' functions that run in a thread.
+        also: are called at each look, for what has to go on while the loop is blocked.
+    """
+
+    def __init__(
+        self, state: State, stall_after: float, *, sites: Callable[[], list[Site]],
+        pools: Callable[[], list[Pool]], running: RunningCalls = lambda thread: [],
+        also: Sequence[Callable[[], None]] = (),
+    ) -> None:  # fmt: skip
+        self._state, self._stall_after = state, stall_after
+        self._sites, self._pools, self._running, self._also = sites, pools, running, also
+        self._stalls = state.child("bokeh_event_loop_stalls_total")
+        self._late = state.child("bokeh_exporter_gil_wait_seconds")
+        self._loops: dict[Site, _Loop] = {}
+        self._full: dict[Pool, _Full] = {}
+        self._ending = threading.Event()
+        # An empty context: whatever the host keeps in its own would live as long as the thread.
+        self._thread = threading.Thread(
+            target=contextvars.Context().run, args=(self._run,), name="bokeh-exporter-watcher", daemon=True
+        )
+
+    def start(self) -> None:
+        """Start the thread. A forked child has none and makes a watcher of its own."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread, and wait for it unless this is it. Idempotent."""
+        self._ending.set()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(_JOIN)
+
+    def problems(self, after: float = STALE) -> list[str]:
+        """Say for how long and by whose fault nobody is served, if for longer than that. From any thread."""
+        found = []
+        for site in self._sites():
+            age = time.time() - site.ticked
+            if age > after:
+                found.append(f"the event loop has not ticked for {age:.0f} s{self._culprit(site.thread, age)}")
+        now = time.monotonic()
+        for full in list(self._full.values()):
+            if now - full.stuck > after:
+                found.append(self._busy(full, now - full.stuck))
+        return found
+
+    # --- in the thread -------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        # From one look to the next, not from where the last one ended: the process may stop within a look as well.
+        cpu, woke, own = time.process_time(), time.monotonic(), 0.0
+        while not self._ending.wait(PERIOD):
+            now = time.monotonic()
+            late = max(0.0, now - woke - PERIOD - own)
+            meanwhile, woke, cpu = time.process_time() - cpu, now, time.process_time()
+            spent = time.thread_time()
+            looks: list[Callable[[], object]] = [
+                self._state.drain,
+                lambda late=late, cpu=meanwhile: self._woke(late, cpu),  # type: ignore[misc]
+                lambda now=now, late=late: self._watch_loops(now, late),  # type: ignore[misc]
+                lambda now=now: self._watch_pools(now),  # type: ignore[misc]
+                *self._also,
+            ]
+            for look in looks:
+                try:
+                    look()
+                except Exception as error:
+                    self._state.swallow("watcher", error)
+            own = time.thread_time() - spent
+            self._state.overhead[0] += own
+
+    def _woke(self, late: float, cpu: float) -> None:
+        """Measure how late we are: somebody kept the interpreter lock, or the process did not run."""
+        self._late.observe(late)
+        ages = [time.time() - site.ticked for site in self._sites()]
+        if late <= self._stall_after or any(PERIOD < age < late - PERIOD for age in ages):
+            return  # where a loop ticked meanwhile, it was one of our looks that waited, as for a slow log handler
+        if cpu > late / 2:
+            why = "a call into C code held the interpreter lock"
+        else:
+            why = "it was suspended, or a call into C code waited while it held the interpreter lock"
+        since = time.perf_counter() - 0.9 * late
+        calls = [call for thread in sys._current_frames() for call in self._running(thread) if call[2] < since]
+        meanwhile = (
+            f". Under way since before: {', '.join(f'{app}: {name}' for app, name, _ in calls)}" if calls else ""
+        )
+        log.warning("the whole process stood still for %.1f s, nothing in it could answer: %s%s", late, why, meanwhile)
+
+    def _watch_loops(self, now: float, late: float) -> None:
+        sites = self._sites()
+        for gone in self._loops.keys() - sites:
+            del self._loops[gone]
+        for site in sites:
+            loop = self._loops.setdefault(site, _Loop(site, now))
+            if site.ticked != loop.ticked:
+                if loop.stalled is not None:
+                    log.info("the event loop ticks again after %.1f s%s", site.ticked - loop.ticked, loop.stalled)
+                loop.ticked, loop.since, loop.stalled = site.ticked, now, None
+                continue
+            age = now - loop.since
+            if age < self._stall_after or loop.stalled is not None:
+                continue
+            if late > age / 2:
+                loop.since = now  # we did not run either, so the loop has yet to get its chance
+                continue
+            self._stalls.inc()
+            # Kept until it is over, when other things run.
+            loop.stalled = self._culprit(site.thread, age)
+            stack = stack_of(site.thread)
+            self._tell(site.thread, age)
+            log.warning("the event loop has not ticked for %.1f s%s. Nobody is served. Its thread is at\n%s",
+                        age, loop.stalled, _indented(stack))  # fmt: skip
+
+    def _watch_pools(self, now: float) -> None:
+        pools = self._pools()
+        for pool in {*pools, *self._full}:
+            _, _, threads, waiting = pool.sizes()
+            full = self._full.get(pool)
+            if not waiting or len(pool.threads()) < threads or pool not in pools:
+                if full is not None:
+                    del self._full[pool]
+                    if full.told:
+                        log.info("worker threads take up work again after %.1f s", now - full.since)
+                continue
+            if full is None:
+                full = self._full[pool] = _Full(pool, now)
+            if pool.taken != full.taken:
+                full.taken, full.stuck = pool.taken, now
+            if not full.told and now - full.since >= self._stall_after:
+                full.told = True
+                stacks = Counter("\n".join(stack_of(thread)) for thread in pool.threads())
+                shown = "\n".join(
+                    f"  {count} of them:\n{_indented(stack.split(chr(10)))}"
+                    for stack, count in stacks.most_common(_STACKS)
+                )
+                log.warning("%s. They are at\n%s", self._busy(full, now - full.since), shown)
+
+    # --- words ---------------------------------------------------------------------------------
+
+    def _who(self, thread: int, age: float = 0.0) -> tuple[str, float] | None:
+        """Name the user's function that has run in a thread for most of the time, and when it began."""
+        since = time.perf_counter() - age / 2
+        calls = self._running(thread)
+        calls = [call for call in calls if call[2] <= since] or calls[-1:]
+        for app, name, begun in reversed(calls):  # innermost, but not the last of many short ones
+            if ":" in name:
+                return f"{app}: {name}", begun
+        # A framework's callback, or what is no callback: a build, a request.
+        found = blamed(thread)
+        if calls:
+            app, name, begun = calls[-1]
+            return f"{app}: {found or name}", begun
+        return (found, 0.0) if found is not None else None
+
+    def _culprit(self, thread: int, age: float) -> str:
+        who = self._who(thread, age)
+        if who is None:
+            return ""
+        name, begun = who
+        return f"; {name} runs" + (f" for {time.perf_counter() - begun:.0f} s" if begun else "")
+
+    def _tell(self, thread: int, age: float) -> None:
+        who = self._who(thread, age)
+        culprit: dict[str, str | float] = {"bokeh.event_loop.culprit": who[0]} if who is not None else {}
+        self._state.story.tell(STALLED, {"bokeh.event_loop.stall.age": age} | culprit, warns=True)
+
+    def _busy(self, full: _Full, age: float) -> str:
+        threads = full.pool.threads()
+        holders = Counter(who[0] for thread in threads if (who := self._who(thread)) is not None)
+        names = ", ".join(f"{name} ({count})" for name, count in holders.most_common())
+        return (
+            f"all {len(threads)} worker threads are busy for {age:.0f} s with work waiting: {names or 'nobody known'}"
+        )
+
+
+def _indented(lines: list[str]) -> str:
+    return "\n".join(f"    {line}" for line in lines)

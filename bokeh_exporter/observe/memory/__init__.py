@@ -1,0 +1,1 @@
+"""Memory of the process and its container, and which activity gained it."""

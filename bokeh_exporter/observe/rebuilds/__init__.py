@@ -1,0 +1,1 @@
+"""The rebuild ledger: which elements an interaction creates, updates in place, rebuilds."""

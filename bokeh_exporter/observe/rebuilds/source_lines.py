@@ -1,0 +1,96 @@
+"""Where the user made something: the file and line, found by walking frames, not by formatting a stack.
+
+A walk looks at some twenty frames of 0.1 us each. Files are judged once: the frameworks' and the standard
+library's are not the user's, another package's only where nobody else's is on the stack.
+"""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from types import CodeType, FrameType
+from typing import Any, NamedTuple
+
+from ..callbacks.names import is_framework
+
+_OURS, _LIBRARY, _PACKAGE, _USER = range(4)
+_DEPTH = 80
+_FILES = 5000
+#: What is on the stack between a constructor and the one who calls it.
+_CONSTRUCTING = frozenset({"__call__", "__new__", "override_initialization", "panel"})
+_HERE = __file__.replace("\\", "/").rpartition("/observe/")[0] + "/"
+_DEMO = f"{_HERE}demo/apps/"
+_STANDARD = tuple({sysconfig.get_path(name).replace("\\", "/") + "/" for name in ("stdlib", "platstdlib")})
+
+_kinds: dict[str, int] = {}
+
+
+class Site(NamedTuple):
+    """A line of the user's."""
+
+    file: str | None
+    line: int | None
+    #: Whether it calls the constructor itself, rather than something that makes what it needs.
+    direct: bool
+
+
+NOWHERE = Site(None, None, False)
+
+
+def site_of(made: Any) -> Site:
+    """Return the line that is making something, for its constructor's hook; file names are bare."""
+    frame = sys._getframe(1)
+    direct = True
+    package: Site | None = None
+    for _ in range(_DEPTH):
+        code = frame.f_code
+        kind = _kinds.get(code.co_filename)
+        if kind is None:
+            kind = _judge(code, _module(frame.f_globals))
+        if kind == _USER:
+            if code.co_name != "__init__" or frame.f_locals.get("self") is not made:
+                return Site(_bare(code.co_filename), frame.f_lineno, direct)
+        elif kind != _OURS:
+            if kind == _PACKAGE and package is None:
+                package = Site(_bare(code.co_filename), frame.f_lineno, False)
+            direct = direct and _constructs(frame, made)
+        if frame.f_back is None:
+            break
+        frame = frame.f_back
+    return package or NOWHERE
+
+
+def _constructs(frame: FrameType, made: Any) -> bool:
+    """Whether a frame is on the way from a call of a class to its constructor, not another thing's constructor."""
+    code = frame.f_code
+    if code.co_name != "__init__":
+        return code.co_name in _CONSTRUCTING
+    return frame.f_locals.get(code.co_varnames[0]) is made
+
+
+def _module(names: dict[str, Any]) -> Any:
+    """Return the name of a frame's module; of ``python -m bokeh`` the one it was found by, not ``__main__``."""
+    name = names.get("__name__")
+    return getattr(names.get("__spec__"), "name", name) if name == "__main__" else name
+
+
+def _judge(code: CodeType, module: Any) -> int:
+    file = code.co_filename.replace("\\", "/")
+    if file.startswith(_HERE):
+        kind = _USER if file.startswith(_DEMO) else _OURS
+    elif file.startswith("<") or is_framework(module if isinstance(module, str) else None):
+        kind = _LIBRARY
+    elif "/site-packages/" in file or "/dist-packages/" in file:
+        kind = _PACKAGE
+    elif file.startswith(_STANDARD):
+        kind = _LIBRARY
+    else:
+        kind = _USER
+    if len(_kinds) >= _FILES:
+        _kinds.clear()  # autoreload and generated code
+    _kinds[code.co_filename] = kind
+    return kind
+
+
+def _bare(file: str) -> str:
+    return file.replace("\\", "/").rpartition("/")[2]

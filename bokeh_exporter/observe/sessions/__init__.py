@@ -1,0 +1,1 @@
+"""Sessions: how they come, how long they stay, how they go."""

@@ -1,0 +1,223 @@
+"""The roll: the numbers of all sessions of a context, kept up with what changes.
+
+No sample walks the sessions. Hooks that run where a session really changes (opened, visited, left,
+models attached, a timer registered, destroyed) mark its record; a sample reads the marked sessions
+anew and corrects the sums by the difference. A new number of each session is a field of ``Record``, a
+line in ``Roll._read`` and a mark where it changes. What changes without a place to hook, as what a
+slow browser has not taken yet, is read in slices: so many sessions per sample, the sum of a completed
+round.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections import deque
+from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import Any, TypeVar
+
+from ...catalogue import CALLBACK_KINDS
+from ..apps import KEY, App
+
+#: Where a document keeps the record of its session, and a context its roll.
+SESSION, ROLL = f"{KEY}_session", f"{KEY}_roll"
+#: What Bokeh's kinds of session callbacks are called in the catalogue.
+KINDS = {"PeriodicCallback": "periodic", "TimeoutCallback": "timeout", "NextTickCallback": "next_tick"}
+#: Sessions that are read in one slice. Each is a walk through six objects that no cache holds: 8 us.
+SLICE = 50
+
+Self = TypeVar("Self", bound="Roll")
+
+
+class Record:
+    """What is known of one session. Times are ``time.monotonic()`` seconds. It refers to the session weakly."""
+
+    __slots__ = (
+        "app",
+        "blocked_since",
+        "callbacks",
+        "connected",
+        "connections",
+        "created",
+        "creation",
+        "destroyed",
+        "discarding",
+        "marked",
+        "models",
+        "roll",
+        "session",
+        "suspected",
+        "unused_since",
+    )  # fmt: skip
+
+    def __init__(self, app: App, roll: Roll, session: Any, created: float | None, connected: bool) -> None:
+        self.app = app
+        self.roll = roll
+        #: None if the session is older than the exporter.
+        self.created = created
+        #: The span that it was made in, for links; of what kind is the writer's business.
+        self.creation: object = None
+        #: Whether a browser ever connected.
+        self.connected = connected
+        self.blocked_since = 0.0
+        self.discarding = False
+        self.destroyed = False
+        #: Whether it waits to be read anew, and whether its expiration may be blocked.
+        self.marked = self.suspected = False
+        #: As they were when they were read last.
+        self.connections = self.models = 0
+        self.unused_since = 0.0
+        self.callbacks: tuple[int, ...] = ()
+        append = roll.changed.append
+        # Nothing but an append: this may run inside a garbage collection.
+        self.session: Callable[[], Any] = weakref.ref(session, lambda gone: append(self))
+
+    def mark(self) -> None:
+        """Let the next sample read it anew. Called after the change, from any thread."""
+        if not self.marked:
+            self.marked = True
+            self.roll.changed.append(self)
+
+
+def _gone() -> None:
+    """Answer as the weak reference to a session that is no more."""
+
+
+def mark(document: Any) -> None:
+    """Let the next sample read the session of a document anew, if it has one."""
+    record = getattr(document, SESSION, None) if document is not None else None
+    if record is not None and not record.marked:
+        record.mark()
+
+
+class Roll:
+    """The sessions of one ``ApplicationContext``."""
+
+    def __init__(self) -> None:
+        self.changed: deque[Record] = deque()
+        #: Whose expiration was blocked and may still be.
+        self.suspects: deque[Record] = deque()
+        self._records: set[Record] = set()
+        self.connections = self.connected = self.models = self.largest = 0
+        self.callbacks = dict.fromkeys(CALLBACK_KINDS, 0)
+        #: Since when the one that is unused for longest has had no browser; None if all have one.
+        self.unused_since: float | None = None
+        self._left: list[Record] = []
+        self._round: list[int] = []
+        #: What the sessions of the last completed round gave.
+        self.sliced: Sequence[int] = ()
+
+    @classmethod
+    def of(cls: type[Self], context: Any) -> Self:
+        """Return the roll of a context."""
+        found: Self | None = getattr(context, ROLL, None)
+        if found is None:
+            found = cls()
+            setattr(context, ROLL, found)
+        return found
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def add(self, record: Record) -> None:
+        """Take a session in; it is read with the next sample."""
+        self._records.add(record)
+        record.mark()
+
+    def remove(self, record: Record) -> None:
+        """Take a session out, as when it is destroyed."""
+        record.destroyed = True
+        record.mark()
+
+    def clear(self) -> None:
+        """Let go of every session at once: records and roll refer to each other, and would wait for a collection."""
+        for record in list(self._records):
+            record.session = _gone
+        self._records.clear()
+        self.changed.clear()
+        self.suspects.clear()
+
+    def refresh(self) -> Roll:
+        """Read what has changed since the last time. On the loop of the context."""
+        changed = self.changed
+        if changed:
+            for _ in range(len(changed)):
+                record = changed.popleft()
+                record.marked = False  # before it is read: who changes it from now on marks it anew
+                self._read(record)
+            self.largest = max((record.models for record in self._records), default=0)
+            self.unused_since = min(
+                (record.unused_since for record in self._records if not record.connections), default=None
+            )
+        return self
+
+    def _read(self, record: Record) -> None:
+        if record not in self._records:
+            return
+        session = record.session()
+        connections = models = 0
+        callbacks: tuple[int, ...] = ()
+        if session is None or record.destroyed:
+            self._records.discard(record)
+        else:
+            connections = len(session._subscribed_connections)
+            record.unused_since = session._last_unsubscribe_time / 1000
+            document = getattr(session, "_document", None)  # deleted in a destroyed session
+            if document is not None:
+                models, callbacks = len(document.models), _registered(document)
+        self.connections += connections - record.connections
+        self.connected += bool(connections) - bool(record.connections)
+        self.models += models - record.models
+        for sign, counts in (-1, record.callbacks), (1, callbacks):
+            for kind, count in zip(CALLBACK_KINDS, counts, strict=False):
+                self.callbacks[kind] += sign * count
+        record.connections, record.models, record.callbacks = connections, models, callbacks
+
+    def blocked(self, now: float) -> tuple[int, float]:
+        """Return how many sessions without a browser cannot expire, and since when the first of all cannot."""
+        suspects, blocked, since = self.suspects, 0, now
+        for _ in range(len(suspects)):
+            record = suspects.popleft()
+            session = record.session()
+            if session is None or record.destroyed or not session._expiration_blocked_count:
+                record.suspected = False
+                continue
+            suspects.append(record)
+            since = min(since, record.blocked_since or now)
+            blocked += not record.connections
+        return blocked, since
+
+    def suspect(self, record: Record) -> None:
+        """Note that a session's expiration is blocked from now on."""
+        record.blocked_since = monotonic()
+        if not record.suspected:
+            record.suspected = True
+            self.suspects.append(record)
+
+    def slice(self, read: Callable[[Any], int | None]) -> Sequence[int]:
+        """Read the next sessions that have a browser; return the numbers of the last completed round.
+
+        Args:
+            read: given a connection, returns its number, None where it has none.
+        """
+        if not self._left:
+            self._left = [record for record in self._records if record.connections]
+        part = self._left[-SLICE:]
+        del self._left[-SLICE:]
+        for record in part:
+            session = record.session()
+            for connection in list(session._subscribed_connections) if session is not None else ():
+                number = read(connection)
+                if number is not None:
+                    self._round.append(number)
+        if not self._left:
+            self.sliced, self._round = self._round, []
+        return self.sliced
+
+
+def _registered(document: Any) -> tuple[int, ...]:
+    registered = getattr(getattr(document, "callbacks", None), "_session_callbacks", None)
+    if not registered:
+        return ()
+    kinds = [KINDS.get(type(callback).__name__) for callback in list(registered)]
+    return tuple(kinds.count(kind) for kind in CALLBACK_KINDS)
