@@ -85,7 +85,7 @@ def test_what_a_thread_allocates_is_in_use_and_resident_and_freed_only_in_use_fa
     program = """
 import ctypes, threading
 from pathlib import Path
-from bokeh_exporter.observe import malloc
+from bokeh_exporter.observe.memory import malloc
 proc = Path("/proc")
 kept, pieces = [], []
 def work():
