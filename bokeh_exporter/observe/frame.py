@@ -16,7 +16,8 @@ from ..config import Config
 from ..state import Level, State
 from ..state.levels import Snapshot, snapshot
 from .apps import App, Apps
-from .hosts.patches import Hooks, Patches
+from .hosts import Hosts, Subscriptions
+from .hosts.table import HOSTS
 
 
 class Observer:
@@ -32,13 +33,14 @@ class Observer:
         self.state = frame.state
         self.apps = frame.apps
         self.patches = frame.patches
-        self.hook = Hooks(frame.patches, self.name)
+        #: Subscribes to the hosts' events, see ``hosts.Subscriptions``.
+        self.on = Subscriptions(frame.hosts, self.name, frame.order_of(type(self)))
 
     def start(self) -> None:
-        """Install the hooks. Called once, before or after the server exists."""
+        """Subscribe to events. Called once, before or after the server exists; hooks go in when all have."""
 
     def refresh(self) -> None:
-        """Install hooks into what may have been imported since; called when an app is registered."""
+        """Look at what may have been imported since; called when an app is registered, after the hosts have."""
 
     def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:
         """Read levels of one loop's contexts, on that loop. ``now`` is ``time.monotonic()``."""
@@ -65,9 +67,13 @@ class Frame:
         self.config = config
         self.state = state
         self.apps = Apps(state)
-        self.patches = Patches(state)
+        self.hosts = Hosts(state, HOSTS)
+        self.patches = self.hosts.patches
+        self._order: dict[type[Observer], int] = {}
         self.observers: list[Observer] = []
-        self.durations: dict[str, float] = {}
+        #: Seconds of the last sample and of the last collection of each observer, two numbers that differ widely.
+        self.sampled: dict[str, float] = {}
+        self.collected: dict[str, float] = {}
         #: The calls of users' functions that run now in a thread: app, callback, ``perf_counter`` of its begin.
         self.running: Callable[[int], list[tuple[str, str, float]]] = lambda thread: []
         #: The loops that run.
@@ -77,10 +83,18 @@ class Frame:
 
     def start(self, table: Iterable[type[Observer]]) -> None:
         """Make the observers of the table that the configured depth includes, and let them hook in."""
-        self.observers = [kind(self) for kind in table if self.config.includes(kind.level)]
+        kinds = [kind for kind in table if self.config.includes(kind.level)]
+        self._order = {kind: position for position, kind in enumerate(kinds)}
+        self.observers = [kind(self) for kind in kinds]
         for observer in self.observers:
-            self._guarded(observer, observer.start)
+            if not self._guarded(observer, observer.start):
+                self.patches.enabled[observer.name] = False  # the log, doctor and an alert name it
+        self.hosts.start()
         self.refresh()
+
+    def order_of(self, kind: type[Observer]) -> int:
+        """Return where an observer stands in the table, which is how the subscribers of an event are nested."""
+        return self._order.get(kind, len(self._order))
 
     def find(self, kind: type[Kind]) -> Kind:
         """Return the observer of a kind.
@@ -99,7 +113,8 @@ class Frame:
             self._guarded(observer, lambda observer=observer: observer.after_fork(serves))
 
     def refresh(self) -> None:
-        """Let observers hook into what was imported since."""
+        """Wrap and look at what was imported since."""
+        self.hosts.refresh()
         for observer in self.observers:
             self._guarded(observer, observer.refresh)
 
@@ -120,7 +135,7 @@ class Frame:
                 pass  # something changed under the reader, twice: the last value stays, and that is no error
             except Exception as error:
                 self.state.swallow(observer.name, error)
-            self.durations[observer.name] = time.perf_counter() - start
+            self.sampled[observer.name] = time.perf_counter() - start
         return snapshot(level for levels in last.values() for level in levels)
 
     def _read(self, observer: Observer, contexts: Sequence[tuple[Any, App]], now: float) -> list[Level]:
@@ -140,11 +155,13 @@ class Frame:
                 levels.extend(observer.collect())
             except Exception as error:
                 self.state.swallow(observer.name, error)
-            self.durations[observer.name] = time.perf_counter() - start
+            self.collected[observer.name] = time.perf_counter() - start
         return levels
 
-    def _guarded(self, observer: Observer, call: Any) -> None:
+    def _guarded(self, observer: Observer, call: Callable[[], None]) -> bool:
         try:
             call()
         except Exception as error:
             self.state.swallow(observer.name, error)
+            return False
+        return True

@@ -1,0 +1,142 @@
+"""What we rely on in a host, as data: each function that is wrapped and each attribute that is read.
+
+Every file of a host lists its own in ``SEAMS`` and ``ATTRIBUTES``. From these rows come the hooks, the table in
+docs/hosts/seams.md, and the test that tries each row against every installed line of versions. A row that does
+not match the running host costs what ``lost`` says, and shows as ``bokeh_exporter_hook_enabled{hook} 0``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+#: From a host function's own arguments to the facts of the event; None if it is none.
+Facts = Callable[..., "tuple[Any, ...] | None"]
+#: Given the original and the hosts (``observe.hosts.Hosts``), returns what stands in its place.
+Wrap = Callable[[Callable[..., Any], Any], Callable[..., Any]]
+
+
+@dataclass(frozen=True)
+class Seam:
+    """A function of a host that is wrapped, once.
+
+    Attributes:
+        target: ``module:Class.function`` or ``module:function``.
+        event: what it is the seam of.
+        parameters: the names that its parameters must begin with.
+        lost: what cannot be said without it.
+        facts: makes the event's facts of its arguments, if these are not them.
+        wrap: makes the wrapper, where the usual one (facts, enter, original, leave) will not do.
+        since: first version that has it; empty for all that are supported.
+        until: last version that has it, as far as its numbers go: ``3.9`` means all of 3.9.
+        hook: its name in ``bokeh_exporter_hook_enabled``, if ``Class.function`` would not be clear.
+    """
+
+    target: str
+    event: str
+    parameters: tuple[str, ...]
+    lost: str
+    facts: Facts | None = None
+    wrap: Wrap | None = None
+    since: str = ""
+    until: str = ""
+    hook: str = ""
+
+    @property
+    def label(self) -> str:
+        """What ``hook_enabled`` calls it."""
+        return self.hook or self.target.partition(":")[2]
+
+    def applies(self) -> bool:
+        """Whether the installed version of the host is known to have it."""
+        return in_range(self.target, self.since, self.until)
+
+    def owner(self) -> Any:
+        """Return the class or module that has it; None if that is not imported, or has no such class."""
+        module, _, path = self.target.partition(":")
+        return find(module, path.rpartition(".")[0])
+
+    def is_missing(self) -> bool:
+        """Whether its module is imported, or was to be, and has no such class."""
+        module = self.target.partition(":")[0]
+        return module in sys.modules or module.partition(".")[0] in LOADED
+
+    @property
+    def name(self) -> str:
+        """The name of the function in its owner."""
+        return self.target.partition(":")[2].rpartition(".")[2]
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """An attribute of a host that is read, or a name in one of its modules.
+
+    Attributes:
+        target: ``module:Class.attribute`` or ``module:name``.
+        lost: what cannot be said without it.
+        since: as in :class:`Seam`.
+        until: as in :class:`Seam`.
+    """
+
+    target: str
+    lost: str
+    since: str = ""
+    until: str = ""
+
+    def applies(self) -> bool:
+        """Whether the installed version of the host is known to have it."""
+        return in_range(self.target, self.since, self.until)
+
+
+#: Packages that every server has. Their modules are imported to be wrapped; those of others when the app does it.
+LOADED = frozenset({"bokeh", "tornado"})
+#: Modules of them that cost a server something that it may never need.
+_LAZY = frozenset({"bokeh.server.asgi"})
+
+
+def find(module: str, path: str) -> Any:
+    """Return a module, or what a dotted path in it leads to; None if it is not imported or not there."""
+    if module.partition(".")[0] in LOADED and module not in _LAZY:
+        try:
+            importlib.import_module(module)
+        except ImportError:
+            return None
+    found: Any = sys.modules.get(module)
+    for name in path.split(".") if path else ():
+        found = getattr(found, name, None)
+    return found
+
+
+_DISTRIBUTIONS = {"bokeh_fastapi": "bokeh-fastapi", "bokeh_django": "bokeh-django"}
+
+
+def version_of(package: str) -> tuple[int, ...]:
+    """Return the numbers of an installed package's version, ``(4, 0, 0)`` of ``4.0.0.dev8``; empty without it."""
+    try:
+        text = metadata.version(_DISTRIBUTIONS.get(package, package))
+    except metadata.PackageNotFoundError:
+        return ()
+    release = re.match(r"\d+(\.\d+)*", text)
+    return numbers(release[0]) if release else ()
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """Return the numbers of a release."""
+    return tuple(int(part) for part in version.split("."))
+
+
+def in_range(target: str, since: str, until: str) -> bool:
+    """Whether the installed version of a target's package is within two bounds; an unknown one is not excluded."""
+    running = version_of(target.partition(":")[0].partition(".")[0])
+    if not running:
+        return True
+    if since and running < numbers(since):
+        return False
+    last = numbers(until) if until else ()
+    return not last or running[: len(last)] <= last
+

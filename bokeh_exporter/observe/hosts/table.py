@@ -1,0 +1,35 @@
+"""The table of hosts: one file for each outside thing. A new one is a new file and a line here."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from . import (
+    asgi,
+    bokeh_django,
+    bokeh_documents,
+    bokeh_fastapi,
+    bokeh_server,
+    bokeh_sessions,
+    holoviews,
+    panel,
+    param,
+    thread_pools,
+    tornado,
+    uvicorn,
+)
+
+HOSTS: tuple[ModuleType, ...] = (
+    bokeh_server,
+    bokeh_sessions,
+    bokeh_documents,
+    tornado,
+    asgi,
+    uvicorn,
+    bokeh_fastapi,
+    bokeh_django,
+    thread_pools,
+    param,
+    panel,
+    holoviews,
+)
