@@ -1,0 +1,273 @@
+"""Bokeh's tornado host: its websocket handler, its HTTP requests, and what tornado itself keeps of a connection.
+
+tornado says of each answered request through ``Application.log_request``, wrapped at ``BokehTornado``, which inherits
+it: no other tornado app of the process is seen. Rejected: the setting ``log_function``. It replaces tornado's access
+log, so ours would have to write a copy of it, and the user's own would be lost.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from .bokeh_sessions import socket_of
+from .seams import Attribute, Seam, find
+
+if TYPE_CHECKING:
+    from . import Hosts
+
+_HANDLER = "bokeh.server.views.ws:WSHandler"
+_SUMS = "tornado.websocket:WebSocketProtocol13"
+
+#: Routes that belong to no app, as the catalogue has them.
+AUTOLOAD, METADATA, STATIC, LIVENESS, NO_ROUTE = "/autoload.js", "/metadata", "/static", "/liveness", "other"
+
+
+# --- facts of events --------------------------------------------------------------------------------
+
+
+def _handler(handler: Any, *rest: object, **named: object) -> tuple[Any]:
+    return (handler,)
+
+
+def _opening(handler: Any, *rest: object, **named: object) -> tuple[Any, Any, Any]:
+    return handler, handler.selected_subprotocol, handler._token  # gone once the handler has closed
+
+
+def _closing(handler: Any, *rest: object, **named: object) -> tuple[Any, Any, Any, int | None]:
+    return handler, handler.application_context, handler.connection, handler.close_code
+
+
+def _answered(server: object, handler: Any, *rest: object, **named: object) -> tuple[Any, ...] | None:
+    """Method, context or None, route of what belongs to no app, status, seconds."""
+    status = handler.get_status()
+    if status == 101:
+        return None  # a websocket, which its own numbers count
+    request = handler.request
+    context, route = _route(handler)
+    # tornado takes the wall clock, which may be set back; a sum must not fall.
+    return request.method, context, route, status, max(0.0, request.request_time())
+
+
+def _route(handler: Any) -> tuple[Any, str]:
+    kinds = _handler_classes()
+    for kind, route in kinds:
+        if isinstance(handler, kind):
+            return (handler.application_context, "") if not route else (None, route)
+    # Known by its name, so that Panel need not be there.
+    return None, LIVENESS if type(handler).__name__ == "LivenessHandler" else NO_ROUTE
+
+
+@functools.lru_cache(maxsize=1)
+def _handler_classes() -> tuple[tuple[type, str], ...]:
+    """Return the classes of handlers with their routes, an empty one for the app's own.
+
+    Static files are Bokeh's, Panel's component resources, and folders that the user serves.
+    """
+    rows = (
+        ("tornado.web", "StaticFileHandler", STATIC),
+        ("bokeh.server.views.doc_handler", "DocHandler", ""),
+        ("bokeh.server.views.ws", "WSHandler", ""),
+        ("bokeh.server.views.autoload_js_handler", "AutoloadJsHandler", AUTOLOAD),
+        ("bokeh.server.views.metadata_handler", "MetadataHandler", METADATA),
+    )
+    found = ((find(module, name), route) for module, name, route in rows)
+    return tuple((kind, route) for kind, route in found if kind is not None)
+
+
+# --- wrappers ---------------------------------------------------------------------------------------
+
+
+def _handling(position: int) -> Callable[[Callable[..., Any], Hosts], Callable[..., Any]]:
+    """Wrap what handles a message. The connection is its last parameter on Bokeh 3, and its own object on Bokeh 4."""
+
+    def make(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
+        patches, run = hosts.patches, hosts.event("message_handling").runner() or _through
+
+        if position:
+
+            @functools.wraps(original)
+            async def handle3(handler: Any, message: Any, connection: Any) -> Any:
+                if not patches.on:
+                    return await original(handler, message, connection)
+                return await run(functools.partial(original, handler, message, connection), connection, message)
+
+            return handle3
+
+        @functools.wraps(original)
+        async def handle4(connection: Any, message: Any) -> Any:
+            if not patches.on:
+                return await original(connection, message)
+            return await run(functools.partial(original, connection, message), connection, message)
+
+        return handle4
+
+    return make
+
+
+async def _through(call: Callable[[], Awaitable[Any]], *facts: object) -> Any:
+    return await call()
+
+
+def _sending3(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
+    """Wrap what sends a message on Bokeh 3, and knows its size."""
+    patches, say = hosts.patches, hosts.event("message_sent").hot()
+    handler_class = find("bokeh.server.views.ws", "WSHandler")
+
+    async def sent(connection: Any, sending: Awaitable[Any]) -> Any:
+        size = await sending
+        # Characters, which JSON from Python keeps ASCII, and bytes of buffers.
+        say(connection, size if isinstance(size, int) else 0)
+        return size
+
+    @functools.wraps(original)
+    def send(message: Any, conn: Any) -> Any:
+        sending = original(message, conn)
+        # Replies come at the end of what was received, which has listed its connection.
+        if patches.on and message.msgtype in _SENT and type(conn) is handler_class and conn.connection is not None:
+            return sent(conn.connection, sending)
+        return sending
+
+    return send
+
+
+#: Messages whose sending is booked as it happens.
+_SENT = ("PATCH-DOC", "ACK")
+
+
+def _sending4(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
+    """Wrap what sends a message on Bokeh 4, whose size only tornado's sums say."""
+    patches, say = hosts.patches, hosts.event("message_sent").hot()
+
+    @functools.wraps(original)
+    async def send_message(handler: Any, message: Any) -> Any:
+        connection = handler.connection
+        if not patches.on or connection is None or message.msgtype not in _SENT:
+            return await original(handler, message)
+        before = sums_of(handler)[1]
+        result = await original(handler, message)
+        say(connection, sums_of(handler)[1] - before)
+        return result
+
+    return send_message
+
+
+def _executing(original: Callable[..., Awaitable[Any]], hosts: Hosts) -> Callable[..., Any]:
+    """Wrap the answer to a request of any tornado application of the process; only Bokeh's are looked at."""
+    patches, run = hosts.patches, hosts.event("http_answering").runner() or _through
+    server, websocket = find("bokeh.server.tornado", "BokehTornado"), find("tornado.websocket", "WebSocketHandler")
+
+    @functools.wraps(original)
+    def execute(handler: Any, *args: Any, **kwargs: Any) -> Any:
+        # The request of a websocket lasts as long as its browser stays.
+        if not patches.on or not isinstance(handler.application, server) or isinstance(handler, websocket):
+            return original(handler, *args, **kwargs)
+        context = getattr(handler, "application_context", None)
+        return run(functools.partial(original, handler, *args, **kwargs), context)
+
+    return execute
+
+
+_MESSAGES = "messages, interactions and their causes"
+
+SEAMS = (
+    Seam(
+        "bokeh.server.protocol_handler:ProtocolHandler.handle", "message_handling", ("self", "message", "connection"),
+        _MESSAGES, wrap=_handling(1), until="3",
+    ),
+    Seam(
+        "bokeh.server.connection:ServerConnection.handle", "message_handling", ("self", "message"), _MESSAGES,
+        wrap=_handling(0), since="4.0",
+    ),
+    Seam(
+        "bokeh.protocol.message:Message.send", "message_sent", ("self", "conn"), "bytes that an interaction sent",
+        wrap=_sending3, until="3",
+    ),
+    Seam(
+        f"{_HANDLER}.send_message", "message_sent", ("self", "message"), "bytes that an interaction sent",
+        wrap=_sending4, since="4.0",
+    ),
+    Seam(
+        f"{_HANDLER}.check_origin", "origin_checking", ("self", "origin"), "websockets refused for their origin",
+        facts=_handler,
+    ),
+    Seam(f"{_HANDLER}.open", "websocket_opening", (), "refused websockets and why", facts=_opening),
+    Seam(f"{_HANDLER}.on_close", "websocket_closing", ("self",), "close codes, the last bytes", facts=_closing),
+    Seam(
+        "bokeh.server.tornado:BokehTornado.log_request", "request_answered", ("self", "handler"), "HTTP requests",
+        facts=_answered,
+    ),
+    Seam(
+        "tornado.web:RequestHandler._execute", "http_answering", ("self", "transforms"), "memory gained by requests",
+        wrap=_executing,
+    ),
+)  # fmt: skip
+
+ATTRIBUTES = (
+    Attribute(f"{_SUMS}._message_bytes_in", "received bytes"),
+    Attribute(f"{_SUMS}._message_bytes_out", "sent bytes, bytes of an interaction"),
+    Attribute("tornado.iostream:BaseIOStream._write_buffer", "unsent bytes of slow browsers"),
+    Attribute(f"{_HANDLER}._token", "why a websocket was refused"),
+    Attribute("tornado.autoreload:_reload_hooks", "our function stays on tornado's list after uninstall()"),
+    Attribute("tornado.locks:Semaphore._value", "whether a document's lock is free", until="6"),
+)
+
+
+# --- what observers read ------------------------------------------------------------------------------
+
+
+def counts_bytes() -> bool:
+    """Whether this tornado adds up the bytes of its websockets, in attributes that it keeps for its own tests."""
+    names = find("tornado.websocket", "WebSocketProtocol13").__init__.__code__.co_names
+    return {"_message_bytes_in", "_message_bytes_out"} <= set(names)
+
+
+def protocol_of(connection: Any) -> Any | None:
+    """Return tornado's end of a connection, which has its sums; None on other hosts."""
+    return getattr(socket_of(connection), "ws_connection", None)
+
+
+def sums(protocol: Any) -> tuple[int, int]:
+    """Return the payload bytes received and sent so far."""
+    return getattr(protocol, "_message_bytes_in", 0), getattr(protocol, "_message_bytes_out", 0)
+
+
+def sums_of(socket: Any) -> tuple[int, int]:
+    """Return the same by what sends."""
+    return sums(getattr(socket, "ws_connection", None))
+
+
+def unsent_bytes(connection: Any) -> int | None:
+    """Return what tornado still holds for a connection; None where the transport does not say."""
+    try:
+        return len(protocol_of(connection).stream._write_buffer)  # type: ignore[union-attr]
+    except (AttributeError, TypeError):  # a stream that is closed has no buffer
+        return None
+
+
+def add_reload_hook(function: Callable[[], None]) -> None:
+    """Let tornado's autoreload call a function before it replaces the process."""
+    find("tornado.autoreload", "").add_reload_hook(function)
+
+
+def remove_reload_hook(function: Callable[[], None]) -> None:
+    """Take it off again; tornado has no call for that."""
+    hooks = getattr(find("tornado.autoreload", ""), "_reload_hooks", [])
+    if function in hooks:
+        hooks.remove(function)
+
+
+def token_payload(token: str | None) -> dict[str, Any]:
+    """Return what a session token carries; empty where it cannot be read."""
+    try:
+        payload = find("bokeh.util.token", "get_token_payload")(token)
+    except Exception:  # whatever is wrong with it, there is nothing to read
+        return {}
+    return payload if isinstance(payload, dict) else {}
+
+
+def new_sampler(call: Callable[[], None], seconds: float) -> Any:
+    """Return a periodic callback of tornado's; it runs on asyncio's loops, too."""
+    return find("tornado.ioloop", "PeriodicCallback")(call, seconds * 1000)
+
