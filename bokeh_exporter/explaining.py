@@ -17,6 +17,7 @@ from .diagnose.heap.roots import Host
 from .diagnose.verdicts.judgement import Judgement
 from .diagnose.verdicts.monitor import Monitor
 from .observe.frame import Frame
+from .observe.hosts.bokeh_sessions import sessions_of
 from .observe.leaks.ledger import Ledger
 from .observe.leaks.zombies import kept_by, zombies
 from .observe.loop.loops import Loops
@@ -33,13 +34,13 @@ Study = Callable[[Mapping[str, list[str]]], tuple[Mapping[str, object], str]]
 class Explaining:
     """Who holds it, and which lines made it, for one exporter."""
 
-    def __init__(self, config: Config, frame: Frame) -> None:
+    def __init__(self, config: Config, frame: Frame, collecting: Callable[[], Collecting]) -> None:
         self._config, self._frame = config, frame
         self._capture: Capture | None = None
         self._next_capture = 0.0
         self.explainer = Explainer(
             targets=self._targets, hosts=self._hosts, room=self._room, retained=self._retained,
-            collect=lambda: frame.find(Collecting).collect_unless_long(),
+            collect=lambda: collecting().collect_unless_long(),
             on_error=lambda error: frame.state.swallow("explain", error),
         )  # fmt: skip
         self.explainer.on_event = self._tell
@@ -123,7 +124,7 @@ class Explaining:
 
     def _live(self) -> Iterable[Target]:
         for context, app in self._frame.apps.alive():
-            for session in list(context._sessions.values()):
+            for session in sessions_of(context):
                 if not session.destroyed:
                     record = record_of(session)
                     opened = time.monotonic() if record is None or record.created is None else record.created

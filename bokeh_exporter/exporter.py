@@ -7,6 +7,7 @@ of the process, at once or in turn, and holds none of them.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
@@ -18,7 +19,7 @@ from ._version import __version__
 from .config import Config
 from .control.collecting import Collecting
 from .control.draining import Drain
-from .control.sigterm import Endings, end
+from .control.sigterm import SigTerm, end
 from .control.trim import Trims
 from .diagnose.heap.census import census
 from .diagnose.verdicts.monitor import Monitor
@@ -29,12 +30,16 @@ from .expose.listening import open_endpoint
 from .expose.pages import Pages
 from .expose.prometheus import LevelCollector, build_registry_extras
 from .expose.status import Status
-from .observe.apps import instances
 from .observe.frame import Frame
+from .observe.hosts import Subscriptions
+from .observe.hosts.bokeh_server import rebind_sigterm
+from .observe.hosts.bokeh_sessions import contexts, loop_of, session_count
+from .observe.leaks.ledger import Ledger
 from .observe.loop.executors import Executors, Pool
 from .observe.loop.loops import Loops
 from .observe.loop.stacks import report
 from .observe.loop.watcher import Watcher
+from .observe.memory import malloc
 from .observe.memory.cgroups import Cgroups
 from .observe.sessions.lifetimes import Sessions
 from .observe.table import OBSERVERS
@@ -66,7 +71,16 @@ class Exporter:
             memory_share=lambda: self._frame.find(Cgroups).share(), end=end,
         )  # fmt: skip
         self._telemetry = Telemetry(self.state, config)
-        self._explaining = Explaining(config, self._frame)
+        self._collecting = Collecting(
+            config, self.state, loops=self._running_loops, judge=lambda: self._frame.find(Ledger).drain(),
+            oldest_pending=lambda: self._frame.find(Ledger).oldest_pending,
+            running=lambda thread: self._frame.running(thread),
+        )  # fmt: skip
+        self._trims = Trims(
+            config, self.state, loops=lambda: self._frame.loops(), unsupported=malloc.unsupported, give_back=malloc.trim
+        )
+        self._sigterm = SigTerm()
+        self._explaining = Explaining(config, self._frame, lambda: self._collecting)
         self._serving = self._closed = False
         self._lock, self._reading = threading.Lock(), threading.Lock()
 
@@ -121,12 +135,9 @@ class Exporter:
 
     def start(self) -> None:
         """Hook in, and serve as soon as a loop runs."""
-        from bokeh.server.contexts import ApplicationContext
-
-        for context in instances(ApplicationContext):
-            if "_sessions" in vars(context):  # else it is the one whose construction armed us
-                self._frame.apps.add(context)
-        if any(context._sessions for context, _ in self._frame.apps.alive()):
+        for context in contexts():
+            self._frame.apps.add(context)
+        if any(session_count(context) for context, _ in self._frame.apps.alive()):
             log.warning(
                 "bokeh_exporter was installed after sessions had been opened: they are watched from now on, "
                 "what they did before is not counted. Install it before the server starts, "
@@ -136,11 +147,24 @@ class Exporter:
         self._telemetry.prepare(None)
         self._explaining.start()
         self._frame.on_loop = self._serve
+        self._act()
         self._frame.start(OBSERVERS)
-        # Nobody would send a signal on that was held back before the watcher looks.
-        self._frame.find(Endings).holds = lambda: self._watcher is not None and self._drain.holds()
-        self._frame.find(Endings).ended = self._telemetry.flush
         self._loops.attach_running()
+
+    def _act(self) -> None:
+        """Hand what acts on the process the events that it acts on."""
+        # Nobody would send a signal on that was held back before the watcher looks.
+        self._sigterm.holds = lambda: self._watcher is not None and self._drain.holds()
+        on = Subscriptions(self._frame.hosts, "control", len(OBSERVERS))
+        on.changes("terminating", self._sigterm.hold_back)
+        # uvicorn sends itself the signal again once it has shut down, and nothing runs as Python ends.
+        on.around("uvicorn_shutdown", lambda: lambda result, error: self._telemetry.flush())
+        if self._trims.follows_sessions():
+            on.after("session_destroying", self._trims.session_ended)
+        self._frame.after_sample += [("trims", self._trims.look), ("collecting", self._collecting.look)]
+
+    def _running_loops(self) -> list[tuple[asyncio.AbstractEventLoop, int]]:
+        return [(loop, each.thread) for each in self._loops.sites() if (loop := each.loop()) is not None]
 
     @property
     def _loops(self) -> Loops:
@@ -153,7 +177,10 @@ class Exporter:
                 return None
             self._serving = True
             self._watcher = watcher = self._watch()
-        self._frame.find(Endings).adopt()
+        try:
+            rebind_sigterm()
+        except Exception as error:
+            self.state.swallow("sigterm", error)
         self._telemetry.start()
         try:
             watcher.start()  # also where no port is free: then the log alone tells who blocks
@@ -186,7 +213,7 @@ class Exporter:
         config = self.config
         pages = Pages(
             self.state, watcher.problems, self._not_ready, self._stacks if config.debug else None,
-            self._frame.find(Collecting).answer if config.debug else None,
+            self._collecting.answer if config.debug else None,
             self._drain.begin if config.drain else None, self._explaining.studies(),
             debug=self._debug() if config.debug else {},
             status=Status(self.state, self._read, self._monitor),
@@ -201,7 +228,9 @@ class Exporter:
     def _read(self) -> list[Level]:
         with self._reading:  # the watcher judges while somebody scrapes
             levels = self._frame.collect()
-        for collector, seconds in list(self._frame.durations.items()):
+        # A collector that takes samples and reads at a scrape has two durations; the row has one, of the longer.
+        longest = {name: max(seconds, self._frame.sampled.get(name, 0.0)) for name, seconds in self._frame.collected.items()}
+        for collector, seconds in {**self._frame.sampled, **longest}.items():
             levels.append(Level("bokeh_exporter_collector_duration_seconds", seconds, (collector,)))
         for hook, fits in list(self._frame.patches.enabled.items()):
             levels.append(Level("bokeh_exporter_hook_enabled", float(fits), (hook,)))
@@ -215,17 +244,18 @@ class Exporter:
         return [pool for each in self._frame.observers if isinstance(each, Executors) for pool in each.pools()]
 
     def _stacks(self) -> str:
-        return report([(loop, site.thread) for site in self._loops.sites() if (loop := site.loop()) is not None])
+        return report(self._running_loops())
 
     def _visitors(self) -> int:
         return self._frame.find(Sessions).visitors(time.monotonic())
 
     def _debug(self) -> dict[str, Callable[[], dict[str, Any]]]:
-        trims = self._frame.find(Trims)
-        return {"trim": lambda: trims.trim().as_json(), "census": lambda: census().as_json()}
+        return {"trim": lambda: self._trims.trim().as_json(), "census": lambda: census().as_json()}
 
     def _not_ready(self) -> str | None:
-        return self._drain.not_ready(self._frame.apps.alive(), bool(self._loops.sites()))
+        apps = self._frame.apps.alive()
+        wants_loop = any(loop_of(context) is not None for context, _ in apps)
+        return self._drain.not_ready(len(apps), wants_loop, bool(self._loops.sites()))
 
     # --- forks ---------------------------------------------------------------------------------
 

@@ -15,17 +15,14 @@ import math
 import sys
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as Late  # another than the built-in one before Python 3.11
-from typing import Any, ClassVar, NamedTuple
+from typing import NamedTuple
 
 from .. import config as options
-from ..observe.apps import App
-from ..observe.frame import Frame, Observer
-from ..observe.leaks.ledger import Ledger
-from ..observe.loop.loops import Loops
-from ..state import Level
+from ..config import Config
+from ..state import State
 
 log = logging.getLogger("bokeh_exporter")
 
@@ -46,17 +43,29 @@ class Collected(NamedTuple):
     collected: int
 
 
-class Collecting(Observer):
-    """Runs full collections."""
+class Collecting:
+    """Runs full collections.
 
-    name: ClassVar[str] = "collecting"
+    Args:
+        config: whether and how often the exporter may collect by itself.
+        state: its interactions say when the moment is quiet.
+        loops: lists the loops that run, with the threads that run them.
+        oldest_pending: ``time.monotonic()`` at which the oldest session was destroyed that no collection has judged.
+        judge: books what a collection has freed and left.
+        running: lists the users' functions that run in a thread.
+    """
 
-    def __init__(self, frame: Frame) -> None:
-        super().__init__(frame)
+    def __init__(
+        self, config: Config, state: State, *, loops: Callable[[], Iterable[tuple[asyncio.AbstractEventLoop, int]]],
+        oldest_pending: Callable[[], float | None], judge: Callable[[], None],
+        running: Callable[[int], Sequence[object]],
+    ) -> None:  # fmt: skip
+        self._config, self._state = config, state
+        self._loops, self._oldest_pending, self._judge, self._running = loops, oldest_pending, judge, running
         self._last = -math.inf
         self._due_since: float | None = None
         #: Whether the exporter may still collect by itself.
-        self.willing = frame.config.collect_garbage
+        self.willing = config.collect_garbage
 
     # --- on request ----------------------------------------------------------------------------
 
@@ -69,10 +78,10 @@ class Collecting(Observer):
 
     def collect_unless_long(self) -> None:
         """Run one now, unless the heap is so large that visitors would notice."""
-        if sys.getallocatedblocks() * _PER_BLOCK <= self.frame.config.collect_garbage_pause:
+        if sys.getallocatedblocks() * _PER_BLOCK <= self._config.collect_garbage_pause:
             self.run()
         else:
-            self.frame.find(Ledger).drain()
+            self._judge()
 
     def run(self) -> Collected:
         """Run one full collection now, as :meth:`collect_now`, and tell what it found."""
@@ -104,9 +113,8 @@ class Collecting(Observer):
 
     def _loop(self) -> asyncio.AbstractEventLoop | None:
         """Return a loop that runs in another thread."""
-        for site in self.frame.find(Loops).sites():
-            loop = site.loop()
-            if loop is not None and site.thread != threading.get_ident():
+        for loop, thread in self._loops():
+            if thread != threading.get_ident():
                 return loop
         return None
 
@@ -114,40 +122,39 @@ class Collecting(Observer):
         start = time.monotonic()
         found = gc.collect()
         pause = time.monotonic() - start
-        self.frame.find(Ledger).drain()
+        self._judge()
         return Collected(pause, found)
 
     # --- by itself -----------------------------------------------------------------------------
 
-    def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:
-        """Look whether a collection is due and the moment is quiet. It runs after the sample, not in it."""
-        oldest = self.frame.find(Ledger).oldest_pending
-        due = oldest is not None and now - oldest > self.frame.config.grace
+    def look(self, now: float) -> None:
+        """Look, on the loop, whether a collection is due and the moment is quiet. It runs after the sample, not in it."""
+        oldest = self._oldest_pending()
+        due = oldest is not None and now - oldest > self._config.grace
         if not self.willing or not due:
             self._due_since = None
-            return ()
+            return
         if self._due_since is None:
             self._due_since = now
-        if now - self._last >= self.frame.config.collect_garbage_limit and self._quiet(now - self._due_since):
+        if now - self._last >= self._config.collect_garbage_limit and self._quiet(now - self._due_since):
             self._last = now
             asyncio.get_running_loop().call_soon(self._by_itself, context=contextvars.Context())
-        return ()
 
     def _quiet(self, waited: float) -> bool:
-        if any(self.frame.running(thread) for thread in sys._current_frames()):
+        if any(self._running(thread) for thread in sys._current_frames()):
             return False
-        newest = max((each.time + each.seconds for each in self.state.interactions), default=0.0)
+        newest = max((each.time + each.seconds for each in self._state.interactions), default=0.0)
         # A server that is never quiet is collected as well in the end, in ever shorter breaks.
-        wanted = QUIET * (1 - waited / self.frame.config.collect_garbage_limit)
+        wanted = QUIET * (1 - waited / self._config.collect_garbage_limit)
         return time.time() - newest >= wanted
 
     def _by_itself(self) -> None:
         try:
             pause = self._collected().pause
         except Exception as error:
-            self.state.swallow(self.name, error)
+            self._state.swallow("collecting", error)
             return
-        if pause > self.frame.config.collect_garbage_pause:
+        if pause > self._config.collect_garbage_pause:
             self.willing = False
             log.warning(
                 "a full garbage collection took %.2f s: the exporter runs no other by itself. What is destroyed and "

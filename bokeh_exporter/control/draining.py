@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Literal
 
 from ..config import Config
 from ..state import State
@@ -85,15 +85,20 @@ class Drain:
             return None
         return f"draining, {_WHY[self._asked]}: {self._left} sessions left, at most {self.seconds_left():.0f} s to go"
 
-    def not_ready(self, contexts: Sequence[tuple[Any, object]], loop_runs: bool) -> str | None:
-        """Say why the process should get no visitors, None if it should."""
+    def not_ready(self, apps: int, wants_loop: bool, loop_runs: bool) -> str | None:
+        """Say why the process should get no visitors, None if it should.
+
+        Args:
+            apps: how many applications there are.
+            wants_loop: whether one of them has been given a loop. Hosts without a load hook run nothing before their
+                first session; they are taken to be ready.
+            loop_runs: whether a loop has been seen running.
+        """
         if self.on:
             return self.reason()
-        if not contexts:
+        if not apps:
             return "there is no Bokeh server in this process yet"
-        # Hosts without a load hook run nothing before their first session; they are taken to be ready.
-        waits_for_loop = any(getattr(context, "_loop", None) is not None for context, _ in contexts)
-        if waits_for_loop and not loop_runs:
+        if wants_loop and not loop_runs:
             return "the server's event loop does not run"
         return None
 

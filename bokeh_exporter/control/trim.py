@@ -8,18 +8,16 @@ though nothing was freed was fragmentation.
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import gc
 import logging
 import threading
 import time
-from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterable
 
-from ..observe.apps import App
-from ..observe.frame import Frame, Observer
-from ..observe.memory import malloc
-from ..state import Level
+from ..config import Config
+from ..state import State
 from ..state.process_memory import Trim
 
 log = logging.getLogger("bokeh_exporter")
@@ -28,56 +26,63 @@ log = logging.getLogger("bokeh_exporter")
 _WAIT = 2.0
 
 
-class Trims(Observer):
-    """Trims on request, and by itself where the option says so."""
+class Trims:
+    """Trims on request, and by itself where the option says so.
 
-    name: ClassVar[str] = "trims"
+    Args:
+        config: whether and how often it trims by itself.
+        state: holds the numbers of the last trim.
+        loops: lists the event loops that run.
+        unsupported: says why the allocator cannot give memory back here; None where it can.
+        give_back: lets the allocator give back what it can.
+    """
 
-    def __init__(self, frame: Frame) -> None:
-        super().__init__(frame)
+    def __init__(
+        self, config: Config, state: State, *, loops: Callable[[], Iterable[asyncio.AbstractEventLoop]],
+        unsupported: Callable[[], str | None], give_back: Callable[[], object],
+    ) -> None:  # fmt: skip
+        self._config, self._state, self._loops = config, state, loops
+        self._unsupported, self._give_back = unsupported, give_back
         self._lock = threading.Lock()
-        self._reclaimed = self.state.child("bokeh_memory_reclaimed_bytes_total")
+        self._reclaimed = state.child("bokeh_memory_reclaimed_bytes_total")
         self._ended = self._trimmed = 0
         self._next = 0.0
         self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        """Hook into the end of sessions, if it matters."""
-        if not self.frame.config.trim_after_destroy:
-            return
-        loaded = malloc.library()
-        if isinstance(loaded, str):
-            log.warning("trim_after_destroy is on and does nothing here: %s", loaded)
-            return
-        from bokeh.server.session import ServerSession
+    def follows_sessions(self) -> bool:
+        """Whether it wants to know of sessions that end; logs where it is wanted and cannot be done."""
+        if not self._config.trim_after_destroy:
+            return False
+        reason = self._unsupported()
+        if reason is not None:
+            log.warning("trim_after_destroy is on and does nothing here: %s", reason)
+        return reason is None
 
-        self.hook.after(ServerSession, "destroy", self._destroyed, "self")
-
-    def _destroyed(self, session: object) -> None:
+    def session_ended(self, session: object) -> None:
+        """Take note that a session has ended."""
         self._ended += 1
 
-    def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:
+    def look(self, now: float) -> None:
         """Trim in a thread if sessions were destroyed and the last trim is long enough ago."""
         if self._ended != self._trimmed and now >= self._next:
-            self._trimmed, self._next = self._ended, now + self.frame.config.trim_interval
+            self._trimmed, self._next = self._ended, now + self._config.trim_interval
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(
                     target=contextvars.Context().run, args=(self._by_itself,), name="bokeh-exporter-trim", daemon=True
                 )
                 self._thread.start()
-        return ()
 
     def trim(self) -> Trim:
         """Collect and trim now; one at a time. Not on a loop's thread, which is asked to collect."""
-        memory = self.state.memory
+        memory = self._state.memory
         with self._lock:
-            loaded = malloc.library()
-            if isinstance(loaded, str):
-                return Trim(supported=False, reason=loaded, time=time.time())
+            reason = self._unsupported()
+            if reason is not None:
+                return Trim(supported=False, reason=reason, time=time.time())
             before = memory.split(fresh=True)
             pause = self._collect()
             start = time.perf_counter()
-            malloc.trim()
+            self._give_back()
             pause += time.perf_counter() - start
             after = memory.split(fresh=True)
             released = max(0, int(before.get("rss", 0) - after.get("rss", 0)))
@@ -89,7 +94,7 @@ class Trims(Observer):
         try:
             done = self.trim()
         except Exception as error:
-            self.state.swallow("trim", error)
+            self._state.swallow("trim", error)
             return
         if done.released_bytes:
             log.info(
@@ -113,7 +118,7 @@ class Trims(Observer):
                 seconds.append(time.perf_counter() - start)
                 ended.set()
 
-        for loop in self.frame.loops():
+        for loop in self._loops():
             try:
                 loop.call_soon_threadsafe(collect, context=contextvars.Context())
             except RuntimeError:  # closed meanwhile

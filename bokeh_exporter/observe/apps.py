@@ -2,25 +2,20 @@
 
 An application is known by its ``ApplicationContext``, which every host has: Bokeh's tornado and
 ASGI servers, Panel's admin page, bokeh-fastapi and bokeh-django. Its label is the registered path,
-never a URL. Contexts that exist before ``install()`` are found once through the referrers of their
-class, which walks the heap in C and makes no list of it that another thread could see.
+never a URL.
 """
 
 from __future__ import annotations
 
-import asyncio
-import gc
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..catalogue import OTHER
 from ..state import State
-
-#: Where a context or session keeps what we know of it: an attribute of its own, so it dies with it. Set and read as
-#: one: after a look at ``__dict__`` CPython keeps a dictionary for the object, and all its attributes are slower.
-KEY = "_bokeh_exporter"
+from . import slots
+from .hosts.bokeh_sessions import context_of, document_of, path_of, sessions_of
 
 Made = TypeVar("Made")
 
@@ -71,7 +66,7 @@ class Apps:
     def add(self, context: Any) -> App:
         """Register an ``ApplicationContext``; harmless to repeat."""
         with self._lock:
-            app: App | None = getattr(context, KEY, None)
+            app = slots.app.get(context)
             if app is not None:
                 return app
             path = path_of(context)
@@ -83,23 +78,23 @@ class Apps:
             if app is None:
                 app = self._apps[label] = App(self._state, label)
                 self._state.touch_app(label)
-            setattr(context, KEY, app)
+            slots.app.put(context, app)
             self._contexts.add(context)
             return app
 
     def of(self, context: Any) -> App:
         """Return the app of a context; 60 ns once it is registered."""
-        app: App | None = getattr(context, KEY, None)
+        app = slots.app.get(context)
         return app if app is not None else self.add(context)
 
     def of_document(self, document: Any) -> App | None:
         """Return the app of a document, if a server made it."""
-        app: App | None = getattr(document, KEY, None)
+        app = slots.app.get(document)
         if app is None:
             context = context_of(document)
             if context is not None:
                 app = self.of(context)
-                setattr(document, KEY, app)
+                slots.app.put(document, app)
         return app
 
     def labelled(self, label: str) -> App:
@@ -113,9 +108,9 @@ class Apps:
     def clear(self) -> None:
         """Take our mark off every context."""
         for context in list(self._contexts):
-            context.__dict__.pop(KEY, None)
-            for session in list(context._sessions.values()):
-                session.__dict__.get("_document", session).__dict__.pop(KEY, None)
+            slots.app.take(context)
+            for session in sessions_of(context):
+                slots.app.take(document_of(session))
 
     def labels(self) -> list[str]:
         """List the labels of the known apps."""
@@ -124,7 +119,7 @@ class Apps:
     def prune(self) -> None:
         """Drop the series of apps whose last context is gone."""
         with self._lock:
-            apps = [getattr(context, KEY, None) for context in list(self._contexts)]
+            apps = [slots.app.get(context) for context in list(self._contexts)]
             alive = {app.label for app in apps if app is not None}
             gone = [label for label in self._apps if label not in alive]
             for label in gone:
@@ -132,30 +127,3 @@ class Apps:
         for label in gone:
             self._state.remove_app(label)
 
-
-def path_of(context: Any) -> str:
-    """Return the registered path of a context; bokeh-django registers patterns such as ``^shapes$``."""
-    return "/" + str(getattr(context, "_url", None) or "").strip("^$/")
-
-
-def context_of(document: Any) -> Any | None:
-    """Return the ``ApplicationContext`` that a document was made in, if a server made it."""
-    session_context = getattr(document, "session_context", None)
-    server_context = getattr(session_context, "server_context", None)
-    return getattr(server_context, "application_context", None)
-
-
-def loop_of(thing: Any) -> asyncio.AbstractEventLoop | None:
-    """Return the asyncio loop of a context or host, whose ``_loop`` may be tornado's wrapper of it."""
-    loop = getattr(thing, "_loop", None)
-    return getattr(loop, "asyncio_loop", loop)
-
-
-def instances(cls: type) -> Iterator[Any]:
-    """Find the existing instances of a class and its subclasses. A heap walk: for start-up only."""
-    for found in gc.get_referrers(cls):
-        if type(found) is cls:
-            yield found
-    subclasses: list[type] = type.__subclasses__(cls)
-    for subclass in subclasses:
-        yield from instances(subclass)

@@ -6,13 +6,12 @@ import os
 import sys
 from collections.abc import Iterable
 from importlib import metadata
-from typing import Any, ClassVar
-
-from tornado import autoreload
+from typing import ClassVar
 
 from .._version import __version__
 from ..state import Level
 from .frame import Frame, Observer
+from .hosts import panel, tornado
 
 #: How a process that tornado's autoreload replaces tells the next one how often that has happened.
 _RESTARTS = "_BOKEH_EXPORTER_RESTARTS"
@@ -31,24 +30,17 @@ class Configuration(Observer):
     def start(self) -> None:
         """Follow tornado's autoreload, which replaces the process: the count goes on through its environment."""
         self.state.child("bokeh_server_app_reloads_total").inc(self._restarts)
-        autoreload.add_reload_hook(self._restarting)
+        tornado.add_reload_hook(self._restarting)
+        self.on.after("panel_reloaded", self._reloaded)
 
     def stop(self) -> None:
-        """Take our function off tornado's list, which has no call for it."""
-        hooks = getattr(autoreload, "_reload_hooks", [])
-        if self._restarting in hooks:
-            hooks.remove(self._restarting)
+        """Take our function off tornado's list."""
+        tornado.remove_reload_hook(self._restarting)
 
     def _restarting(self) -> None:
         os.environ[_RESTARTS] = str(self._restarts + 1)
 
-    def refresh(self) -> None:
-        """Hook into Panel's autoreload once Panel is imported."""
-        reload = sys.modules.get("panel.io.reload")
-        if reload is not None and "panel.reload._reload" not in self.patches.enabled:
-            self.hook.after(reload, "_reload", self._reloaded, "module_paths", "changes", hook="panel.reload._reload")
-
-    def _reloaded(self, module_paths: object, changes: object) -> None:
+    def _reloaded(self) -> None:
         self.state.child("bokeh_server_app_reloads_total").inc()
 
     def collect(self) -> Iterable[Level]:
@@ -60,15 +52,13 @@ class Configuration(Observer):
 
 def _switches() -> tuple[bool, bool, bool, bool, bool]:
     """Return autoreload, warm, reuse_sessions, admin, profiler."""
-    panel: Any = getattr(sys.modules.get("panel.config"), "config", None)
-    state: Any = getattr(sys.modules.get("panel.io.state"), "state", None)
-    arguments = sys.argv[1:]
+    arguments, switches = sys.argv[1:], panel.switches()
     return (
-        bool(getattr(panel, "autoreload", False)) or "--dev" in arguments,
+        switches.autoreload or "--dev" in arguments,
         "--warm" in arguments,
-        bool(getattr(panel, "reuse_sessions", False)),
-        bool(getattr(state, "_admin_context", None)) or "--admin" in arguments,
-        bool(getattr(panel, "profiler", None)),
+        switches.reuse_sessions,
+        switches.admin or "--admin" in arguments,
+        switches.profiler,
     )
 
 

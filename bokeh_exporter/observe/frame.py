@@ -78,6 +78,8 @@ class Frame:
         self.running: Callable[[int], list[tuple[str, str, float]]] = lambda thread: []
         #: The loops that run.
         self.loops: Callable[[], list[asyncio.AbstractEventLoop]] = list
+        #: What is looked at after each sample, on the loop, by the name of its component: what acts on the process.
+        self.after_sample: list[tuple[str, Callable[[float], None]]] = []
         #: Called on each loop that is seen running for the first time; a server does not fork after that.
         self.on_loop: Callable[[], None] = lambda: None
 
@@ -136,6 +138,11 @@ class Frame:
             except Exception as error:
                 self.state.swallow(observer.name, error)
             self.sampled[observer.name] = time.perf_counter() - start
+        for component, look in self.after_sample:
+            try:
+                look(now)
+            except Exception as error:
+                self.state.swallow(component, error)
         return snapshot(level for levels in last.values() for level in levels)
 
     def _read(self, observer: Observer, contexts: Sequence[tuple[Any, App]], now: float) -> list[Level]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from ..control.collecting import Collecting
-from ..control.sigterm import Endings
-from ..control.trim import Trims
 from .callbacks.bokeh_callbacks import Callbacks
 from .callbacks.document_locks import Locks
 from .callbacks.holoviews_callbacks import HoloviewsCallbacks
@@ -14,7 +11,7 @@ from .frame import Observer
 from .hosts.imports import LateImports
 from .leaks.app_modules import AppModules
 from .leaks.ledger import Ledger
-from .leaks.live_models import Census
+from .leaks.live_models import LiveModels
 from .loop.executors import Executors
 from .loop.loops import Loops
 from .memory.activities import Activities
@@ -35,7 +32,7 @@ from .sessions.refusals import Refusals
 from .sessions.sweeps import Sweeps
 from .traffic.asgi_websockets import AsgiWebSockets
 from .traffic.other_hosts import OtherHosts
-from .traffic.payloads import Traffic
+from .traffic.payloads import Payloads
 from .traffic.requests import Requests
 from .traffic.websockets import WebSockets
 
@@ -44,9 +41,9 @@ OBSERVERS: tuple[type[Observer], ...] = (
     # The first: what a sample allocates is nobody's, and its hooks are inside those that begin interactions.
     Activities,
     Sessions,
-    # Before what makes models: it reads the book that the ledger keeps.
+    # Before what makes models: it fills the accounts that the ledger keeps.
     Ledger,
-    Census,
+    LiveModels,
     AppModules,
     Creations,
     Refusals,
@@ -65,17 +62,14 @@ OBSERVERS: tuple[type[Observer], ...] = (
     HoloviewsCallbacks,
     Locks,
     WebSockets,
-    Traffic,
+    Payloads,
     AsgiWebSockets,
     OtherHosts,
     Requests,
     Configuration,
     Executors,
-    Endings,
     Memory,
-    Trims,
     Cgroups,
-    Collecting,
     # The last, so that a loop that is found is sampled by hooks that are all in.
     Loops,
 )

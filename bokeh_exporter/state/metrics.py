@@ -54,7 +54,7 @@ class State:
         self.limiter = Limiter()
         self.interactions = Interactions()
         self.elements = Elements(self.interactions)
-        self.memory = Memory(self.interactions)
+        self.memory = Memory()
         #: Observations of the hot path, see :meth:`record`. Bounded: what is never drained must not grow.
         self.queue: deque[Entry] = deque(maxlen=QUEUE)
         #: What the hot path only counts.

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..observe.memory.attribution import Attribution
-from .interactions import Interactions
+from .attribution import Attribution, NoAttribution
 from .type_growth import Growth
 
 
@@ -35,8 +34,9 @@ class Trim:
 class Memory:
     """One process's memory, as observers tell it and verdicts read it."""
 
-    def __init__(self, interactions: Interactions) -> None:
-        self.attribution = Attribution(interactions)
+    def __init__(self) -> None:
+        #: Set by the observer that measures.
+        self.attribution: Attribution = NoAttribution()
         self.growth = Growth()
         #: The newest trim, None before the first.
         self.last_trim: Trim | None = None

@@ -11,7 +11,7 @@ import concurrent.futures
 import importlib.util
 from typing import Any
 
-from .seams import Attribute
+from .seams import Attribute, Seam
 
 _POOL = "concurrent.futures.thread:ThreadPoolExecutor"
 
@@ -21,6 +21,11 @@ _PICKLING: Any = getattr(concurrent.futures, "InterpreterPoolExecutor", ())
 HIDDEN = object()
 
 SEAMS = ()
+
+#: Of each pool's own ``submit``, wrapped on the instance.
+SUBMIT = Seam(
+    f"{_POOL}.submit", "work_submitted", (), "the wait for a worker thread", hook="ThreadPoolExecutor.submit",
+)  # fmt: skip
 
 ATTRIBUTES = (
     Attribute(f"{_POOL}._threads", "busy and idle worker threads"),

@@ -1,4 +1,4 @@
-"""The book of what must go: a weak reference to every model, Document and session, and what is counted of them.
+"""The accounts of what must go: a weak reference to every model, Document and session, and what is counted of them.
 
 Hooks and the callbacks of weak references only set plain attributes and append to queues, from any
 thread and without a lock; ``drain`` books it all, off the hot path. Entries are found by ``id``,
@@ -19,7 +19,7 @@ from .weak_references import Account, ModelRef, Owner, OwnerRef, add
 _WAITING = 100_000
 
 
-class Book:
+class Accounts:
     """All entries. ``freed`` is called when a Document has died, ``retained`` with what is judged so, see ``drain``."""
 
     def __init__(self, freed: Callable[[str, float], None], retained: Callable[[Owner], None]) -> None:
@@ -30,7 +30,7 @@ class Book:
         self.models: dict[int, ModelRef] = {}
         self.owners: dict[int, Owner] = {}
         #: Label of an app -> its account.
-        self.accounts: dict[str, Account] = {}
+        self.by_app: dict[str, Account] = {}
         #: Owners that no full collection has judged, those destroyed first coming first.
         self.pending: dict[int, Owner] = {}
         #: Models by class: alive, and alive in no Document.
@@ -112,9 +112,9 @@ class Book:
     def clear(self) -> None:
         """Take every weak reference off; those of owners are in cycles with them."""
         with self.lock:
-            for owner in [*self.owners.values(), *(o for each in self.accounts.values() for o in each.owners.values())]:
+            for owner in [*self.owners.values(), *(o for each in self.by_app.values() for o in each.owners.values())]:
                 owner.document = owner.session = None
-            for entries in (self.models, self.owners, self.accounts, self.pending, self._changed, self._dead):
+            for entries in (self.models, self.owners, self.by_app, self.pending, self._changed, self._dead):
                 entries.clear()
 
     # --- off the hot path ------------------------------------------------------------------------
@@ -172,7 +172,7 @@ class Book:
             if each is not None:
                 each.models += number
                 if each.closed:
-                    self.accounts[each.app].models[each.retained] += number
+                    self.by_app[each.app].models[each.retained] += number
         last, ref.member = ref.member, owner
         if last is not None:
             if last.removed.get(ref.key) is ref:
@@ -194,7 +194,7 @@ class Book:
         if owner.closed or not owner.app:
             return
         owner.closed = True
-        account = self.accounts.setdefault(owner.app, Account())
+        account = self.by_app.setdefault(owner.app, Account())
         account.owners[id(owner)] = self.pending[id(owner)] = owner
         account.models[0] += owner.models
         if owner.document is not None:
@@ -217,7 +217,7 @@ class Book:
         if self.owners.get(dead.key) is owner:
             del self.owners[dead.key]
         if owner.closed and owner.ended is not None:
-            self.accounts[owner.app].documents[owner.retained] -= 1
+            self.by_app[owner.app].documents[owner.retained] -= 1
             self._freed(owner.app, owner.ended)
             self._settle(owner)
         return owner.models > 0 and not owner.closed
@@ -233,7 +233,7 @@ class Book:
         if owner.closed and owner.document is None and not owner.models:
             self.pending.pop(id(owner), None)
             if owner.session is None:
-                self.accounts[owner.app].owners.pop(id(owner), None)
+                self.by_app[owner.app].owners.pop(id(owner), None)
 
     def _judge(self, judged: float) -> None:
         for key, owner in list(self.pending.items()):
@@ -242,7 +242,7 @@ class Book:
             del self.pending[key]
             owner.retained = True
             self._retained(owner)
-            account = self.accounts[owner.app]
+            account = self.by_app[owner.app]
             for numbers, number in ((account.models, owner.models), (account.documents, owner.document is not None)):
                 numbers[0] -= number
                 numbers[1] += number

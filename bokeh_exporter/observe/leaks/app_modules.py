@@ -14,6 +14,7 @@ from typing import ClassVar
 from ...catalogue import OTHER
 from ...state import Level
 from ..frame import Observer
+from ..hosts.bokeh_server import MODULES_LOG, SCRIPT_MODULES
 from .ledger import Ledger
 
 #: The message ends with the referrers' ``repr``, which may have megabytes; what is looked for is at its begin.
@@ -26,8 +27,8 @@ class AppModules(Observer):
     name: ClassVar[str] = "app_modules"
 
     def start(self) -> None:
-        """Look at what ``bokeh.document.modules`` logs."""
-        self._log = logging.getLogger("bokeh.document.modules")
+        """Look at what Bokeh logs of modules."""
+        self._log = logging.getLogger(MODULES_LOG)
         self._log.addFilter(self._filter)
 
     def stop(self) -> None:
@@ -45,4 +46,4 @@ class AppModules(Observer):
 
     def collect(self) -> Iterable[Level]:
         """Count modules."""
-        yield Level("bokeh_app_modules", sum(name.startswith("bokeh_app_") for name in list(sys.modules)))
+        yield Level("bokeh_app_modules", sum(name.startswith(SCRIPT_MODULES) for name in list(sys.modules)))

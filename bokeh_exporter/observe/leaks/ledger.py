@@ -17,11 +17,11 @@ from typing import Any, ClassVar, Literal, NamedTuple
 from ...catalogue import OTHER, UNCOLLECTED_STATES
 from ...state import Level
 from ...state.notices import UNCOLLECTED
-from ..apps import context_of
 from ..frame import Frame, Observer
-from ..hosts.patches import Leave
+from ..hosts import Leave
+from ..hosts.bokeh_sessions import document_of, sessions_of
 from ..memory.garbage_collector import Garbage
-from .accounts import Book
+from .accounts import Accounts
 from .weak_references import Owner
 
 
@@ -49,66 +49,57 @@ class Left(NamedTuple):
 
 
 class Ledger(Observer):
-    """Group Uncollected of the catalogue, and the book behind it."""
+    """Group Uncollected of the catalogue, and the accounts behind it."""
 
     name: ClassVar[str] = "ledger"
 
     def __init__(self, frame: Frame) -> None:
         super().__init__(frame)
-        self.book = Book(self._freed, self._retained)
+        self.accounts = Accounts(self._freed, self._retained)
         #: ``time.monotonic()`` at which the oldest session was destroyed that no collection has judged.
         self.oldest_pending: float | None = None
         self._destroying: dict[int, Owner] = {}
 
     def start(self) -> None:
-        """Hook into the sessions' end, and take over the sessions that there are."""
-        from bokeh.document import Document
-        from bokeh.server.session import ServerSession
-
-        self.hook.after(Document, "__init__", self._made, "self", hook="Document.__init__")
-        self.hook.after(ServerSession, "__init__", self._opened, "self", "session_id", "document")
-        self.hook.around(ServerSession, "destroy", self._ending, "self")
+        """Subscribe to the sessions' end, and take over the sessions that there are."""
+        self.on.after("document_made", self._made)
+        self.on.after("session_made", self._opened)
+        self.on.around("session_destroying", self._ending)
         for context, app in self.apps.alive():
-            for session in list(context._sessions.values()):
-                document = getattr(session, "_document", None)
+            for session in sessions_of(context):
+                document = document_of(session)
                 if document is not None:
-                    owner = self.book.opened(document, session, app.label)
+                    owner = self.accounts.opened(document, session, app.label)
                     if session.destroyed:
-                        self.book.ended(owner, time.monotonic())
+                        self.accounts.ended(owner, time.monotonic())
         self.state.on_drain.append(self.drain)
 
     def refresh(self) -> None:
         """From the first application on, what is made may be a visitor's."""
-        self.book.serving = self.book.serving or bool(self.apps.alive())
+        self.accounts.serving = self.accounts.serving or bool(self.apps.alive())
 
     def stop(self) -> None:
         """Forget everything: nothing of ours is left on what lives on."""
         self.state.on_drain.remove(self.drain)
-        self.book.clear()
+        self.accounts.clear()
 
     def after_fork(self, serves: bool) -> None:
         """The lock may have been held by a thread that did not come along."""
-        self.book.lock = threading.Lock()
+        self.accounts.lock = threading.Lock()
 
     # --- events --------------------------------------------------------------------------------
 
-    def _made(self, document: Any, **named: object) -> None:
-        # Newer Bokeh makes a configuration for each Document, and a model that it refers to.
-        config = getattr(document, "_config", None)
-        if config is None:
-            return
-        values = (*config._property_values.values(), *config._unstable_default_values.values())
-        self.book.made_by_bokeh([config, *(value for value in values if hasattr(value, "_temp_document"))])
+    def _made(self, document: object, models: list[Any]) -> None:
+        self.accounts.made_by_bokeh(models)
 
-    def _opened(self, session: Any, session_id: object, document: Any, *rest: object, **named: object) -> None:
-        context = context_of(document)
+    def _opened(self, session: Any, document: Any, context: Any) -> None:
         if context is not None:  # else a stub that Panel warms an app with
-            self.book.serving = True
-            self.book.opened(document, session, self.apps.of(context).label)
+            self.accounts.serving = True
+            self.accounts.opened(document, session, self.apps.of(context).label)
 
     def _ending(self, session: Any) -> Leave | None:
-        document = getattr(session, "_document", None)
-        owner = self.book.owner(document) if document is not None else None
+        document = document_of(session)
+        owner = self.accounts.owner(document) if document is not None else None
         if owner is None or not owner.app or owner.ended is not None:
             return None  # the sweep comes back to a zombie again and again
         thread = threading.get_ident()
@@ -116,7 +107,7 @@ class Ledger(Observer):
 
         def leave(result: object, error: BaseException | None) -> None:
             self._destroying.pop(thread, None)
-            self.book.ended(owner, time.monotonic())
+            self.accounts.ended(owner, time.monotonic())
 
         return leave
 
@@ -130,7 +121,7 @@ class Ledger(Observer):
         self.apps.labelled(app).child("bokeh_session_collect_duration_seconds").observe(seconds)
 
     def _retained(self, owner: Owner) -> None:
-        # With the book's lock held: an append and no more.
+        # With the accounts' lock held: an append and no more.
         age = time.monotonic() - (owner.ended or 0.0)
         told: dict[str, str | float] = {
             "bokeh.app": owner.app,
@@ -145,18 +136,18 @@ class Ledger(Observer):
         """Book what has happened, and judge what the last full collection has left."""
         # Read before the deaths are booked, which came before that collection ended.
         judged = self.frame.find(Garbage).full_begun - self.frame.config.grace
-        self.book.drain(judged)
-        pending = next(iter(list(self.book.pending.values())), None)
+        self.accounts.drain(judged)
+        pending = next(iter(list(self.accounts.pending.values())), None)
         self.oldest_pending = pending.ended if pending is not None else None
 
     def counts(self) -> dict[str, Left]:
         """Count what is left, by the label of the app, of which a session has ended. From any thread."""
         self.drain()
         now = time.monotonic()
-        with self.book.lock:
+        with self.accounts.lock:
             return {
                 app: Left._make([*account.documents, *account.models, _age(account.owners.values(), now)])
-                for app, account in self.book.accounts.items()
+                for app, account in self.accounts.by_app.items()
             }
 
     def held(self) -> list[Held]:
@@ -166,14 +157,14 @@ class Ledger(Observer):
         """
         self.drain()
         found: list[Held] = []
-        with self.book.lock:
-            for account in self.book.accounts.values():
+        with self.accounts.lock:
+            for account in self.accounts.by_app.values():
                 for owner in account.owners.values():
                     if owner.session is not None:
                         found.append(_held(owner, "session", owner.session, "ServerSession"))
                     if owner.document is not None:
                         found.append(_held(owner, "document", owner.document, "Document"))
-            for ref in list(self.book.models.values()):
+            for ref in list(self.accounts.models.values()):
                 if ref.member is not None and ref.member.closed:
                     found.append(_held(ref.member, "model", ref, ref.cls))
         return found

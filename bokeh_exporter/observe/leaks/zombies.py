@@ -10,44 +10,36 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..apps import App
+from ..hosts.bokeh_documents import models_left, model_document, overrides_destroy
+from ..hosts.bokeh_sessions import blocked_count, connection_count, document_of, sessions_of
 
 
 def zombies(contexts: Iterable[tuple[Any, App]]) -> Iterator[tuple[Any, str]]:
     """Yield the zombies, and words that say whose ``destroy`` raised."""
     for context, _ in contexts:
-        for session in list(context._sessions.values()):
+        for session in sessions_of(context):
             if session.destroyed:
-                culprit = _culprit(session)
+                culprit = _culprit(document_of(session))
                 whose = f"the destroy() of {culprit}" if culprit is not None else "its destroy()"
                 yield session, f", a zombie since {whose} raised"
 
 
-def _culprit(session: Any) -> str | None:
-    """Name the class of the model whose ``destroy`` raised."""
-    document = vars(session).get("_document")
-    models = vars(vars(document).get("models")).get("_models") if document is not None else None
-    if not models:
-        return None  # all models are destroyed: something else raised
+def _culprit(document: Any) -> str | None:
+    """Name the class of the model whose ``destroy`` raised; None if all models are destroyed: something else did."""
     destroyed = None
-    for model in list(models.values()):
-        if vars(model).get("_document") is None:
+    for model in models_left(document):
+        if model_document(model) is None:
             destroyed = model
-        elif destroyed is not None and not _overrides(model) and _overrides(destroyed):
+        elif destroyed is not None and not overrides_destroy(model) and overrides_destroy(destroyed):
             return type(destroyed).__name__  # it raised after it had done what Bokeh's does
         else:
             return type(model).__name__
-    return type(destroyed).__name__ if destroyed is not None and _overrides(destroyed) else None
-
-
-def _overrides(model: Any) -> bool:
-    from bokeh.model import Model
-
-    return type(model).destroy is not Model.destroy
+    return type(destroyed).__name__ if destroyed is not None and overrides_destroy(destroyed) else None
 
 
 def kept_by(session: Any) -> str:
     """Say in words why a live session is not discarded."""
-    connections, blocked = len(session._subscribed_connections), session._expiration_blocked_count
+    connections, blocked = connection_count(session), blocked_count(session)
     if connections:
         return f" with {connections} connection{'s' if connections > 1 else ''}"
     if blocked:

@@ -1,18 +1,14 @@
 """Tasks, threads, and the thread pools that Bokeh 3.10 runs callbacks, builds and responses in.
 
-The pools are the loop's default executor (made on first use; Panel sets its own) and Bokeh's
-``_ServerExecutor``. They tell what they do only through attributes of ``ThreadPoolExecutor`` that are
-not documented, so they are checked before they are used. The wait for a thread has no seam: each
-pool's own ``submit`` is replaced on the instance. Before Bokeh 3.10 nothing of Bokeh runs in a pool,
-and the rows are absent.
+The pools are the loop's default executor (made on first use; Panel sets its own) and that of Bokeh's server. Before
+Bokeh 3.10 nothing of Bokeh runs in a pool, and the rows are absent.
 """
 
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
+import dataclasses
 import functools
-import importlib.util
 import itertools
 import threading
 import time
@@ -24,14 +20,14 @@ from ...catalogue import EXECUTOR_STATES
 from ...state import Level
 from ..apps import App
 from ..frame import Frame, Observer
+from ..hosts import thread_pools
+from ..hosts.bokeh_sessions import executor_of
+from ..hosts.thread_pools import HIDDEN, SUBMIT
 
 #: Seconds between two counts of the tasks: 1 ms for every 10,000 of them.
 _TASKS_EVERY = 5.0
 
-_HOOK = "ThreadPoolExecutor.submit"
-_ABSENT = object()
-#: Thread pools that pickle their work (Python 3.14), which ours is not made for.
-_PICKLING: Any = getattr(concurrent.futures, "InterpreterPoolExecutor", ())
+_HOOK = SUBMIT.label
 
 
 class Pool:
@@ -46,7 +42,7 @@ class Pool:
     def executor(self) -> Any | None:
         """Return the executor, None if it is gone or was shut down."""
         executor = self._executor()
-        return None if executor is None or executor._shutdown else executor
+        return None if executor is None or thread_pools.is_shut_down(executor) else executor
 
     def counted_by(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Whether this loop counts it: Panel has one pool for all, which the first counts while it lives."""
@@ -59,20 +55,12 @@ class Pool:
     def sizes(self) -> tuple[int, int, int, int]:
         """Return busy and idle threads, how many there may be, and how much work waits."""
         executor = self.executor()
-        if executor is None:
-            return 0, 0, 0, 0
-        threads = len(executor._threads)
-        waiting = executor._work_queue.qsize()
-        # Older Pythons count threads as idle that have gone on to the next work.
-        idle = 0 if waiting else min(threads, max(0, executor._idle_semaphore._value))
-        return threads - idle, idle, executor._max_workers, waiting
+        return thread_pools.sizes(executor) if executor is not None else (0, 0, 0, 0)
 
     def threads(self) -> list[int]:
         """List the identifiers of its threads."""
         executor = self.executor()
-        if executor is None:
-            return []
-        return [thread.ident for thread in list(executor._threads) if thread.ident is not None]
+        return thread_pools.thread_ids(executor) if executor is not None else []
 
 
 class Executors(Observer):
@@ -88,7 +76,7 @@ class Executors(Observer):
             weakref.WeakKeyDictionary()
         )
         self._wait: Any = self.state.child("bokeh_executor_wait_seconds")
-        self._has_pools = importlib.util.find_spec("bokeh.server.executor") is not None
+        self._has_pools = thread_pools.server_has_pools()
 
     def start(self) -> None:
         """Leave the histogram out where there are no pools: announced, as every family, but without a number."""
@@ -131,34 +119,23 @@ class Executors(Observer):
         yield Level("bokeh_executor_queue_length", waiting)
 
     def _executors(self, loop: asyncio.AbstractEventLoop, contexts: Sequence[tuple[Any, App]]) -> Iterator[Any]:
-        default = getattr(loop, "_default_executor", _ABSENT)
-        # uvloop hides it. What is there is made with the first use, and None until then.
-        self.patches.enabled["loop._default_executor"] = default is not _ABSENT
-        if default not in (None, _ABSENT):
+        default = thread_pools.default_executor(loop)
+        if default not in (None, HIDDEN):
             yield default
-        for holder in {getattr(context, "_executor", None) for context, _ in contexts}:
-            if holder is not None:
-                yield getattr(holder, "_executor", None)
+        yield from {executor_of(context) for context, _ in contexts} - {None}
 
     def _adopt(self, executor: Any, loop: asyncio.AbstractEventLoop) -> None:
-        try:
-            if executor._shutdown:
-                return
-            pool = Pool(executor, loop)
-            pool.sizes(), pool.threads()
-            fits = not isinstance(executor, _PICKLING)
-        except (AttributeError, TypeError):
-            fits = False  # not a ThreadPoolExecutor as we know it
-        if not fits:
+        if not thread_pools.can_be_read(executor):
             self.patches.enabled[_HOOK] = False
-        else:
-            self.hook.replace(executor, "submit", self._submit(executor, pool), hook=_HOOK)
+        elif not thread_pools.is_shut_down(executor):
+            pool = Pool(executor, loop)
+            self.frame.hosts.wrap(executor, dataclasses.replace(SUBMIT, wrap=self._submit(executor, pool)))
             with self._lock:
                 self._pools[executor] = pool
 
-    def _submit(self, executor: Any, pool: Pool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def _submit(self, executor: Any, pool: Pool) -> Callable[[Callable[..., Any], Any], Callable[..., Any]]:
         patches, record, observe, clock = self.patches, self.state.record, self._wait.observe, time.perf_counter
-        swallow = self.hook.swallow
+        swallow = self.on.swallow
         # Not the bound method: the list of patches holds the wrapper, which must not hold the executor.
         reference = weakref.ref(executor)
 
@@ -170,7 +147,7 @@ class Executors(Observer):
                 swallow(ours)
             yield args
 
-        def make(original: Any) -> Callable[..., Any]:
+        def make(original: Any, hosts: object) -> Callable[..., Any]:
             # Unless somebody has replaced it on the instance before us.
             function = getattr(original, "__func__", lambda owner, *args, **kwargs: original(*args, **kwargs))
 

@@ -1,8 +1,8 @@
 """The event loops that servers run on: their ticks, and the samples taken on them.
 
-A loop is known from the first moment that something of Bokeh runs on it: the load hook of an
-application, or, on hosts without one, the first session. On each, a 100 ms timer measures how late
-it is called, as JupyterHub does, and a tornado ``PeriodicCallback`` samples. Both start in an empty
+A loop is known from the first moment that something of a host runs on it: the load hook of an
+application, uvicorn's start, or, on hosts without either, the first session. On each, a 100 ms timer measures
+how late it is called, as JupyterHub does, and a tornado ``PeriodicCallback`` samples. Both start in an empty
 context, since tasks copy contexts and would keep what is in them. Nothing here holds a loop.
 """
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import sys
 import threading
 import time
 import weakref
@@ -18,14 +17,15 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from ...state import Level
-from ..apps import loop_of
 from ..frame import Frame, Observer
+from ..hosts.bokeh_sessions import loop_of
+from ..hosts.tornado import new_sampler
 
 #: Seconds. Short against what a user feels, long against what a timer costs (20 us).
 TICK = 0.1
 
 
-class Site:
+class LoopState:
     """What runs on one loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -52,7 +52,7 @@ class Loops(Observer):
 
     def __init__(self, frame: Frame) -> None:
         super().__init__(frame)
-        self._sites: dict[int, Site] = {}
+        self._sites: dict[int, LoopState] = {}
         self._lock = threading.Lock()
         self._lag = self.state.child("bokeh_event_loop_lag_seconds").observe
         self._duration = self.state.child("bokeh_exporter_sample_duration_seconds")
@@ -60,13 +60,10 @@ class Loops(Observer):
         frame.loops = lambda: [loop for site in self.sites() if (loop := site.loop()) is not None]
 
     def start(self) -> None:
-        """Hook into what tells that a loop runs, and find the loops that already do."""
-        from bokeh.server.contexts import ApplicationContext
-        from bokeh.server.session import ServerSession
-
-        self.hook.after(ApplicationContext, "__init__", self._made, "self", "application")
-        self.hook.before(ApplicationContext, "run_load_hook", self._running, "self")
-        self.hook.before(ServerSession, "__init__", self._running)
+        """Subscribe to what says that a loop runs, and find the loops that already do."""
+        self.on.after("context_made", self._made)
+        self.on.before("loop_runs", self._running)
+        self.on.before("session_made", self._running)
         for context, _ in self.apps.alive():
             loop = loop_of(context)
             if loop is not None and not loop.is_closed():
@@ -81,12 +78,6 @@ class Loops(Observer):
                 loop.call_soon_threadsafe(self._detach, site, context=contextvars.Context())
         self._sites.clear()
 
-    def refresh(self) -> None:
-        """Hook into uvicorn once it is imported: hosts without a load hook are served from its start."""
-        uvicorn = sys.modules.get("uvicorn.server")
-        if uvicorn is not None and "uvicorn.Server.startup" not in self.patches.enabled:
-            self.hook.before(uvicorn.Server, "startup", self._running, "self", hook="uvicorn.Server.startup")
-
     def forget(self) -> None:
         """In a forked server process: the parent's loops are not ours."""
         self._lock = threading.Lock()
@@ -94,7 +85,7 @@ class Loops(Observer):
             self.state.levels.remove(key)
         self._sites.clear()
 
-    def sites(self) -> list[Site]:
+    def sites(self) -> list[LoopState]:
         """List the loops that run. What others had seen is forgotten: a server that has stopped has no sessions."""
         running = []
         for key, site in list(self._sites.items()):
@@ -109,11 +100,11 @@ class Loops(Observer):
 
     # --- finding loops -------------------------------------------------------------------------
 
-    def _made(self, context: Any, *rest: object, **named: object) -> None:
+    def _made(self, context: Any) -> None:
         self.apps.add(context)
         self.frame.refresh()
 
-    def _running(self, *rest: object, **named: object) -> None:
+    def _running(self, *facts: object) -> None:
         self.attach_running()
 
     def attach_running(self) -> bool:
@@ -131,20 +122,18 @@ class Loops(Observer):
         with self._lock:
             if self._stopped or (id(loop) in self._sites and self._sites[id(loop)].loop() is loop):
                 return
-            site = self._sites[id(loop)] = Site(loop)
+            site = self._sites[id(loop)] = LoopState(loop)
         contextvars.Context().run(self._begin, site, loop)
         self.frame.on_loop()
 
-    def _begin(self, site: Site, loop: asyncio.AbstractEventLoop) -> None:
-        from tornado.ioloop import PeriodicCallback
-
-        sampler = PeriodicCallback(lambda: self._sample(site), self.frame.config.sample_period * 1000)
+    def _begin(self, site: LoopState, loop: asyncio.AbstractEventLoop) -> None:
+        sampler = new_sampler(lambda: self._sample(site), self.frame.config.sample_period)
         site.sampler = weakref.ref(sampler)
         sampler.start()
         self._sample(site)
         self._schedule(site, loop)
 
-    def _detach(self, site: Site) -> None:
+    def _detach(self, site: LoopState) -> None:
         sampler = site.sampler() if site.sampler is not None else None
         if sampler is not None:
             sampler.stop()
@@ -153,11 +142,11 @@ class Loops(Observer):
 
     # --- on the loop ---------------------------------------------------------------------------
 
-    def _schedule(self, site: Site, loop: asyncio.AbstractEventLoop) -> None:
+    def _schedule(self, site: LoopState, loop: asyncio.AbstractEventLoop) -> None:
         site.expected = loop.time() + TICK
         site.timer = loop.call_at(site.expected, self._tick, site)
 
-    def _tick(self, site: Site) -> None:
+    def _tick(self, site: LoopState) -> None:
         loop = site.loop()
         if loop is None or self._stopped:
             return
@@ -165,7 +154,7 @@ class Loops(Observer):
         self.state.queue.append((self._lag, max(0.0, loop.time() - site.expected), 0))
         self._schedule(site, loop)
 
-    def _sample(self, site: Site) -> None:
+    def _sample(self, site: LoopState) -> None:
         if self._stopped:
             return
         start = time.perf_counter()

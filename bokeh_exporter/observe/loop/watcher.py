@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from ...state import State
 from ...state.notices import STALLED
 from .executors import Pool
-from .loops import Site
+from .loops import LoopState
 from .stacks import blamed, stack_of
 
 log = logging.getLogger("bokeh_exporter")
@@ -41,7 +41,7 @@ RunningCalls = Callable[[int], "list[tuple[str, str, float]]"]
 class _Loop:
     """What is known of one loop: its last tick, and since when there was none."""
 
-    def __init__(self, site: Site, now: float) -> None:
+    def __init__(self, site: LoopState, now: float) -> None:
         self.site, self.ticked, self.since = site, site.ticked, now
         self.stalled: str | None = None
 
@@ -67,7 +67,7 @@ class Watcher:
     """
 
     def __init__(
-        self, state: State, stall_after: float, *, sites: Callable[[], list[Site]],
+        self, state: State, stall_after: float, *, sites: Callable[[], list[LoopState]],
         pools: Callable[[], list[Pool]], running: RunningCalls = lambda thread: [],
         also: Sequence[Callable[[], None]] = (),
     ) -> None:  # fmt: skip
@@ -75,7 +75,7 @@ class Watcher:
         self._sites, self._pools, self._running, self._also = sites, pools, running, also
         self._stalls = state.child("bokeh_event_loop_stalls_total")
         self._late = state.child("bokeh_exporter_gil_wait_seconds")
-        self._loops: dict[Site, _Loop] = {}
+        self._loops: dict[LoopState, _Loop] = {}
         self._full: dict[Pool, _Full] = {}
         self._ending = threading.Event()
         # An empty context: whatever the host keeps in its own would live as long as the thread.

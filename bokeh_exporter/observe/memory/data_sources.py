@@ -17,6 +17,8 @@ from ... import config as options
 from ...state import Level
 from ..apps import App
 from ..frame import Frame, Observer
+from ..hosts.bokeh_documents import data_sources_of
+from ..hosts.bokeh_sessions import document_of, lock_is_free, sessions_of
 
 #: Seconds that one sample may take for this.
 SLICE = 0.002
@@ -39,12 +41,6 @@ class DataSources(Observer):
         self._totals: dict[str, float] = {}
         #: What a session had when its document was last free.
         self._known: weakref.WeakKeyDictionary[Any, float] = weakref.WeakKeyDictionary()
-
-    def start(self) -> None:
-        """Know the class."""
-        from bokeh.models import ColumnDataSource
-
-        self._class = ColumnDataSource
 
     def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:
         """Go on with the walk, and tell what the last finished one found."""
@@ -88,22 +84,16 @@ class DataSources(Observer):
     def _sources(self, session: Any) -> list[Any]:
         if not _is_free(session):
             return []
-        document = getattr(session, "_document", None)
-        return [] if document is None else [model for model in list(document.models) if isinstance(model, self._class)]
+        return data_sources_of(document_of(session))
 
 
 def _sessions(context: Any) -> list[Any]:
-    return [session for session in list(context._sessions.values()) if not session._destroyed]
+    return [session for session in sessions_of(context) if not session.destroyed]
 
 
 def _is_free(session: Any) -> bool:
-    """Whether nobody holds the document's lock: tornado's up to Bokeh 3.9, asyncio's from 3.10 on."""
-    if session is None or session._destroyed:
-        return False
-    lock = session._lock
-    if hasattr(lock, "locked"):
-        return not lock.locked()
-    return int(lock._block._value) > 0
+    """Whether nobody holds the document's lock."""
+    return session is not None and not session.destroyed and lock_is_free(session)
 
 
 def _columns(source: Any) -> list[str]:

@@ -56,6 +56,12 @@ def library() -> Any | str:
     return loaded if other is None else f"{other} is the allocator of this process, and only glibc's can be trimmed"
 
 
+def unsupported() -> str | None:
+    """Say why the allocator cannot be asked here; None where it can."""
+    loaded = library()
+    return loaded if isinstance(loaded, str) else None
+
+
 def allocated() -> Mapping[str, int]:
     """Return bytes in use, free and in mappings of their own; empty without glibc 2.33. Up to 0.2 ms."""
     loaded = library()

@@ -1,25 +1,21 @@
 """The making of sessions: how many, how long, and in which step they fail.
 
-Seen at ``ApplicationContext``: ``create_session_if_needed`` up to Bokeh 3.9 and in bokeh-django,
-``_create_session`` (one task per creation) from 3.10 on. An exception there is not enough: a script
-reports its failure in ``handler.failed`` and the page answers 200, Panel shows the traceback of a
-function in the page and keeps the session, and a failing session-created hook is only logged.
+An exception is not enough: a script reports its failure in ``handler.failed`` and the page answers 200, Panel shows
+the traceback of a function in the page and keeps the session, and a failing session-created hook is only logged.
 """
 
 from __future__ import annotations
 
 import asyncio
-import functools
-import inspect
-import sys
 import time
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 from ...state.interactions import current
-from ..apps import KEY, App
+from ..apps import App
 from ..frame import Frame, Observer
-from ..hosts.patches import Leave
+from ..hosts import Leave
+from ..hosts.bokeh_server import current_document, script_failed, watch_functions
+from ..hosts.bokeh_sessions import context_of
 
 
 class _Attempt:
@@ -41,54 +37,24 @@ class Creations(Observer):
     def __init__(self, frame: Frame) -> None:
         super().__init__(frame)
         self._attempts: dict[tuple[int, str], _Attempt] = {}
-        self._hooked: set[object] = set()
 
     def start(self) -> None:
-        """Hook into what makes sessions and what runs the app's code."""
-        from bokeh.application import Application
-        from bokeh.server.contexts import ApplicationContext
-
-        hook = self.hook
-        if hasattr(ApplicationContext, "_create_session"):
-            hook.around(ApplicationContext, "_create_session", self._creating, "self", "session_id")
-        else:
-            hook.around(ApplicationContext, "create_session_if_needed", self._creating_if_needed, "self", "session_id")
-        hook.around(Application, "initialize_document", self._initializing, "self", "doc")
-        hook.around(Application, "on_session_created", self._running_hook, "self", "session_context")
+        """Subscribe to what makes sessions and what runs the app's code."""
+        on = self.on
+        on.around("session_creating", self._creating)
+        on.around("document_building", self._building)
+        on.around("session_created_hooks", self._running_hook)
+        on.before("script_failing", self._script_failed)
+        on.before("panel_script_failed", lambda: self._script_failed(current_document()))
 
     def refresh(self) -> None:
-        """Hook into what Panel and other hosts do in their own way."""
-        from bokeh.server.contexts import ApplicationContext
-
+        """Watch the functions of apps that are new."""
         for context, _ in self.apps.alive():
-            self._watch_functions(context)
-            kind = type(context)
-            if kind is not ApplicationContext and kind not in self._hooked:
-                self._hooked.add(kind)
-                if "create_session_if_needed" in vars(kind):  # bokeh-django has its own
-                    self.hook.around(kind, "create_session_if_needed", self._creating_if_needed, "self", "session_id")
-        handlers = sys.modules.get("panel.io.handlers")
-        if handlers is not None and handlers not in self._hooked:
-            self._hooked.add(handlers)
-            self.hook.before(handlers, "autoreload_handle_exception", self._failed_in_panel, "handler", "module", "e")
-            application = sys.modules["panel.io.application"].Application
-            self.hook.around(
-                application,
-                "on_session_created",
-                self._running_hook,
-                "self",
-                "session_context",
-                hook="panel.Application.on_session_created",
-            )
+            watch_functions(context, self.frame.hosts)
 
     # --- attempts ------------------------------------------------------------------------------
 
-    def _creating_if_needed(self, context: Any, session_id: str, *rest: object, **named: object) -> Leave | None:
-        if not session_id or session_id in context._sessions or session_id in context._pending_sessions:
-            return None
-        return self._creating(context, session_id)
-
-    def _creating(self, context: Any, session_id: str, *rest: object, **named: object) -> Leave | None:
+    def _creating(self, context: Any, session_id: str) -> Leave | None:
         key = (id(context), session_id)
         if key in self._attempts:
             return None  # a subclass that calls its parent
@@ -114,81 +80,35 @@ class Creations(Observer):
 
         return leave
 
-    def _attempt(self, session_context: Any) -> _Attempt | None:
+    def _attempt(self, document: Any) -> _Attempt | None:
+        session_context = getattr(document, "session_context", None)
         if session_context is None:
             return None
-        server_context = getattr(session_context, "server_context", None)
-        context = getattr(server_context, "application_context", None)
-        return self._attempts.get((id(context), session_context.id)) if context is not None else None
-
-    def _fail(self, document: Any, step: str) -> None:
-        attempt = self._attempt(getattr(document, "session_context", None))
-        if attempt is not None:
-            attempt.failed.add(step)
+        return self._attempts.get((id(context_of(document)), session_context.id))
 
     # --- steps ---------------------------------------------------------------------------------
 
-    def _running_hook(self, application: object, session_context: Any) -> Leave:
+    def _running_hook(self, context: Any, session_id: str, document: object) -> Leave:
         def leave(result: object, error: BaseException | None) -> None:
-            if isinstance(error, Exception):
-                attempt = self._attempt(session_context)
-                if attempt is not None:
-                    attempt.failed.add("hook")
+            attempt = self._attempts.get((id(context), session_id))
+            if isinstance(error, Exception) and attempt is not None:
+                attempt.failed.add("hook")
 
         return leave
 
-    def _initializing(self, application: Any, doc: Any) -> Leave:
-        spans, attempt = self.state.spans, self._attempt(getattr(doc, "session_context", None))
+    def _building(self, document: Any, application: Any) -> Leave:
+        spans, attempt = self.state.spans, self._attempt(document)
         span = spans.session(attempt.app.label, "build document", None) if spans is not None and attempt else None
 
         def leave(result: object, error: BaseException | None) -> None:
             if span is not None:
                 span.leave(error)
-            # A function handler's flag is never reset, so functions are watched by themselves.
-            if isinstance(error, Exception) or any(
-                handler.failed for handler in application._handlers if not hasattr(handler, "_func")
-            ):
-                self._fail(doc, "script")
+            if isinstance(error, Exception) or script_failed(application):
+                self._script_failed(document)
 
         return leave
 
-    def _failed_in_panel(self, handler: object, module: object, e: object) -> None:
-        from bokeh.io import curdoc
-
-        self._fail(curdoc(), "script")
-
-    def _watch_functions(self, context: Any) -> None:
-        for handler in context._application._handlers:
-            function = vars(handler).get("_func")
-            if callable(function) and not hasattr(function, KEY):
-                self.hook.replace(handler, "_func", self._watched, hook="FunctionHandler._func")
-
-    def _watched(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        """Wrap an app function, which Panel calls in a try of its own, so that its failure is seen."""
-
-        def failed(document: Any) -> None:
-            try:
-                if self.patches.on:
-                    self._fail(document, "script")
-            except Exception as ours:
-                self.hook.swallow(ours)
-
-        @functools.wraps(original)
-        def watched(doc: Any) -> Any:
-            try:
-                return original(doc)
-            except Exception:
-                failed(doc)
-                raise
-
-        @functools.wraps(original)
-        async def watched_async(doc: Any) -> Any:
-            try:
-                return await original(doc)
-            except Exception:
-                failed(doc)
-                raise
-
-        wrapper: Callable[..., Any] = watched_async if inspect.iscoroutinefunction(original) else watched
-        wrapper.__dict__[KEY] = True
-        return wrapper
+    def _script_failed(self, document: Any) -> None:
+        attempt = self._attempt(document)
+        if attempt is not None:
+            attempt.failed.add("script")

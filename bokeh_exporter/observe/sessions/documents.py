@@ -1,18 +1,14 @@
-"""Live documents: how many models are attached to them.
-
-A document works out which models are attached to it in one place, ``DocumentModelManager.recompute``.
-"""
+"""Live documents: how many models are attached to them, read again where a document has worked that out."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from ...state import Level
 from ..apps import App
 from ..frame import Observer
-from .totals import Roll, mark
+from .totals import SessionTotals, mark
 
 
 class Documents(Observer):
@@ -21,29 +17,15 @@ class Documents(Observer):
     name: ClassVar[str] = "documents"
 
     def start(self) -> None:
-        """Hook into what changes a document's table of models."""
-        from bokeh.document.models import DocumentModelManager
+        """Subscribe to what changes a document's table of models."""
+        self.on.after("models_recomputed", self._recomputed)
 
-        self.hook.replace(DocumentModelManager, "recompute", self._recomputing, "self")
-
-    def _recomputing(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        patches, swallow = self.patches, self.hook.swallow
-
-        @functools.wraps(original)
-        def recompute(manager: Any) -> Any:
-            result = original(manager)
-            if patches.on:
-                try:
-                    mark(manager._document())
-                except Exception as ours:
-                    swallow(ours)
-            return result
-
-        return recompute
+    def _recomputed(self, document: Any, before: object, after: object) -> None:
+        mark(document)
 
     def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:
-        """Read the roll."""
+        """Read the totals."""
         for context, app in contexts:
-            roll = Roll.of(context).refresh()
-            yield Level("bokeh_document_models", roll.models, (app.label,))
-            yield Level("bokeh_document_models_max", roll.largest, (app.label,))
+            totals = SessionTotals.of(context).refresh()
+            yield Level("bokeh_document_models", totals.models, (app.label,))
+            yield Level("bokeh_document_models_max", totals.largest, (app.label,))

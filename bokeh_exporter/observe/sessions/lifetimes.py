@@ -1,36 +1,41 @@
 """Sessions: which there are, how they come, how long they stay, how they go.
 
-Counted at ``ServerSession`` itself: its constructor, ``subscribe`` and ``destroy`` run exactly once
-where a session is made, visited and destroyed, on every host. Bokeh's session-destroyed hooks were
-rejected: they run many times for a zombie, never for bokeh-django, and stop at the first handler
-that raises. What we know of a session is a record of plain numbers in the session's own
-attributes: it dies with the session, holds nothing of the host, and costs 60 ns to find. The sums
-over the sessions are the ``roll``.
+What we know of a session is a record of plain numbers in the session's own attributes: it dies with the
+session, holds nothing of the host, and costs 60 ns to find. The sums over the sessions are in ``totals``.
 """
 
 from __future__ import annotations
 
-import functools
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from ...state import Level
 from ...state.notices import CREATED, DESTROYED
 from ...state.spans import pseudonym
-from ..apps import KEY, App, context_of
+from .. import slots
+from ..apps import App
 from ..frame import Frame, Observer
-from ..hosts.patches import Leave
-from .totals import ROLL, SESSION, Record, Roll
+from ..hosts import Leave
+from ..hosts.bokeh_sessions import (
+    blocked_count,
+    connection_count,
+    context_of,
+    document_of,
+    left_at,
+    pending_count,
+    session_count,
+    sessions_of,
+)
+from .totals import SessionRecord, SessionTotals
 
 #: Seconds within which the browser that has got a page opens its WebSocket; who has not by then is a probe.
 LOADING = 15.0
 
 
-def record_of(session: Any) -> Record | None:
+def record_of(session: Any) -> SessionRecord | None:
     """Return the record of a session, if a server of ours made it."""
-    record: Record | None = getattr(session, KEY, None)
-    return record
+    return slots.record.get(session)
 
 
 class Sessions(Observer):
@@ -43,51 +48,47 @@ class Sessions(Observer):
         self._stopping: set[int] = set()
 
     def start(self) -> None:
-        """Hook into ``ServerSession`` and adopt the sessions that exist."""
-        from bokeh.server.contexts import ApplicationContext
-        from bokeh.server.session import ServerSession
-
-        hook = self.hook
-        hook.after(ServerSession, "__init__", self._opened, "self", "session_id", "document")
-        hook.after(ServerSession, "subscribe", self._subscribed, "self", "connection")
-        hook.after(ServerSession, "unsubscribe", self._unsubscribed, "self", "connection")
-        hook.around(ServerSession, "destroy", self._destroying, "self")
-        hook.replace(ServerSession, "block_expiration", self._blocking, "self")
-        hook.around(ApplicationContext, "_discard_session", self._discarding, "self", "session", "should_discard")
-        hook.around(ApplicationContext, "_shutdown_sessions", self._shutting_down, "self", optional=True)
+        """Subscribe to what happens to sessions, and adopt those that exist."""
+        on = self.on
+        on.after("session_made", self._opened)
+        on.after("session_connected", self._subscribed)
+        on.after("session_disconnected", self._unsubscribed)
+        on.around("session_destroying", self._destroying)
+        on.before("expiration_blocked", self._blocking)
+        on.around("session_discarding", self._discarding)
+        on.around("sessions_shutting_down", self._shutting_down)
         for context, app in self.apps.alive():
             self.adopt(context, app)
 
     def adopt(self, context: Any, app: App) -> None:
         """Take over the sessions that were opened before the exporter was installed."""
-        for session in list(context._sessions.values()):
+        for session in sessions_of(context):
             if record_of(session) is None and not session.destroyed:
-                record = self._take(session, context, app, None, bool(session._subscribed_connections))
-                if session._expiration_blocked_count:
-                    record.roll.suspect(record)
+                record = self._take(session, context, app, None, bool(connection_count(session)))
+                if blocked_count(session):
+                    record.totals.suspect(record)
 
     def stop(self) -> None:
         """Take our records off the sessions that are alive."""
         for context, _ in self.apps.alive():
-            roll = context.__dict__.pop(ROLL, None)
-            if roll is not None:
-                roll.clear()
-            for session in list(context._sessions.values()):
-                session.__dict__.pop(KEY, None)
-                session.__dict__.get("_document", session).__dict__.pop(SESSION, None)
+            totals = slots.totals.take(context)
+            if totals is not None:
+                totals.clear()
+            for session in sessions_of(context):
+                slots.record.take(session)
+                slots.record.take(document_of(session))
 
-    def _take(self, session: Any, context: Any, app: App, created: float | None, connected: bool) -> Record:
-        roll = Roll.of(context)
-        record = Record(app, roll, session, created, connected)
-        setattr(session, KEY, record)
-        setattr(session._document, SESSION, record)
-        roll.add(record)
+    def _take(self, session: Any, context: Any, app: App, created: float | None, connected: bool) -> SessionRecord:
+        totals = SessionTotals.of(context)
+        record = SessionRecord(app, totals, session, created, connected)
+        slots.record.put(session, record)
+        slots.record.put(document_of(session), record)
+        totals.add(record)
         return record
 
     # --- events --------------------------------------------------------------------------------
 
-    def _opened(self, session: Any, session_id: object, document: Any, *rest: object, **named: object) -> None:
-        context = context_of(document)
+    def _opened(self, session: Any, document: Any, context: Any) -> None:
         if context is None:
             return  # a stub that Panel warms an app with, or a test's own
         record = self._take(session, context, self.apps.of(context), time.monotonic(), False)
@@ -95,35 +96,23 @@ class Sessions(Observer):
             record.creation = self.state.spans.mark()
         self._tell(CREATED, session, record)
 
-    def _subscribed(self, session: Any, connection: object) -> None:
+    def _subscribed(self, session: Any) -> None:
         record = record_of(session)
         if record is not None:
             record.connected = True
             record.mark()
 
-    def _unsubscribed(self, session: Any, connection: object) -> None:
+    def _unsubscribed(self, session: Any) -> None:
         record = record_of(session)
         if record is not None:
             record.mark()
 
-    def _blocking(self, original: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        patches, swallow = self.patches, self.hook.swallow
+    def _blocking(self, session: Any) -> None:
+        record = slots.record.get(session)
+        if record is not None:
+            record.totals.suspect(record)
 
-        @functools.wraps(original)
-        def block_expiration(session: Any) -> Any:
-            # Only the step from free to blocked starts the clock; who blocks a blocked session does not restart it.
-            if patches.on and not session._expiration_blocked_count:
-                try:
-                    record = getattr(session, KEY, None)
-                    if record is not None:
-                        record.roll.suspect(record)
-                except Exception as ours:
-                    swallow(ours)
-            return original(session)
-
-        return block_expiration
-
-    def _discarding(self, context: object, session: Any, should_discard: object) -> Leave | None:
+    def _discarding(self, session: Any) -> Leave | None:
         record = record_of(session)
         if record is None:
             return None
@@ -146,7 +135,7 @@ class Sessions(Observer):
         record = record_of(session)
         if record is None or record.destroyed:
             return None  # a zombie is destroyed once, however often the sweep comes back to it
-        record.roll.remove(record)
+        record.totals.remove(record)
         app, start = record.app, time.monotonic()
         spans = self.state.spans
         span = spans.session(app.label, "destroy session", session.id) if spans is not None else None
@@ -154,7 +143,7 @@ class Sessions(Observer):
         app.child("bokeh_sessions_destroyed_total", reason).inc()
         self._tell(DESTROYED, session, record, reason=reason)
         if record.connected:
-            app.child("bokeh_session_linger_duration_seconds").observe(start - session._last_unsubscribe_time / 1000)
+            app.child("bokeh_session_linger_duration_seconds").observe(start - left_at(session))
         else:
             app.child("bokeh_sessions_never_connected_total").inc()
         if record.created is not None:
@@ -167,7 +156,7 @@ class Sessions(Observer):
 
         return leave
 
-    def _tell(self, event: str, session: Any, record: Record, **more: str) -> None:
+    def _tell(self, event: str, session: Any, record: SessionRecord, **more: str) -> None:
         if self.state.story.on:
             attributes: dict[str, str | float] = {f"bokeh.session.{name}": value for name, value in more.items()}
             if event == DESTROYED and record.created is not None:
@@ -175,25 +164,25 @@ class Sessions(Observer):
             who = {"bokeh.app": record.app.label, "bokeh.session.hash": pseudonym(session.id)}
             self.state.story.tell(event, who | attributes)
 
-    def _reason(self, session: Any, record: Record) -> str:
+    def _reason(self, session: Any, record: SessionRecord) -> str:
         if session.expiration_requested:
             return "requested"
         if not record.discarding:
             return "requested"  # bokeh-django destroys when the browser disconnects, and sweeps nothing
-        context = context_of(getattr(session, "_document", None))
+        context = context_of(document_of(session))
         return "shutdown" if context is not None and id(context) in self._stopping else "expired"
 
     def visitors(self, now: float) -> int:
         """Count the sessions that have a browser, or wait for the one that asked for the page. From any thread."""
         count = 0
         for context, _ in self.apps.alive():
-            count += len(context._pending_sessions)
-            for session in list(context._sessions.values()):
+            count += pending_count(context)
+            for session in sessions_of(context):
                 record = record_of(session)
                 if record is None or record.destroyed:
                     continue
                 loading = not record.connected and record.created is not None and now - record.created < LOADING
-                count += bool(session._subscribed_connections) or loading
+                count += bool(connection_count(session)) or loading
         return count
 
     # --- levels --------------------------------------------------------------------------------
@@ -201,17 +190,17 @@ class Sessions(Observer):
     def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:
         """Count sessions by state, without a look at those that have not changed."""
         for context, app in contexts:
-            roll = Roll.of(context).refresh()
-            blocked, blocked_since = roll.blocked(now)
-            unused = len(roll) - roll.connected - blocked
-            unused_since = roll.unused_since
-            # Zombies are off the roll; one that is being made is on it, and not yet among the sessions.
-            zombies = max(0, len(context._sessions) - len(roll))
+            totals = SessionTotals.of(context).refresh()
+            blocked, blocked_since = totals.blocked(now)
+            unused = len(totals) - totals.connected - blocked
+            unused_since = totals.unused_since
+            # Zombies are not in the totals; one that is being made is, and not yet among the sessions.
+            zombies = max(0, session_count(context) - len(totals))
             label = app.label
-            yield Level("bokeh_sessions", roll.connected, (label, "connected"))
+            yield Level("bokeh_sessions", totals.connected, (label, "connected"))
             yield Level("bokeh_sessions", unused, (label, "unused"))
             yield Level("bokeh_sessions", blocked, (label, "blocked"))
             yield Level("bokeh_sessions_undiscarded", zombies, (label,))
-            yield Level("bokeh_sessions", len(context._pending_sessions), (label, "pending"))
+            yield Level("bokeh_sessions", pending_count(context), (label, "pending"))
             yield Level("bokeh_session_unused_age_max_seconds", now - (unused_since or now), (label,))
             yield Level("bokeh_session_expiration_blocked_age_max_seconds", now - blocked_since, (label,))

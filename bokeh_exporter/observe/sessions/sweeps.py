@@ -7,30 +7,15 @@ lifetime and interval come from the same objects.
 
 from __future__ import annotations
 
-import sys
 import time
 import weakref
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from ...state import Level
-from ..apps import instances
 from ..frame import Frame, Observer
-from ..hosts.patches import Leave
-
-
-def host_classes() -> list[type]:
-    """Return the classes that hold applications and sweep them, as far as they are imported."""
-    found: list[type] = []
-    for module, name in (
-        ("bokeh.server.tornado", "BokehTornado"),
-        ("bokeh.server.core", "BokehServerCore"),
-        ("bokeh_fastapi.application", "BokehFastAPI"),
-    ):
-        cls = getattr(sys.modules.get(module), name, None)
-        if cls is not None:
-            found.append(cls)
-    return found
+from ..hosts import Leave
+from ..hosts.bokeh_server import check_interval, rebind_sweep, servers, unused_lifetime
 
 
 class Sweeps(Observer):
@@ -40,53 +25,43 @@ class Sweeps(Observer):
 
     def __init__(self, frame: Frame) -> None:
         super().__init__(frame)
-        self._hosts: weakref.WeakKeyDictionary[Any, float] = weakref.WeakKeyDictionary()
-        self._classes: set[type] = set()
+        self._servers: weakref.WeakKeyDictionary[Any, float] = weakref.WeakKeyDictionary()
+        self._adopted = False
+
+    def start(self) -> None:
+        """Subscribe to servers that are made, and to their sweeps."""
+        self.on.after("server_made", self._made)
+        self.on.around("sweeping", self._sweeping)
 
     def refresh(self) -> None:
-        """Hook into the server classes that are imported by now, and adopt the servers that exist."""
-        for cls in host_classes():
-            if cls in self._classes:
-                continue
-            self._classes.add(cls)
-            self.hook.after(cls, "__init__", self._made, "self", "applications")
-            self.hook.around(cls, "_cleanup_sessions", self._sweeping, "self")
-            for host in instances(cls):
-                self._hosts[host] = time.time()
-                self._rebind(host)
+        """Adopt the servers that exist, once the hooks are in: a running job gets the wrapped sweep."""
+        if not self._adopted:
+            self._adopted = True
+            for server in servers():
+                self._servers[server] = time.time()
+                rebind_sweep(server)
 
     def stop(self) -> None:
         """Give running jobs the sweep without our wrapper, which would hold the exporter."""
-        for host in list(self._hosts):
-            self._rebind(host)
+        for server in list(self._servers):
+            rebind_sweep(server)
 
-    def _made(self, host: Any, *rest: object, **named: object) -> None:
-        self._hosts[host] = time.time()
+    def _made(self, server: Any) -> None:
+        self._servers[server] = time.time()
 
-    def _rebind(self, host: Any) -> None:
-        # A running job holds the bound method it was made with; look it up again, through our wrapper.
-        job = getattr(host, "_cleanup_job", None)
-        if job is not None:
-            job.callback = host._cleanup_sessions
-        for job in getattr(host, "_jobs", ()):
-            if getattr(job._func, "__name__", "") == "_cleanup_sessions":
-                job._func = host._cleanup_sessions
-
-    def _sweeping(self, host: Any) -> Leave:
+    def _sweeping(self, server: Any) -> Leave:
         start = time.perf_counter()
 
         def leave(result: object, error: BaseException | None) -> None:
             if error is None:
                 self.state.child("bokeh_session_cleanup_duration_seconds").observe(time.perf_counter() - start)
-                self._hosts[host] = time.time()
+                self._servers[server] = time.time()
 
         return leave
 
     def collect(self) -> Iterable[Level]:
         """Read the servers' settings and the times of their sweeps: plain attributes, so from any thread."""
-        for host, completed in list(self._hosts.items()):
+        for server, completed in list(self._servers.items()):
             yield Level("bokeh_session_cleanup_last_completed_timestamp_seconds", completed)
-            yield Level(
-                "bokeh_server_unused_session_lifetime_seconds", host._unused_session_lifetime_milliseconds / 1000
-            )
-            yield Level("bokeh_server_session_check_interval_seconds", host._check_unused_sessions_milliseconds / 1000)
+            yield Level("bokeh_server_unused_session_lifetime_seconds", unused_lifetime(server))
+            yield Level("bokeh_server_session_check_interval_seconds", check_interval(server))

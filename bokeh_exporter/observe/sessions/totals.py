@@ -1,9 +1,9 @@
-"""The roll: the numbers of all sessions of a context, kept up with what changes.
+"""Totals over the sessions of a context, kept up with what changes.
 
 No sample walks the sessions. Hooks that run where a session really changes (opened, visited, left,
 models attached, a timer registered, destroyed) mark its record; a sample reads the marked sessions
-anew and corrects the sums by the difference. A new number of each session is a field of ``Record``, a
-line in ``Roll._read`` and a mark where it changes. What changes without a place to hook, as what a
+anew and corrects the sums by the difference. A new number of each session is a field of ``SessionRecord``, a
+line in ``SessionTotals._read`` and a mark where it changes. What changes without a place to hook, as what a
 slow browser has not taken yet, is read in slices: so many sessions per sample, the sum of a completed
 round.
 """
@@ -17,19 +17,18 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from ...catalogue import CALLBACK_KINDS
-from ..apps import KEY, App
+from .. import slots
+from ..apps import App
+from ..hosts.bokeh_documents import model_count, registered_callbacks
+from ..hosts.bokeh_sessions import blocked_count, connection_count, connections_of, document_of, left_at
 
-#: Where a document keeps the record of its session, and a context its roll.
-SESSION, ROLL = f"{KEY}_session", f"{KEY}_roll"
-#: What Bokeh's kinds of session callbacks are called in the catalogue.
-KINDS = {"PeriodicCallback": "periodic", "TimeoutCallback": "timeout", "NextTickCallback": "next_tick"}
 #: Sessions that are read in one slice. Each is a walk through six objects that no cache holds: 8 us.
 SLICE = 50
 
-Self = TypeVar("Self", bound="Roll")
+Self = TypeVar("Self", bound="SessionTotals")
 
 
-class Record:
+class SessionRecord:
     """What is known of one session. Times are ``time.monotonic()`` seconds. It refers to the session weakly."""
 
     __slots__ = (
@@ -44,15 +43,15 @@ class Record:
         "discarding",
         "marked",
         "models",
-        "roll",
         "session",
         "suspected",
+        "totals",
         "unused_since",
     )  # fmt: skip
 
-    def __init__(self, app: App, roll: Roll, session: Any, created: float | None, connected: bool) -> None:
+    def __init__(self, app: App, totals: SessionTotals, session: Any, created: float | None, connected: bool) -> None:
         self.app = app
-        self.roll = roll
+        self.totals = totals
         #: None if the session is older than the exporter.
         self.created = created
         #: The span that it was made in, for links; of what kind is the writer's business.
@@ -62,21 +61,21 @@ class Record:
         self.blocked_since = 0.0
         self.discarding = False
         self.destroyed = False
-        #: Whether it waits to be read anew, and whether its expiration may be blocked.
+        #: Whether it waits to be read again, and whether its expiration may be blocked.
         self.marked = self.suspected = False
         #: As they were when they were read last.
         self.connections = self.models = 0
         self.unused_since = 0.0
         self.callbacks: tuple[int, ...] = ()
-        append = roll.changed.append
+        append = totals.changed.append
         # Nothing but an append: this may run inside a garbage collection.
         self.session: Callable[[], Any] = weakref.ref(session, lambda gone: append(self))
 
     def mark(self) -> None:
-        """Let the next sample read it anew. Called after the change, from any thread."""
+        """Let the next sample read it again. Called after the change, from any thread."""
         if not self.marked:
             self.marked = True
-            self.roll.changed.append(self)
+            self.totals.changed.append(self)
 
 
 def _gone() -> None:
@@ -84,66 +83,66 @@ def _gone() -> None:
 
 
 def mark(document: Any) -> None:
-    """Let the next sample read the session of a document anew, if it has one."""
-    record = getattr(document, SESSION, None) if document is not None else None
+    """Let the next sample read the session of a document again, if it has one."""
+    record = slots.record.get(document)
     if record is not None and not record.marked:
         record.mark()
 
 
-class Roll:
+class SessionTotals:
     """The sessions of one ``ApplicationContext``."""
 
     def __init__(self) -> None:
-        self.changed: deque[Record] = deque()
+        self.changed: deque[SessionRecord] = deque()
         #: Whose expiration was blocked and may still be.
-        self.suspects: deque[Record] = deque()
-        self._records: set[Record] = set()
+        self.suspects: deque[SessionRecord] = deque()
+        self._records: set[SessionRecord] = set()
         self.connections = self.connected = self.models = self.largest = 0
         self.callbacks = dict.fromkeys(CALLBACK_KINDS, 0)
         #: Since when the one that is unused for longest has had no browser; None if all have one.
         self.unused_since: float | None = None
-        self._left: list[Record] = []
+        self._left: list[SessionRecord] = []
         self._round: list[int] = []
         #: What the sessions of the last completed round gave.
         self.sliced: Sequence[int] = ()
 
     @classmethod
     def of(cls: type[Self], context: Any) -> Self:
-        """Return the roll of a context."""
-        found: Self | None = getattr(context, ROLL, None)
+        """Return the totals of a context."""
+        found: Any = slots.totals.get(context)
         if found is None:
             found = cls()
-            setattr(context, ROLL, found)
-        return found
+            slots.totals.put(context, found)
+        return found  # type: ignore[no-any-return]
 
     def __len__(self) -> int:
         return len(self._records)
 
-    def add(self, record: Record) -> None:
+    def add(self, record: SessionRecord) -> None:
         """Take a session in; it is read with the next sample."""
         self._records.add(record)
         record.mark()
 
-    def remove(self, record: Record) -> None:
+    def remove(self, record: SessionRecord) -> None:
         """Take a session out, as when it is destroyed."""
         record.destroyed = True
         record.mark()
 
     def clear(self) -> None:
-        """Let go of every session at once: records and roll refer to each other, and would wait for a collection."""
+        """Let go of every session at once: records and totals refer to each other, and would wait for a collection."""
         for record in list(self._records):
             record.session = _gone
         self._records.clear()
         self.changed.clear()
         self.suspects.clear()
 
-    def refresh(self) -> Roll:
+    def refresh(self) -> SessionTotals:
         """Read what has changed since the last time. On the loop of the context."""
         changed = self.changed
         if changed:
             for _ in range(len(changed)):
                 record = changed.popleft()
-                record.marked = False  # before it is read: who changes it from now on marks it anew
+                record.marked = False  # before it is read: who changes it from now on marks it again
                 self._read(record)
             self.largest = max((record.models for record in self._records), default=0)
             self.unused_since = min(
@@ -151,7 +150,7 @@ class Roll:
             )
         return self
 
-    def _read(self, record: Record) -> None:
+    def _read(self, record: SessionRecord) -> None:
         if record not in self._records:
             return
         session = record.session()
@@ -160,11 +159,12 @@ class Roll:
         if session is None or record.destroyed:
             self._records.discard(record)
         else:
-            connections = len(session._subscribed_connections)
-            record.unused_since = session._last_unsubscribe_time / 1000
-            document = getattr(session, "_document", None)  # deleted in a destroyed session
+            connections = connection_count(session)
+            record.unused_since = left_at(session)
+            document = document_of(session)
             if document is not None:
-                models, callbacks = len(document.models), _registered(document)
+                kinds = registered_callbacks(document)
+                models, callbacks = model_count(document), tuple(kinds.count(kind) for kind in CALLBACK_KINDS)
         self.connections += connections - record.connections
         self.connected += bool(connections) - bool(record.connections)
         self.models += models - record.models
@@ -179,7 +179,7 @@ class Roll:
         for _ in range(len(suspects)):
             record = suspects.popleft()
             session = record.session()
-            if session is None or record.destroyed or not session._expiration_blocked_count:
+            if session is None or record.destroyed or not blocked_count(session):
                 record.suspected = False
                 continue
             suspects.append(record)
@@ -187,7 +187,7 @@ class Roll:
             blocked += not record.connections
         return blocked, since
 
-    def suspect(self, record: Record) -> None:
+    def suspect(self, record: SessionRecord) -> None:
         """Note that a session's expiration is blocked from now on."""
         record.blocked_since = monotonic()
         if not record.suspected:
@@ -206,7 +206,7 @@ class Roll:
         del self._left[-SLICE:]
         for record in part:
             session = record.session()
-            for connection in list(session._subscribed_connections) if session is not None else ():
+            for connection in connections_of(session) if session is not None else ():
                 number = read(connection)
                 if number is not None:
                     self._round.append(number)
@@ -214,10 +214,3 @@ class Roll:
             self.sliced, self._round = self._round, []
         return self.sliced
 
-
-def _registered(document: Any) -> tuple[int, ...]:
-    registered = getattr(getattr(document, "callbacks", None), "_session_callbacks", None)
-    if not registered:
-        return ()
-    kinds = [KINDS.get(type(callback).__name__) for callback in list(registered)]
-    return tuple(kinds.count(kind) for kind in CALLBACK_KINDS)

@@ -1,4 +1,4 @@
-"""WebSockets of the tornado host: connections, close codes and refusals. Their bytes are ``traffic``."""
+"""Websockets of the tornado host: connections, close codes and refusals. Their bytes are ``payloads``."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from typing import Any, ClassVar
 
 from ...catalogue import CLOSE_CODES, OTHER
 from ...state import Level
-from ..apps import KEY, App
+from .. import slots
+from ..apps import App
 from ..frame import Observer
-from ..hosts.patches import Leave
-from ..sessions.totals import Roll
+from ..hosts import Leave
+from ..hosts.bokeh_sessions import runs_on_tornado
+from ..hosts.tornado import token_payload, unsent_bytes
+from ..sessions.totals import SessionTotals
 
 
 class WebSockets(Observer):
@@ -20,49 +23,43 @@ class WebSockets(Observer):
     name: ClassVar[str] = "websockets"
 
     def start(self) -> None:
-        """Hook into Bokeh's WebSocket handler."""
-        from bokeh.server.views.ws import WSHandler
+        """Subscribe to what becomes of websockets."""
+        on = self.on
+        on.around("origin_checking", self._checking_origin)
+        on.around("websocket_opening", self._opening)
+        on.before("websocket_closing", self._closing)
 
-        hook = self.hook
-        hook.around(WSHandler, "check_origin", self._checking_origin, "self", "origin")
-        hook.around(WSHandler, "open", self._opening)
-        hook.before(WSHandler, "on_close", self._closing, "self")
-
-    def _checking_origin(self, handler: object, origin: str) -> Leave:
+    def _checking_origin(self, handler: object) -> Leave:
         def leave(allowed: Any, error: BaseException | None) -> None:
             if error is None and not allowed:
                 self.state.child("bokeh_websocket_rejected_total", "origin").inc()
 
         return leave
 
-    def _opening(self, handler: Any, *rest: object, **named: object) -> Leave:
-        protocol = handler.selected_subprotocol  # gone once the handler has closed
-
+    def _opening(self, handler: Any, protocol: str | None, token: str | None) -> Leave:
         def leave(result: object, error: BaseException | None) -> None:
             if isinstance(error, Exception):
-                handler.__dict__[KEY] = "rejected"
+                slots.refused.put(handler, True)
                 reason = "subprotocol"
                 if protocol == "bokeh":
-                    reason = "expired" if token_expired(handler._token) else "token"
+                    reason = "expired" if token_expired(token) else "token"
                 self.state.child("bokeh_websocket_rejected_total", reason).inc()
 
         return leave
 
-    def _closing(self, handler: Any) -> None:
-        if KEY in handler.__dict__:
+    def _closing(self, handler: Any, context: Any, connection: object, code: int | None) -> None:
+        if slots.refused.get(handler):
             return  # refused, and counted there
-        self.apps.of(handler.application_context).child(
-            "bokeh_websocket_closed_total", close_code(handler.close_code)
-        ).inc()
+        self.apps.of(context).child("bokeh_websocket_closed_total", close_code(code)).inc()
 
     def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:
         """Count connections, and the bytes that slow browsers have not taken."""
         for context, app in contexts:
-            roll = Roll.of(context).refresh()
-            waiting = roll.slice(unsent_bytes)
-            yield Level("bokeh_websocket_connections", roll.connections, (app.label,))
-            # Without connections there is no transport to ask; tornado's, which tells, comes with tornado's loop.
-            if waiting or (not roll.connections and hasattr(context._loop, "asyncio_loop")):
+            totals = SessionTotals.of(context).refresh()
+            waiting = totals.slice(unsent_bytes)
+            yield Level("bokeh_websocket_connections", totals.connections, (app.label,))
+            # Without connections there is no transport to ask; tornado's, which says it, comes with tornado's loop.
+            if waiting or (not totals.connections and runs_on_tornado(context)):
                 yield Level("bokeh_websocket_send_buffer_bytes", sum(waiting), (app.label,))
 
 
@@ -85,17 +82,7 @@ def close_code(code: int | None) -> str:
 
 def token_expired(token: str | None) -> bool:
     """Whether a refused token was a good one once."""
-    from bokeh.util.token import get_token_payload
-
     try:
-        return int(get_token_payload(token)["session_expiry"]) <= time.time()
+        return int(token_payload(token)["session_expiry"]) <= time.time()
     except Exception:  # whatever is wrong with it, it is not its age
         return False
-
-
-def unsent_bytes(connection: Any) -> int | None:
-    """Return what tornado still holds for a connection, None where the transport does not tell."""
-    try:
-        return len(connection._socket.ws_connection.stream._write_buffer)
-    except (AttributeError, TypeError):  # a stream that is closed has no buffer
-        return None
