@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from .apps import App
+    from .rebuilds.source_lines import SourceLine
     from .sessions.totals import SessionRecord, SessionTotals
     from .traffic.payloads import ConnectionBytes
 
@@ -58,3 +59,13 @@ connection: Slot[ConnectionBytes] = Slot("connection")
 refused: Slot[bool] = Slot("refused")
 #: On a document: ``perf_counter`` at which its build began.
 launched: Slot[float] = Slot("launched")
+#: On a change of a document: it has been counted, and comes again when it is let go.
+told: Slot[bool] = Slot("told")
+#: On a model or Panel component: the line of the user's that made it. Kept in its ``__dict__``: they have setters.
+site: Slot[SourceLine] = Slot("site")
+#: On an output of Panel's that has been filled: what comes next is a replacement.
+filled: Slot[bool] = Slot("filled")
+#: On a plot of HoloViews': the interaction that has rendered it. It is updated in the same breath, to no effect.
+rendered: Slot[int] = Slot("rendered")
+#: On a plot while one of its methods runs, so that its parents' are not counted as well.
+drawing: Slot[bool] = Slot("drawing")

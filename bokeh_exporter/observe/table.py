@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from .callbacks.bokeh_callbacks import Callbacks
-from .callbacks.document_locks import Locks
+from .callbacks.bokeh_callbacks import CallbackTimes
+from .callbacks.document_locks import DocumentLocks
 from .callbacks.holoviews_callbacks import HoloviewsCallbacks
-from .callbacks.interactions import Interactions
+from .callbacks.interactions import InteractionStarts
 from .configuration import Configuration
 from .frame import Observer
-from .hosts.imports import LateImports
+from .late_imports import LateImports
 from .leaks.app_modules import AppModules
 from .leaks.ledger import Ledger
 from .leaks.live_models import LiveModels
@@ -19,15 +19,14 @@ from .memory.cgroups import Cgroups
 from .memory.data_sources import DataSources
 from .memory.garbage_collector import Garbage
 from .memory.process import Memory
-from .rebuilds.bokeh_elements import Elements
+from .rebuilds.bokeh_elements import BokehElements
 from .rebuilds.holoviews_elements import HoloviewsElements
-from .rebuilds.live_components import Components
-from .rebuilds.model_counts import Models
+from .rebuilds.model_counts import ModelCounts
 from .rebuilds.panel_elements import PanelElements
 from .sessions.creations import Creations
 from .sessions.documents import Documents
 from .sessions.lifetimes import Sessions
-from .sessions.panel_pages import PanelLevels
+from .sessions.panel_pages import PanelPages
 from .sessions.refusals import Refusals
 from .sessions.sweeps import Sweeps
 from .traffic.asgi_websockets import AsgiWebSockets
@@ -49,18 +48,17 @@ OBSERVERS: tuple[type[Observer], ...] = (
     Refusals,
     Sweeps,
     Documents,
-    Interactions,
-    Models,
-    Elements,
+    InteractionStarts,
+    ModelCounts,
+    BokehElements,
     PanelElements,
     HoloviewsElements,
     LateImports,
-    PanelLevels,
-    Components,
+    PanelPages,
     DataSources,
-    Callbacks,
+    CallbackTimes,
     HoloviewsCallbacks,
-    Locks,
+    DocumentLocks,
     WebSockets,
     Payloads,
     AsgiWebSockets,

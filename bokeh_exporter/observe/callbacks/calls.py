@@ -1,6 +1,6 @@
 """One call of a user's function: its time, its failure, its interaction, and that it runs now.
 
-The seams are in ``callbacks``; this is what happens at each. An async function is timed step by step:
+The seams are in ``observe.hosts``; this is what happens at each. An async function is timed step by step:
 the time that it keeps its thread is its busy time, the awaits in between are not. All of it is one
 entry in the state's queue, so that a call costs two microseconds.
 """
@@ -49,6 +49,10 @@ class Calls:
         """
         return self._call(app, kind, name_of(function), function, args, kwargs)
 
+    def run(self, app: App, kind: str, function: Callable[..., Any], call: Callable[[], Any]) -> Any:
+        """As :meth:`call`, where ``call`` calls the user's function with what the host gives it."""
+        return self._call(app, kind, name_of(function), call, (), {}, function)
+
     def call_as(self, app: App, label: str | None, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Call a framework's function that does nothing but call the user's, which has the label."""
         return self._call(app, None, label, function, args, kwargs)
@@ -61,6 +65,7 @@ class Calls:
         function: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
+        named: Callable[..., Any] | None = None,
     ) -> Any:
         if label is None and kind is None:
             return function(*args, **kwargs)
@@ -72,7 +77,8 @@ class Calls:
         spans, begun = self.state.spans, token is not None or kind in TIMERS
         span = None
         if spans is not None and (begun or label is not None):
-            span = spans.call(app.label, kind or "property" if begun else None, label or kind or "", number, function)
+            of = kind or "property" if begun else None
+            span = spans.call(app.label, of, label or kind or "", number, named or function)
         stack = self._running.get(threading.get_ident())
         if stack is None:
             stack = self.stack()

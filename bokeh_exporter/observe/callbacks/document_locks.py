@@ -7,7 +7,6 @@ not waited for, and costs one look.
 
 from __future__ import annotations
 
-import functools
 import weakref
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from time import perf_counter
@@ -16,55 +15,38 @@ from typing import Any, ClassVar, cast
 from ... import config as options
 from ...state import Level
 from ...state.interactions import current
-from ..apps import App, context_of
+from ..apps import App
 from ..frame import Observer
-from ..sessions.totals import Roll, mark
+from ..hosts.bokeh_sessions import is_contended, lock_of, sessions_of
+from ..sessions.totals import SessionTotals, mark
 
 
-class Locks(Observer):
+class DocumentLocks(Observer):
     """Waits for the document lock; callbacks registered in live sessions."""
 
     name: ClassVar[str] = "locks"
     level: ClassVar[options.Level] = "callback"
 
     def start(self) -> None:
-        """Hook into new sessions, and into those that exist."""
-        from bokeh.document.callbacks import DocumentCallbackManager
-        from bokeh.server.session import ServerSession
-
-        self.hook.after(ServerSession, "__init__", self._opened, "self", "session_id", "document")
-        self.hook.replace(DocumentCallbackManager, "remove_session_callback", self._removing, "self", "callback_obj")
+        """Subscribe to new sessions, and watch the locks of those that exist."""
+        self.on.after("session_made", self._opened)
+        self.on.after("session_callback_removed", mark)
         for context, app in self.apps.alive():
-            for session in list(context._sessions.values()):
+            for session in sessions_of(context):
                 self._watch(session, app)
 
     def stop(self) -> None:
         """Take our attribute off the locks that are alive."""
         for context, _ in self.apps.alive():
-            for session in list(context._sessions.values()):
-                session._lock.__dict__.pop("acquire", None)
+            for session in sessions_of(context):
+                lock_of(session).__dict__.pop("acquire", None)
 
-    def _opened(self, session: Any, session_id: object, document: Any, *rest: object, **named: object) -> None:
-        context = context_of(document)
+    def _opened(self, session: Any, document: object, context: Any) -> None:
         if context is not None:
             self._watch(session, self.apps.of(context))
 
-    def _removing(self, original: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
-        patches, swallow = self.patches, self.hook.swallow
-
-        @functools.wraps(original)
-        def remove_session_callback(manager: Any, callback_obj: Any) -> None:
-            original(manager, callback_obj)
-            if patches.on:
-                try:
-                    mark(manager._document())
-                except Exception as ours:
-                    swallow(ours)
-
-        return remove_session_callback
-
     def _watch(self, session: Any, app: App) -> None:
-        lock: Any = session._lock
+        lock: Any = lock_of(session)
         if hasattr(lock.acquire, "__self__"):  # a method: not watched yet
             row = "bokeh_document_lock_wait_seconds"
             acquiring = self._acquiring(type(lock).acquire, lock, app.child(row).observe, app.counting(row))
@@ -97,8 +79,7 @@ class Locks(Observer):
 
         def acquired_asyncios() -> Awaitable[Any]:
             lock: Any = reference()
-            # It has waiters for a moment after it was let go; who comes then waits behind them.
-            if lock._locked or lock._waiters:
+            if is_contended(lock):
                 return waited(acquire(lock))
             free()
             return acquire(lock)
@@ -106,7 +87,7 @@ class Locks(Observer):
         return acquired_asyncios if hasattr(type(lock), "locked") else acquired_tornados
 
     def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:
-        """Read from the roll what is registered, by kind."""
+        """Read from the totals what is registered, by kind."""
         for context, app in contexts:
-            for kind, count in Roll.of(context).refresh().callbacks.items():
+            for kind, count in SessionTotals.of(context).refresh().callbacks.items():
                 yield Level("bokeh_session_callbacks", count, (app.label, kind))

@@ -13,24 +13,24 @@ from typing import Any
 
 from ..apps import App
 from .calls import Calls
-from .inner_calls import Booking
+from .inner_calls import InnerCall
 
 
 def stepwise(calls: Calls, app: App, label: str, result: Any) -> Any:
     """Return what a user's function gave; if that is a generator, one that books its steps."""
     if inspect.isgenerator(result):
-        return _steps(Booking(calls, app, label), result)
+        return _steps(InnerCall(calls, app, label), result)
     if inspect.isasyncgen(result):
-        return _async_steps(Booking(calls, app, label), result)
+        return _async_steps(InnerCall(calls, app, label), result)
     return result
 
 
-def _steps(booking: Booking, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+def _steps(inner: InnerCall, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
     take: Callable[[], Any] = generator.__next__
     try:
         while True:
             try:
-                value = booking.step(take)
+                value = inner.step(take)
             except StopIteration as stop:
                 return stop.value
             try:
@@ -45,12 +45,12 @@ def _steps(booking: Booking, generator: Generator[Any, Any, Any]) -> Generator[A
         generator.close()
 
 
-async def _async_steps(booking: Booking, generator: AsyncGenerator[Any, Any]) -> AsyncGenerator[Any, Any]:
+async def _async_steps(inner: InnerCall, generator: AsyncGenerator[Any, Any]) -> AsyncGenerator[Any, Any]:
     take: Callable[[], Any] = generator.__anext__
     try:
         while True:
             try:
-                value = await booking.async_step(take)
+                value = await inner.async_step(take)
             except StopAsyncIteration:
                 return
             try:

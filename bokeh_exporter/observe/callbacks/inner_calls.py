@@ -20,7 +20,7 @@ from .names import is_skip
 Counting = Callable[[Any], "int | None"]
 
 
-class Booking:
+class InnerCall:
     """Books what one function takes, under its label."""
 
     def __init__(self, calls: Calls, app: App, label: str) -> None:

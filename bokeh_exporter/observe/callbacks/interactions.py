@@ -11,8 +11,7 @@ from __future__ import annotations
 import contextvars
 import functools
 import sys
-import weakref
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import Any, ClassVar
 
@@ -20,46 +19,32 @@ from ... import config as options
 from ...catalogue import MESSAGES, OTHER
 from ...state.interactions import SIXTEENTH, Interaction, current
 from ...state.spans import Open, Spans
-from ..apps import KEY, App
-from ..frame import Frame, Observer
-from ..hosts.patches import Leave
-from ..traffic.payloads import SEAT, Traffic
+from .. import slots
+from ..apps import App
+from ..frame import Observer
+from ..hosts import Leave
+from ..hosts.bokeh_patches import PROPERTY_KINDS
+from ..hosts.bokeh_sessions import session_of
+from ..traffic.payloads import Payloads
 
-#: What an event of a message is whose first change is of a property.
-_PROPERTY = ("ModelChanged", "ColumnDataChanged")
 
-
-class Interactions(Observer):
+class InteractionStarts(Observer):
     """Begins interactions; counts protocol messages."""
 
     name: ClassVar[str] = "interactions"
     level: ClassVar[options.Level] = "update"
 
-    def __init__(self, frame: Frame) -> None:
-        super().__init__(frame)
-        self._pools: weakref.WeakSet[Any] = weakref.WeakSet()
-
     def start(self) -> None:
-        """Hook into the build of documents and the handling of messages."""
-        from bokeh.application import Application
-        from bokeh.server.protocol_handler import ProtocolHandler
+        """Subscribe to the build of documents, the handling of messages, and the tasks of Panel's threads."""
+        self.on.around("document_building", self._building)
+        self.on.runs("message_handling", self._handler())
+        self.on.changes("panel_task_submitted", self._submitting)
 
-        self.hook.around(Application, "initialize_document", self._building, "self", "doc")
-        self.hook.replace(ProtocolHandler, "handle", self._handling, "self", "message", "connection")
-
-    def refresh(self) -> None:
-        """Hook into Panel's thread pool once there is one."""
-        panel = sys.modules.get("panel.io.state")
-        pool = getattr(getattr(panel, "state", None), "_thread_pool", None)
-        if pool is not None and pool not in self._pools:
-            self._pools.add(pool)
-            self.hook.replace(pool, "submit", self._submitting, hook="panel.state._thread_pool.submit")
-
-    def _building(self, application: object, doc: Any) -> Leave | None:
+    def _building(self, document: Any, application: object) -> Leave | None:
         number = current.get()
         if number and self.state.interactions.origin(number)[1] == "init":
             return None  # a session is being made; else Panel warms an app, or a user makes a document
-        app = self.apps.of_document(doc)
+        app = self.apps.of_document(document)
         record = self.state.interactions.begin(app.label if app is not None else "other", "build", "init")
         token = current.set(record.number)
         spans = self.state.spans
@@ -74,36 +59,33 @@ class Interactions(Observer):
 
         return leave
 
-    def _handling(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        patches, state, overhead = self.patches, self.state, self.state.overhead
-        swallow, traffic, set_current = self.hook.swallow, self.frame.find(Traffic), current.set
+    def _handler(self) -> Callable[[Callable[[], Awaitable[Any]], Any, Any], Awaitable[Any]]:
+        state, overhead, swallow = self.state, self.state.overhead, self.on.swallow
+        payloads, known_bytes, set_current = self.frame.find(Payloads), slots.connection.name, current.set
 
-        @functools.wraps(original)
-        async def handle(handler: Any, message: Any, connection: Any) -> Any:
-            if not patches.on:
-                return await original(handler, message, connection)
+        async def handle(call: Callable[[], Awaitable[Any]], connection: Any, message: Any) -> Any:
             start = perf_counter()
-            record = seat = span = token = None
+            record = known = span = token = None
             try:
-                seat = getattr(connection, SEAT, None) or traffic.seat(connection)
-                app, kind = seat.app, type(message)
+                known = getattr(connection, known_bytes, None) or payloads.bytes_of(connection)
+                app, kind = known.app, message.msgtype
                 (app.bound.get(kind) or app.bundle(kind, _received))()
-                if message.msgtype == "PATCH-DOC":
+                if kind == "PATCH-DOC":
                     try:
                         begins = message.content["events"][0]["kind"]
                     except (KeyError, IndexError, TypeError):
                         begins = None
-                    record = app.begin("property" if begins in _PROPERTY else "event")
+                    record = app.begin("property" if begins in PROPERTY_KINDS else "event")
                     record.messages = 1
                     token = set_current(record.number)
                     if state.spans is not None:
-                        span = _span(state.spans, record, connection.session)
+                        span = _span(state.spans, record, session_of(connection))
                     if not record.number & SIXTEENTH:  # the clock costs as much as what it would measure
                         overhead[0] += 16 * (perf_counter() - start)
             except Exception as ours:
                 swallow(ours)
             try:
-                return await original(handler, message, connection)
+                return await call()
             finally:
                 if token is not None and record is not None:
                     current.reset(token)
@@ -111,26 +93,21 @@ class Interactions(Observer):
                     if span is not None:
                         span.leave(sys.exc_info()[1])
                 # The reply is sent next, and what it weighs is read a moment later.
-                if seat is not None and not seat.looks:
-                    traffic.enlist(seat)
+                if known is not None and not known.looks:
+                    payloads.enlist(known)
 
         return handle
 
-    def _submitting(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        def submit(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-            if not self.patches.on or not current.get():
-                return original(function, *args, **kwargs)
-            return original(contextvars.copy_context().run, function, *args, **kwargs)
-
-        return submit
+    def _submitting(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Let what Panel runs in a thread belong to the interaction that submits it."""
+        return functools.partial(contextvars.copy_context().run, function) if current.get() else function
 
 
 def _span(spans: Spans, record: Interaction, session: Any) -> Open | None:
-    link = getattr(getattr(session, KEY, None), "creation", None)
+    link = getattr(slots.record.get(session), "creation", None)
     return spans.interaction(record.app, record.kind, record.number, session, link)
 
 
-def _received(app: App, kind: Any) -> Callable[[], Any]:
-    """Return what counts the messages of a class."""
-    label = kind.msgtype if kind.msgtype in MESSAGES else OTHER
-    return app.counting("bokeh_websocket_received_messages_total", label)
+def _received(app: App, kind: str) -> Callable[[], Any]:
+    """Return what counts the messages of a type."""
+    return app.counting("bokeh_websocket_received_messages_total", kind if kind in MESSAGES else OTHER)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-import sys
+import weakref
 from collections.abc import Awaitable, Callable, Iterable
 from types import ModuleType
 from typing import Any
@@ -34,6 +34,8 @@ class Hosts:
         self._files = tuple(files)
         self._events: dict[str, Event] = {}
         self._wrapped: set[Seam] = set()
+        #: By seam: the owners whose function is wrapped, see :meth:`wrap`.
+        self._owners: dict[Seam, weakref.WeakSet[Any]] = {}
         self._started = False
 
     def event(self, name: str) -> Event:
@@ -68,7 +70,7 @@ class Hosts:
                 self.swallow(error)
 
     def _wrap_once(self, seam: Seam) -> None:
-        if seam in self._wrapped or not self.event(seam.event) or not seam.applies():
+        if seam in self._wrapped or not self._is_heard(seam) or not seam.applies():
             return
         owner = seam.owner()
         if owner is not None:
@@ -77,8 +79,21 @@ class Hosts:
         elif seam.is_missing():
             self.patches.enabled[seam.label] = False
 
+    def _is_heard(self, seam: Seam) -> bool:
+        return any(self.event(name) for name in (seam.event, *seam.also))
+
+    def is_wrapped(self, owner: Any, seam: Seam) -> bool:
+        """Whether the function of an owner has been wrapped."""
+        return owner in self._owners.get(seam, ())
+
     def wrap(self, owner: Any, seam: Seam) -> None:
-        """Wrap one function. Files call it for owners that are only known at run time: instances, subclasses."""
+        """Wrap one function, once, if somebody subscribes to its event.
+
+        Files call it for owners that are only known at run time: instances, subclasses, modules that took a function.
+        """
+        if self.is_wrapped(owner, seam) or not self._is_heard(seam):
+            return
+        self._owners.setdefault(seam, weakref.WeakSet()).add(owner)
 
         def make(original: Callable[..., Any]) -> Callable[..., Any]:
             return (seam.wrap or _observed(seam))(original, self)
@@ -128,7 +143,7 @@ def observed(
     original: Callable[..., Any], hosts: Hosts, event: Event, facts: Facts | None = None
 ) -> Callable[..., Any]:
     """Wrap a function so that the event's subscribers are called around it, and its runners call it."""
-    patches, run = hosts.patches, event.runner()
+    patches, run, is_observed = hosts.patches, event.runner(), event.observed
 
     def facts_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...] | None:
         if not patches.on:
@@ -162,7 +177,7 @@ def observed(
             found = facts_of(args, kwargs)
             if found is None:
                 return await original(*args, **kwargs)
-            leave = event.enter(*found)
+            leave = event.enter(*found) if is_observed else None
             result = call(found, args, kwargs)
             return await result if leave is None else await awaited(result, leave)
 
@@ -173,7 +188,7 @@ def observed(
         found = facts_of(args, kwargs)
         if found is None:
             return original(*args, **kwargs)
-        leave = event.enter(*found)
+        leave = event.enter(*found) if is_observed else None
         if leave is None:
             return call(found, args, kwargs)
         try:

@@ -1,7 +1,7 @@
-"""Hooks in where an app imports Panel, HoloViews or a plotting backend only while its first document is built.
+"""Sees where an app imports Panel, HoloViews or a plotting backend only while its first document is built.
 
-A finder on ``sys.meta_path`` looks at the names of modules that are imported for the first time, and has the
-observers refreshed when one of a few has been executed. It finds nothing itself: the loader is Python's own.
+A finder on ``sys.meta_path`` looks at the names of modules that are imported for the first time, and tells when one
+of a few has been executed. It finds nothing itself: the loader is Python's own.
 """
 
 from __future__ import annotations
@@ -11,21 +11,27 @@ from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any
 
-from ... import config as options
-from ..frame import Observer
-
-#: What observers hook into; the last part of a library that has what they need.
+#: What has functions that we wrap; the last part of a library that has what we need.
 NAMES = frozenset({"param", "panel", "holoviews", "holoviews.plotting.bokeh", "holoviews.plotting.mpl", "hvplot"})
 
 
-class _Finder:
+class Finder:
     """Sees modules found, and tells when they have been executed."""
 
     def __init__(self, executed: Callable[[], None]) -> None:
         self._executed = executed
         self._finding: set[str] = set()
+
+    def start(self) -> None:
+        """Stand first among the finders."""
+        sys.meta_path.insert(0, self)
+
+    def stop(self) -> None:
+        """Leave them."""
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -52,27 +58,3 @@ class _Finder:
 
         loader.__dict__["exec_module"] = exec_module
         return spec
-
-
-class LateImports(Observer):
-    """Refreshes the observers when a library has been imported."""
-
-    name: ClassVar[str] = "late_imports"
-    level: ClassVar[options.Level] = "element"
-
-    def start(self) -> None:
-        """Put the finder first."""
-        self._finder = _Finder(self._imported)
-        sys.meta_path.insert(0, self._finder)
-
-    def stop(self) -> None:
-        """Take it off."""
-        if self._finder in sys.meta_path:
-            sys.meta_path.remove(self._finder)
-
-    def _imported(self) -> None:
-        try:
-            if self.patches.on:
-                self.frame.refresh()
-        except Exception as error:
-            self.hook.swallow(error)

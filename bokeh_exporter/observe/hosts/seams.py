@@ -35,6 +35,7 @@ class Seam:
         since: first version that has it; empty for all that are supported.
         until: last version that has it, as far as its numbers go: ``3.9`` means all of 3.9.
         hook: its name in ``bokeh_exporter_hook_enabled``, if ``Class.function`` would not be clear.
+        also: further events that the same wrapper says.
     """
 
     target: str
@@ -46,6 +47,7 @@ class Seam:
     since: str = ""
     until: str = ""
     hook: str = ""
+    also: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -63,8 +65,11 @@ class Seam:
 
     def is_missing(self) -> bool:
         """Whether its module is imported, or was to be, and has no such class."""
-        module = self.target.partition(":")[0]
-        return module in sys.modules or module.partition(".")[0] in LOADED
+        name = self.target.partition(":")[0]
+        module = sys.modules.get(name)
+        if module is None:
+            return name.partition(".")[0] in LOADED and name not in _LAZY
+        return not getattr(module.__spec__, "_initializing", False)  # else it is being imported right now
 
     @property
     def name(self) -> str:

@@ -6,9 +6,12 @@ from types import ModuleType
 
 from . import (
     asgi,
+    bokeh_callbacks,
     bokeh_django,
     bokeh_documents,
     bokeh_fastapi,
+    bokeh_models,
+    bokeh_patches,
     bokeh_server,
     bokeh_sessions,
     holoviews,
@@ -23,6 +26,9 @@ HOSTS: tuple[ModuleType, ...] = (
     bokeh_server,
     bokeh_sessions,
     bokeh_documents,
+    bokeh_models,
+    bokeh_patches,
+    bokeh_callbacks,
     tornado,
     asgi,
     uvicorn,

@@ -6,20 +6,21 @@ two sets of ids; models are never searched for. Panel's and HoloViews' parts are
 
 from __future__ import annotations
 
-import functools
 import inspect
-from collections.abc import Callable
-from time import perf_counter
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeVar
 
 from ... import config as options
 from ...state.interactions import current
 from ...state.records import Built, Record
+from .. import slots
 from ..callbacks.names import timing
 from ..frame import Frame, Observer
-from .causes import SITE, cause_of
+from ..hosts.bokeh_documents import beside_the_roots, has_model
+from ..hosts.bokeh_models import model_class, refers
+from .causes import cause_of
 from .model_references import References
-from .source_lines import site_of
+from .source_lines import source_line
 
 #: Called at the end of a build with its number, its record and the document.
 Check = Callable[[int, Record, Any], None]
@@ -33,7 +34,7 @@ _STRAYS = 2000
 Made = TypeVar("Made")
 
 
-class Elements(Observer):
+class BokehElements(Observer):
     """One record per interaction; see ``state.elements``."""
 
     name: ClassVar[str] = "elements"
@@ -53,49 +54,28 @@ class Elements(Observer):
         self._strays: dict[str, bool] = {}
 
     def start(self) -> None:
-        """Hook into messages, models and documents."""
-        from bokeh.document.callbacks import DocumentCallbackManager
-        from bokeh.document.models import DocumentModelManager
-        from bokeh.model.model import Model
-        from bokeh.protocol.messages.patch_doc import patch_doc
-        from bokeh.server.session import ServerSession
-
-        self._references = References(Model)
+        """Subscribe to patches, models and documents."""
+        self._references = References(model_class())
         self.elements.on = True
-        hook = self.hook
-        hook.replace(patch_doc, "apply_to_document", self._patching, "self", "doc")
-        hook.before(Model, "__init__", self._constructing, "self")
-        hook.replace(DocumentModelManager, "recompute", self._recomputing, "self")
-        hook.replace(
-            DocumentCallbackManager, "notify_change", self._changing, "self", "model", "attr", "old", "new", "hint"
-        )
-        hook.replace(
-            DocumentCallbackManager, "add_session_callback", self._registering,
-            "self", "callback_obj", "callback", "one_shot",
-        )  # fmt: skip
-        hook.before(ServerSession, "__init__", self._built, "self", "session_id", "document")
+        self.on.before("patch_applying", self._patching)
+        self.on.before("model_made", self._constructing)
+        self.on.after("models_recomputed", self._recomputed)
+        self.on.before("property_changed", self._changing)
+        self.on.changes("session_callback_added", self._registering)
+        self.on.before("session_made", self._built)
 
     def stop(self) -> None:
         """Record nothing more."""
         self.elements.on = False
 
-    # --- hooks ---------------------------------------------------------------------------------
+    # --- events --------------------------------------------------------------------------------
 
-    def _patching(self, original: Callable[..., None]) -> Callable[..., None]:
-        @functools.wraps(original)
-        def apply_to_document(message: Any, doc: Any, *args: Any, **kwargs: Any) -> None:
-            if self.patches.on:
-                try:
-                    record = self.elements.record(current.get())
-                    if record is not None and record.cause is None:
-                        record.cause = cause_of(message, doc, self._reveal)
-                except Exception as ours:
-                    self.hook.swallow(ours)
-            original(message, doc, *args, **kwargs)
+    def _patching(self, document: Any, events: Sequence[Any]) -> None:
+        record = self.elements.record(current.get())
+        if record is not None and record.cause is None and events:
+            record.cause = cause_of(events, document, self._reveal)
 
-        return apply_to_document
-
-    def _constructing(self, model: Any, *rest: object, **named: object) -> None:
+    def _constructing(self, model: Any) -> None:
         number = current.get()
         record = self.elements.record(number)
         cls, identity = type(model).__name__, model.id
@@ -105,34 +85,17 @@ class Elements(Observer):
                 self._strays.pop(next(iter(self._strays)), None)
             return
         record.add(Record.constructed, identity, cls)
-        site = site_of(model)
+        site = source_line(model)
         if site.file is None:
             return
-        model.__dict__[SITE] = site
+        model.__dict__[slots.site.name] = site
         built: Built = ("bokeh", cls, site.file, site.line)
         if site.direct and record.phase != "init":
             record.add(Record.made, built)
         elif site.direct:
             made_in(self._made, number)[identity] = built
 
-    def _recomputing(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(original)
-        def recompute(manager: Any) -> Any:
-            if not self.patches.on:
-                return original(manager)
-            before = manager._models
-            result = original(manager)
-            start = perf_counter()
-            try:
-                self._recomputed(before, manager._models)
-            except Exception as ours:
-                self.hook.swallow(ours)
-            self.state.overhead[0] += perf_counter() - start
-            return result
-
-        return recompute
-
-    def _recomputed(self, before: dict[str, Any], after: dict[str, Any]) -> None:
+    def _recomputed(self, document: object, before: dict[str, Any], after: dict[str, Any]) -> None:
         record = self.elements.record(current.get())
         if record is None or before is after:
             return
@@ -152,22 +115,9 @@ class Elements(Observer):
         if record is not None:
             record.unused.pop(model, None)
 
-    def _changing(self, original: Callable[..., None]) -> Callable[..., None]:
-        @functools.wraps(original)
-        def notify_change(
-            manager: Any, model: Any, attr: str, old: Any, new: Any, hint: Any = None, *args: Any, **named: Any
-        ) -> None:
-            if self.patches.on and hint is None:
-                try:
-                    if attr in type(model).properties_with_refs():
-                        self._changed(old, new)
-                except Exception as ours:
-                    self.hook.swallow(ours)
-            original(manager, model, attr, old, new, hint, *args, **named)
-
-        return notify_change
-
-    def _changed(self, old: Any, new: Any) -> None:
+    def _changing(self, model: Any, attribute: str, old: Any, new: Any) -> None:
+        if not refers(model, attribute):
+            return
         record = self.elements.record(current.get())
         if record is None:
             return
@@ -180,17 +130,12 @@ class Elements(Observer):
             if stays:
                 record.add(Record.kept, list(stays))
 
-    def _registering(self, original: Callable[..., Any]) -> Callable[..., Any]:
+    def _registering(self, callback: Callable[..., Any], document: object, kind: object, once: bool) -> Any:
         """Keep an interaction open until the callbacks that it has scheduled for once have run."""
-
-        @functools.wraps(original)
-        def add_session_callback(manager: Any, callback_obj: Any, callback: Any, one_shot: bool) -> Any:
-            number = current.get() if self.patches.on and one_shot else 0
-            if number and self.state.interactions.origin(number)[1] == "update":
-                callback = self._awaited(number, callback)
-            return original(manager, callback_obj, callback, one_shot)
-
-        return add_session_callback
+        number = current.get() if once else 0
+        if number and self.state.interactions.origin(number)[1] == "update":
+            return self._awaited(number, callback)
+        return callback
 
     def _awaited(self, number: int, callback: Callable[..., Any]) -> Callable[..., Any]:
         elements = self.elements
@@ -217,15 +162,15 @@ class Elements(Observer):
 
     # --- the first build -----------------------------------------------------------------------
 
-    def _built(self, session: object, session_id: object, document: Any, *rest: object, **named: object) -> None:
+    def _built(self, session: object, document: Any, context: object) -> None:
         number = current.get()
         record = self.elements.record(number)
         if record is None or record.phase != "init":
             return
-        exempt = self._references.of([getattr(document, "config", None), *_scripts(document)])
+        exempt = self._references.of(beside_the_roots(document))
         record.add(Record.exempt, list(exempt))
         for model, built in self._made.pop(number, {}).items():
-            if model not in document.models and model not in exempt:
+            if not has_model(document, model) and model not in exempt:
                 record.unused[model] = built
                 self._unused[model] = number
         while len(self._unused) > _UNUSED:
@@ -242,9 +187,3 @@ def made_in(builds: dict[int, dict[Any, Made]], number: int) -> dict[Any, Made]:
             builds.pop(next(iter(builds)), None)
         made = builds[number] = {}
     return made
-
-
-def _scripts(doc: Any) -> list[Any]:
-    """Return the models that run in the browser at events of a document, which no root leads to; Bokeh 3.4 has none."""
-    by_event = getattr(doc.callbacks, "_js_event_callbacks", {})
-    return [each for callbacks in by_event.values() for each in callbacks]

@@ -11,7 +11,7 @@ from ..frame import Frame
 _KEPT = 2000
 
 
-class Children:
+class ClassCounters:
     """Counts into a row whose labels are app, class, and perhaps the phase or another one."""
 
     def __init__(self, frame: Frame, row: str) -> None:

@@ -7,18 +7,18 @@ the same, which only such a counter shows. The class label is the bare class nam
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 from ... import config as options
 from ...state.interactions import ORIGIN, current
-from ..apps import KEY, App
+from .. import slots
+from ..apps import App
 from ..frame import Frame, Observer
-from ..leaks.live_models import Census
+from ..hosts.bokeh_callbacks import patch_class
 
 
-class Models(Observer):
+class ModelCounts(Observer):
     """Models created by class and phase; document events by class; both booked on the interaction."""
 
     name: ClassVar[str] = "models"
@@ -31,13 +31,9 @@ class Models(Observer):
         self._removals = self.state.removals
 
     def start(self) -> None:
-        """Be told of new models, and hook into the dispatch of change events."""
-        from bokeh.document.callbacks import DocumentCallbackManager
-        from bokeh.document.events import DocumentPatchedEvent
-
-        self._patched = DocumentPatchedEvent
-        self.frame.find(Census).counts = self._constructing  # one wrapper of the constructor serves both
-        self.hook.replace(DocumentCallbackManager, "trigger_on_change", self._changing, "self", "event")
+        """Subscribe to new models and to the changes of documents."""
+        self.on.before("model_made", self._constructing)
+        self.on.before("document_changed", self._changer())
 
     def _constructing(self, instance: Any) -> None:
         model = type(instance).__name__
@@ -56,31 +52,20 @@ class Models(Observer):
             if record is not None:
                 record.models += 1
 
-    def _changing(self, original: Callable[..., Any]) -> Callable[..., Any]:
-        patches, swallow, patched = self.patches, self.hook.swallow, self._patched
+    def _changer(self) -> Callable[[Any, type], None]:
+        patched, of_app = patch_class(), slots.app.name
         of_document, get, number_of = self.apps.of_document, self.state.interactions.get, current.get
 
-        @functools.wraps(original)
-        def trigger_on_change(manager: Any, event: Any) -> Any:
-            if patches.on:
-                try:
-                    # One that is held comes again when it is let go, or Panel writes it itself.
-                    if getattr(event, KEY, None) is None:
-                        if manager._hold is not None:
-                            event._bokeh_exporter = True
-                        document, kind = event.document, type(event)
-                        app = getattr(document, KEY, None) or of_document(document)
-                        if app is not None:
-                            (app.bound.get(kind) or app.bundle(kind, _event))()
-                            if (number := number_of()) and issubclass(kind, patched):
-                                record = get(number)
-                                if record is not None:
-                                    record.patches += 1
-                except Exception as ours:
-                    swallow(ours)
-            return original(manager, event)
+        def changing(document: Any, kind: type) -> None:
+            app = getattr(document, of_app, None) or of_document(document)
+            if app is not None:
+                (app.bound.get(kind) or app.bundle(kind, _event))()
+                if (number := number_of()) and issubclass(kind, patched):
+                    record = get(number)
+                    if record is not None:
+                        record.patches += 1
 
-        return trigger_on_change
+        return changing
 
 
 def _event(app: App, kind: type) -> Callable[[], Any]:

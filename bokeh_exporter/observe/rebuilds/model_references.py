@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..hosts.bokeh_models import referring_values
+
 #: Models that one walk looks at, and items of one list.
 _MODELS = 5000
 _ITEMS = 1000
@@ -33,17 +35,9 @@ class References:
                 model: Any = each
                 if model.id not in found:
                     found[model.id] = type(model).__name__
-                    waiting.extend(self._values(model))
+                    waiting.extend(referring_values(model))
             elif isinstance(each, (list, tuple, set)):
                 waiting.extend(list(each)[:_ITEMS])
             elif isinstance(each, dict):
                 waiting.extend(list(each.values())[:_ITEMS])
         return found
-
-    def _values(self, model: Any) -> list[Any]:
-        held = [model.__dict__.get(name) or {} for name in ("_property_values", "_unstable_default_values")]
-        names = type(model).properties_with_refs()
-        return [
-            value for values in held for name, value in list(values.items())
-            if name in names and isinstance(value, (self._model, list, tuple, set, dict))
-        ]  # fmt: skip

@@ -1,12 +1,10 @@
 """The rebuild ledger's view of Panel: components constructed, alive, replaced in place or rebuilt.
 
-Loaded always, but nothing of Panel is imported: it hooks in once the app has imported it, and a version
-without one of the hooks costs what that hook counts.
+Loaded always, but nothing of Panel is imported; a version without one of the seams costs what that seam counts.
 """
 
 from __future__ import annotations
 
-import sys
 import weakref
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -16,16 +14,13 @@ from ... import config as options
 from ...state import Level
 from ...state.interactions import current
 from ...state.records import Built, Record
-from ..apps import KEY, App
+from .. import slots
+from ..apps import App
 from ..frame import Frame, Observer
-from ..hosts.patches import Leave
-from .bokeh_elements import Elements, made_in
-from .causes import SITE
-from .class_counters import Children
-from .source_lines import site_of
-
-#: On an output that has been filled: what comes next is a replacement.
-_FILLED = KEY + "_filled"
+from ..hosts import Leave, panel
+from .bokeh_elements import BokehElements, made_in
+from .class_counters import ClassCounters
+from .source_lines import source_line
 
 
 class _Alive(weakref.ref):  # type: ignore[type-arg]
@@ -43,43 +38,27 @@ class PanelElements(Observer):
 
     def __init__(self, frame: Frame) -> None:
         super().__init__(frame)
-        self._created = Children(frame, "panel_components_created_total")
-        self._replaced = Children(frame, "panel_replacements_total")
+        self._created = ClassCounters(frame, "panel_components_created_total")
+        self._replaced = ClassCounters(frame, "panel_replacements_total")
         #: Components alive, by their address. A weak reference's callback appends it, and no more.
         self._alive: dict[int, _Alive] = {}
         self._freed: deque[_Alive] = deque()
         self._made: dict[int, dict[int, tuple[weakref.ref[Any], Built]]] = {}
 
     def start(self) -> None:
-        """Be told of builds that have ended."""
-        for observer in self.frame.observers:
-            if isinstance(observer, Elements):
-                observer.checks.append(self._check)
-
-    def refresh(self) -> None:
-        """Hook into Panel once the app has imported it."""
-        viewable: Any
-        base: Any
-        viewable, base = sys.modules.get("panel.viewable"), sys.modules.get("panel.pane.base")
-        enabled = self.patches.enabled
-        if hasattr(viewable, "Viewable") and "panel.Viewable.__init__" not in enabled:
-            self.hook.before(
-                viewable.Viewable, "__init__", self._constructing, "self", hook="panel.Viewable.__init__"
-            )  # fmt: skip
-        if hasattr(base, "ReplacementPane") and "panel.ReplacementPane._update_inner" not in enabled:
-            self.hook.around(
-                base.ReplacementPane, "_update_inner", self._replacing, "self", "new_object",
-                hook="panel.ReplacementPane._update_inner",
-            )  # fmt: skip
+        """Subscribe to components and outputs, and to builds that have ended."""
+        self.frame.find(BokehElements).checks.append(self._check)
+        self.on.before("component_made", self._constructing)
+        self.on.around("output_replacing", self._replacing)
 
     def stop(self) -> None:
         """Forget the components."""
         self._alive.clear()
         self._made.clear()
 
-    # --- hooks ---------------------------------------------------------------------------------
+    # --- events --------------------------------------------------------------------------------
 
-    def _constructing(self, component: Any, *rest: object, **named: object) -> None:
+    def _constructing(self, component: Any) -> None:
         place, cls = id(component), type(component).__name__
         known = self._alive.get(place)
         if known is not None and known() is component:
@@ -92,10 +71,10 @@ class PanelElements(Observer):
         if record is None:
             return
         record.add(Record.counted, "panel", "created", cls)
-        site = site_of(component)
+        site = source_line(component)
         if site.file is None:
             return
-        component.__dict__[SITE] = site
+        component.__dict__[slots.site.name] = site
         if site.direct:
             built: Built = ("panel", cls, site.file, site.line)
             if record.phase == "init":
@@ -103,13 +82,13 @@ class PanelElements(Observer):
             else:
                 record.add(Record.made, built)
 
-    def _replacing(self, output: Any, new_object: object) -> Leave:
-        old = output._pane
+    def _replacing(self, output: Any) -> Leave:
+        old, filled = panel.content_of(output), slots.filled.name
 
         def leave(result: object, error: BaseException | None) -> None:
-            first = _FILLED not in output.__dict__
-            output.__dict__[_FILLED] = True
-            new = output._pane
+            first = filled not in output.__dict__
+            output.__dict__[filled] = True
+            new = panel.content_of(output)
             if first or error is not None or new is None:
                 return
             mode, cls = ("in_place" if new is old else "rebuilt"), type(new).__name__
@@ -119,7 +98,7 @@ class PanelElements(Observer):
             if record is None:
                 return
             record.add(Record.counted, "panel", mode, cls)
-            site = new.__dict__.get(SITE)
+            site = new.__dict__.get(slots.site.name)
             if mode == "rebuilt" and not (site is not None and site.direct):  # else its constructor has told
                 record.add(Record.made, ("panel", cls, None, None))
 
@@ -134,7 +113,7 @@ class PanelElements(Observer):
 
     def collect(self) -> Iterable[Level]:
         """Count the components that are alive."""
-        if "panel.viewable" in sys.modules:
+        if panel.has_components():
             self._settle()
             yield Level("panel_components", len(self._alive))
 
@@ -153,22 +132,8 @@ class PanelElements(Observer):
         made = self._made.pop(number, None)
         if not made:
             return
-        shown = _shown(document)
+        shown = {id(each) for root in panel.shown(document) for each in root.select()}
         for place, (reference, built) in made.items():
             component = reference()
-            if component is None or not (place in shown or component._models or _watched(component)):
+            if component is None or not (place in shown or panel.is_used(component)):
                 record.unused[place] = built
-
-
-def _shown(document: Any) -> set[int]:
-    state: Any = sys.modules["panel.io.state"]
-    roots = [root for root, _, owner, _ in list(state.state._views.values()) if owner is document]
-    return {id(each) for root in roots if hasattr(root, "select") for each in root.select()}
-
-
-def _watched(component: Any) -> bool:
-    own = component._internal_callbacks
-    return any(
-        watcher not in own and not hasattr(watcher.fn, "_watcher_name")
-        for by_kind in component.param.watchers.values() for watchers in by_kind.values() for watcher in watchers
-    )  # fmt: skip

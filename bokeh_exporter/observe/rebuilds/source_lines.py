@@ -12,12 +12,11 @@ from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
 from ..callbacks.names import is_framework
+from ..hosts.param import CONSTRUCTING
 
 _OURS, _LIBRARY, _PACKAGE, _USER = range(4)
 _DEPTH = 80
 _FILES = 5000
-#: What is on the stack between a constructor and the one who calls it.
-_CONSTRUCTING = frozenset({"__call__", "__new__", "override_initialization", "panel"})
 _HERE = __file__.replace("\\", "/").rpartition("/observe/")[0] + "/"
 _DEMO = f"{_HERE}demo/apps/"
 _STANDARD = tuple({sysconfig.get_path(name).replace("\\", "/") + "/" for name in ("stdlib", "platstdlib")})
@@ -25,7 +24,7 @@ _STANDARD = tuple({sysconfig.get_path(name).replace("\\", "/") + "/" for name in
 _kinds: dict[str, int] = {}
 
 
-class Site(NamedTuple):
+class SourceLine(NamedTuple):
     """A line of the user's."""
 
     file: str | None
@@ -34,14 +33,14 @@ class Site(NamedTuple):
     direct: bool
 
 
-NOWHERE = Site(None, None, False)
+NOWHERE = SourceLine(None, None, False)
 
 
-def site_of(made: Any) -> Site:
+def source_line(made: Any) -> SourceLine:
     """Return the line that is making something, for its constructor's hook; file names are bare."""
     frame = sys._getframe(1)
     direct = True
-    package: Site | None = None
+    package: SourceLine | None = None
     for _ in range(_DEPTH):
         code = frame.f_code
         kind = _kinds.get(code.co_filename)
@@ -49,10 +48,10 @@ def site_of(made: Any) -> Site:
             kind = _judge(code, _module(frame.f_globals))
         if kind == _USER:
             if code.co_name != "__init__" or frame.f_locals.get("self") is not made:
-                return Site(_bare(code.co_filename), frame.f_lineno, direct)
+                return SourceLine(_bare(code.co_filename), frame.f_lineno, direct)
         elif kind != _OURS:
             if kind == _PACKAGE and package is None:
-                package = Site(_bare(code.co_filename), frame.f_lineno, False)
+                package = SourceLine(_bare(code.co_filename), frame.f_lineno, False)
             direct = direct and _constructs(frame, made)
         if frame.f_back is None:
             break
@@ -64,7 +63,7 @@ def _constructs(frame: FrameType, made: Any) -> bool:
     """Whether a frame is on the way from a call of a class to its constructor, not another thing's constructor."""
     code = frame.f_code
     if code.co_name != "__init__":
-        return code.co_name in _CONSTRUCTING
+        return code.co_name in CONSTRUCTING
     return frame.f_locals.get(code.co_varnames[0]) is made
 
 

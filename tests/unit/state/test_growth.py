@@ -13,54 +13,13 @@ import param
 import pytest
 
 from bokeh_exporter.diagnose.heap.census import census
-from bokeh_exporter.observe.rebuilds.live_components import Components
 from bokeh_exporter.state.type_growth import Grown, grown
-
-from ..observe.trees import frame
 
 
 class Holder(param.Parameterized):  # type: ignore[misc]
     """Something that an app keeps."""
 
     number = param.Number(1)
-
-
-class Twice(Holder):
-    """A class that calls the constructor more than once, as one with several bases does."""
-
-    def __init__(self, **params: object) -> None:
-        super().__init__(**params)
-        super().__init__(**params)
-
-
-def test_param_objects_are_counted_while_they_live() -> None:
-    before = Holder()
-    found = frame()
-    components = Components(found)
-    components.refresh()
-    try:
-        growth = found.state.memory.growth
-        since = growth.mark()
-        kept = [Holder() for _ in range(7)]
-        kept.append(Twice())
-        threads = [threading.Thread(target=lambda: [Holder() for _ in range(200)]) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        gc.collect()
-        assert growth.growth(since) == [Grown("param Holder", 7, None), Grown("param Twice", 1, None)]
-        full = growth.mark()
-        del kept[:4]
-        gc.collect()
-        assert growth.growth(since)[0] == Grown("param Holder", 3, None)
-        assert growth.growth(full) == []
-        del before
-        gc.collect()
-        assert growth.growth(since)[0].objects == 3, "what was made before the hook is not counted"
-    finally:
-        found.patches.remove()
-        components.stop()
 
 
 def test_a_census_knows_types_arrays_and_frames() -> None:

@@ -1,0 +1,227 @@
+"""Where Bokeh calls what was registered: property changes, events, timers, and the ends of sessions.
+
+Bokeh has no seam around a single callback. Those of properties and events are called by an invoker that the model
+hands to its document, so the document is given ours, which calls the same list, each of it through the runners of
+``callback_running``. Timers pass ``add_session_callback``, where what is registered can be changed.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from .. import slots
+from . import Hosts
+from .bokeh_documents import KINDS
+from .seams import Attribute, Seam
+
+_CALLBACKS = "bokeh.document.callbacks:DocumentCallbackManager"
+
+
+# --- wrappers --------------------------------------------------------------------------------------
+
+
+def _properties_changed(original: Callable[..., None], hosts: Hosts) -> Callable[..., None]:
+    patches, run, changed = hosts.patches, hosts.event("callback_running").runner(), hosts.event("property_changed")
+    say = changed.hot() if changed else None
+
+    @functools.wraps(original)
+    def notify_change(
+        manager: Any,
+        model: Any,
+        attr: str,
+        old: Any,
+        new: Any,
+        hint: Any = None,
+        setter: Any = None,
+        callback_invoker: Any = None,
+    ) -> None:
+        if patches.on:
+            if (
+                callback_invoker is not None
+                and run is not None
+                and model._callbacks.get(attr)
+                and _is_bokehs(callback_invoker)
+            ):
+                document = manager._document()
+
+                def callback_invoker() -> None:
+                    for callback in model._callbacks.get(attr) or ():
+                        run(functools.partial(callback, attr, old, new), document, "property", callback)
+
+            if hint is None and say is not None:
+                say(model, attr, old, new)
+        original(manager, model, attr, old, new, hint, setter, callback_invoker)
+
+    return notify_change
+
+
+def _model_events(original: Callable[..., None], hosts: Hosts) -> Callable[..., None]:
+    from bokeh.util.callback_manager import _nargs
+
+    patches, run = hosts.patches, hosts.event("callback_running").runner()
+
+    @functools.wraps(original)
+    def notify_event(manager: Any, model: Any, event: Any, callback_invoker: Any) -> None:
+        if (
+            patches.on
+            and run is not None
+            and model._event_callbacks.get(event.event_name)
+            and _is_bokehs(callback_invoker)
+        ):
+            document = manager._document()
+
+            def callback_invoker() -> None:
+                for callback in model._event_callbacks.get(event.event_name, []):
+                    if event.model is not None and model.id == event.model.id:
+                        call = functools.partial(callback, event) if _nargs(callback) else callback
+                        run(call, document, "event", callback)
+
+        original(manager, model, event, callback_invoker)
+
+    return notify_event
+
+
+def _is_bokehs(invoker: Any) -> bool:
+    """Whether an invoker is the one that ours replaces: it calls a model's list of callbacks."""
+    return getattr(invoker, "__qualname__", "").endswith(
+        (".trigger.<locals>.invoke", "._trigger_event.<locals>.invoke")
+    )
+
+
+def _document_events(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
+    patches, run = hosts.patches, hosts.event("callback_running").runner()
+
+    def calling(document: Any, callback: Callable[..., Any]) -> Callable[[Any], Any]:
+        assert run is not None  # noqa: S101 - for the type checker; asked before
+        return lambda event: run(functools.partial(callback, event), document, "event", callback)
+
+    @functools.wraps(original)
+    def event_callbacks_for_event_name(manager: Any, event_name: str) -> Any:
+        found = original(manager, event_name)
+        if not found or run is None or not patches.on:
+            return found
+        document = manager._document()
+        return tuple(calling(document, callback) for callback in found)
+
+    return event_callbacks_for_event_name
+
+
+def _timers_added(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
+    patches, added = hosts.patches, hosts.event("session_callback_added")
+    change, say = added.change, added.hot()
+
+    @functools.wraps(original)
+    def add_session_callback(manager: Any, callback_obj: Any, callback: Any, one_shot: bool) -> Any:
+        if not patches.on:
+            return original(manager, callback_obj, callback, one_shot)
+        facts = manager._document(), KINDS.get(type(callback_obj).__name__), one_shot
+        result = original(manager, callback_obj, change(callback, *facts), one_shot)
+        say(*facts)
+        return result
+
+    return add_session_callback
+
+
+def _timers_removed(original: Callable[[Any, Any], None], hosts: Hosts) -> Callable[[Any, Any], None]:
+    patches, say = hosts.patches, hosts.event("session_callback_removed").hot()
+
+    @functools.wraps(original)
+    def remove_session_callback(manager: Any, callback_obj: Any) -> None:
+        original(manager, callback_obj)
+        if patches.on:
+            say(manager._document())
+
+    return remove_session_callback
+
+
+def _documents_changed(original: Callable[..., None], hosts: Hosts) -> Callable[..., None]:
+    patches, swallow, say = hosts.patches, hosts.swallow, hosts.event("document_changed").hot()
+    told = slots.told.name
+
+    @functools.wraps(original)
+    def trigger_on_change(manager: Any, event: Any) -> None:
+        if patches.on:
+            try:
+                # One that is held comes again when it is let go, or Panel writes it itself.
+                if getattr(event, told, None) is None:
+                    if manager._hold is not None:
+                        setattr(event, told, True)
+                    say(event.document, type(event))
+            except Exception as ours:
+                swallow(ours)
+        original(manager, event)
+
+    return trigger_on_change
+
+
+# --- what is read ----------------------------------------------------------------------------------
+
+
+def patch_class() -> type:
+    """Return the class of those changes of a document that are sent to its browsers."""
+    from bokeh.document.events import DocumentPatchedEvent
+
+    found: type = DocumentPatchedEvent
+    return found
+
+
+def listeners(model: Any, attribute: str | None, event: str) -> tuple[Any, ...]:
+    """Return what is registered on a model for a property and for an event of Bokeh's."""
+    return (
+        *(model._callbacks.get(attribute, ()) if attribute is not None else ()),
+        *model._event_callbacks.get(event, ()),
+    )
+
+
+def destroyed_callbacks(document: Any) -> set[Any]:
+    """Return what the user wants called when the session of a document is destroyed."""
+    found: set[Any] = document.callbacks._session_destroyed_callbacks
+    return found
+
+
+def replace_destroyed_callbacks(document: Any, callbacks: set[Any]) -> None:
+    """Let others be called in their place. The hosts take them out before they call them, so nobody sees these."""
+    document.callbacks._session_destroyed_callbacks = callbacks
+
+
+SEAMS = (
+    Seam(
+        f"{_CALLBACKS}.notify_change", "callback_running",
+        ("self", "model", "attr", "old", "new", "hint", "setter", "callback_invoker"),
+        "callbacks of properties; models that one property replaced",
+        wrap=_properties_changed, also=("property_changed",),
+    ),
+    Seam(
+        f"{_CALLBACKS}.notify_event", "callback_running", ("self", "model", "event", "callback_invoker"),
+        "callbacks of events of models", wrap=_model_events,
+    ),
+    Seam(
+        f"{_CALLBACKS}.event_callbacks_for_event_name", "callback_running", ("self", "event_name"),
+        "callbacks of events of documents", wrap=_document_events,
+    ),
+    Seam(
+        f"{_CALLBACKS}.add_session_callback", "session_callback_added",
+        ("self", "callback_obj", "callback", "one_shot"), "timers: their time, and how many there are",
+        wrap=_timers_added,
+    ),
+    Seam(
+        f"{_CALLBACKS}.remove_session_callback", "session_callback_removed", ("self", "callback_obj"),
+        "how many timers there are", wrap=_timers_removed,
+    ),
+    Seam(
+        f"{_CALLBACKS}.trigger_on_change", "document_changed", ("self", "event"), "changes of documents, patches",
+        wrap=_documents_changed,
+    ),
+)  # fmt: skip
+
+ATTRIBUTES = (
+    Attribute(f"{_CALLBACKS}._document", "the app of a callback"),
+    Attribute(f"{_CALLBACKS}._hold", "held changes are counted twice"),
+    Attribute(f"{_CALLBACKS}._session_destroyed_callbacks", "callbacks at the end of a session"),
+    Attribute("bokeh.model.model:Model._callbacks", "callbacks of properties"),
+    Attribute("bokeh.model.model:Model._event_callbacks", "callbacks of events of models"),
+    Attribute("bokeh.util.callback_manager:_nargs", "callbacks of events of models"),
+    Attribute("bokeh.document.events:DocumentPatchedEvent", "patches of an update"),
+)

@@ -1,0 +1,101 @@
+"""Bokeh's models: what is read of one. Their events are those of :mod:`.bokeh_documents`.
+
+Values are read where Bokeh keeps them: to ask for a property may make its default. Only :func:`value_of` asks.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from .seams import Attribute, find
+
+_MODEL = "bokeh.model.model:Model"
+
+
+@functools.cache
+def model_class() -> type:
+    """Return Bokeh's ``Model``, for many calls of ``isinstance``."""
+    found: type = find("bokeh.model.model", "Model")
+    return found
+
+
+def is_model(thing: object) -> bool:
+    """Whether something is a model of Bokeh's."""
+    return isinstance(thing, model_class())
+
+
+def document_of(model: Any) -> Any | None:
+    """Return the document that a model is attached to; None once it is destroyed."""
+    return model.__dict__.get("_document")
+
+
+def overrides_destroy(model: Any) -> bool:
+    """Whether the class of a model has a ``destroy`` of its own."""
+    return type(model).destroy is not getattr(model_class(), "destroy", None)
+
+
+def known_models() -> int | None:
+    """Return how many classes of models Bokeh knows; None where that cannot be read."""
+    resolver = getattr(sys.modules.get("bokeh.core.has_props"), "_default_resolver", None)
+    return len(resolver._known_models) if resolver is not None else None
+
+
+def set_values(model: Any) -> dict[str, Any]:
+    """Return the values that were given to a model's properties, by name."""
+    values: dict[str, Any] = model.__dict__.get("_property_values", {})
+    return values
+
+
+def held_values(model: Any) -> list[dict[str, Any]]:
+    """Return what a model holds by property: what it was given, and the defaults that it has made for itself."""
+    fields = model.__dict__
+    defaults = fields.get("_unstable_default_values") or fields.get("_materialized_defaults")
+    return [fields.get("_property_values") or {}, defaults or {}]
+
+
+def refers(model: Any, attribute: str) -> bool:
+    """Whether a property may have models as its value, or in it."""
+    return attribute in type(model).properties_with_refs()
+
+
+def referring_values(model: Any) -> Iterable[Any]:
+    """Yield the values that may lead to further models."""
+    names, cls = type(model).properties_with_refs(), model_class()
+    for values in held_values(model):
+        for name, value in list(values.items()):
+            if name in names and isinstance(value, (cls, list, tuple, set, dict)):
+                yield value
+
+
+def value_of(model: Any, attribute: str) -> Any:
+    """Return the value of a property. The name comes from a browser: nothing but a property is read."""
+    if attribute not in type(model).properties():
+        return None
+    try:
+        return getattr(model, attribute)
+    except Exception:  # it has no value yet
+        return None
+
+
+def data_source_class() -> type:
+    """Return Bokeh's ``ColumnDataSource``."""
+    from bokeh.models import ColumnDataSource
+
+    found: type = ColumnDataSource
+    return found
+
+
+SEAMS = ()
+
+ATTRIBUTES = (
+    Attribute(f"{_MODEL}._document", "models of closed sessions"),
+    Attribute(f"{_MODEL}._property_values", "causes of updates; models that are kept"),
+    Attribute(f"{_MODEL}._unstable_default_values", "models that are kept", until="3"),
+    Attribute(f"{_MODEL}._materialized_defaults", "models that are kept", since="4.0"),
+    Attribute(f"{_MODEL}.properties_with_refs", "models that are kept"),
+    Attribute(f"{_MODEL}.properties", "values of causes"),
+    Attribute("bokeh.core.has_props:_default_resolver", "known classes of models"),
+)

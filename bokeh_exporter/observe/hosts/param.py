@@ -1,0 +1,70 @@
+"""Param: where it calls a watcher, and where it evaluates a bound function. Under Panel users' functions run there."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from . import Hosts
+from .seams import Attribute, Seam
+
+_MODULE = "param.parameterized"
+#: Packages whose modules have taken the function that evaluates by its name.
+_EVALUATING = ("param", "panel", "holoviews", "hvplot")
+#: What is on the stack between a constructor and the one who calls it: ``override_initialization`` is param's.
+CONSTRUCTING = frozenset({"__call__", "__new__", "override_initialization", "panel"})
+
+
+def _watchers_called(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
+    event, patches = hosts.event("watcher_calling"), hosts.patches
+    run = event.runner()
+
+    @functools.wraps(original)
+    def execute_watcher(parameters: Any, watcher: Any, events: Any) -> Any:
+        if run is None or not patches.on:
+            return original(parameters, watcher, events)
+        function = watcher.fn
+        name = getattr(function, "_watcher_name", None)
+        if name is not None:  # @param.depends(watch=True): param's caller of a method
+            function = getattr(watcher.cls, name, function)
+        if inspect.iscoroutinefunction(watcher.fn):  # param schedules it: subscribers change what it will schedule
+            changed = event.change(watcher.fn, function)
+            return original(parameters, watcher if changed is watcher.fn else watcher._replace(fn=changed), events)
+        return run(functools.partial(original, parameters, watcher, events), function)
+
+    return execute_watcher
+
+
+_EVALUATE = Seam(
+    f"{_MODULE}:eval_function_with_deps", "bound_function_evaluating", ("function",), "calls of bound functions",
+    facts=lambda function: (function,), hook="param.eval_function_with_deps",
+)  # fmt: skip
+
+SEAMS = (
+    Seam(
+        f"{_MODULE}:Parameters._execute_watcher", "watcher_calling", (), "calls of watchers and depending methods",
+        wrap=_watchers_called, hook="param.Parameters._execute_watcher",
+    ),
+)  # fmt: skip
+
+#: Seams of owners that are only known at run time, see :func:`refresh`.
+FURTHER = (_EVALUATE,)
+
+ATTRIBUTES = (
+    Attribute(f"{_MODULE}:Watcher.fn", "calls of watchers and depending methods"),
+    Attribute(f"{_MODULE}:Watcher.cls", "the names of depending methods"),
+)
+
+
+def refresh(hosts: Hosts) -> None:
+    """Wrap the evaluation of bound functions in each module that has taken it by its name."""
+    module = sys.modules.get(_MODULE)
+    evaluate = getattr(module, _EVALUATE.name, None)
+    if evaluate is None or hosts.is_wrapped(module, _EVALUATE):  # who takes it from now on takes ours
+        return
+    for name, each in list(sys.modules.items()):
+        if name.partition(".")[0] in _EVALUATING and vars(each).get(_EVALUATE.name) is evaluate:
+            hosts.wrap(each, _EVALUATE)
