@@ -229,8 +229,10 @@ class Exporter:
         with self._reading:  # the watcher judges while somebody scrapes
             levels = self._frame.collect()
         # A collector that takes samples and reads at a scrape has two durations; the row has one, of the longer.
-        longest = {name: max(seconds, self._frame.sampled.get(name, 0.0)) for name, seconds in self._frame.collected.items()}
-        for collector, seconds in {**self._frame.sampled, **longest}.items():
+        durations = dict(self._frame.sampled)
+        for collector, seconds in list(self._frame.collected.items()):
+            durations[collector] = max(seconds, durations.get(collector, 0.0))
+        for collector, seconds in durations.items():
             levels.append(Level("bokeh_exporter_collector_duration_seconds", seconds, (collector,)))
         for hook, fits in list(self._frame.patches.enabled.items()):
             levels.append(Level("bokeh_exporter_hook_enabled", float(fits), (hook,)))

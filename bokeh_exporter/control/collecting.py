@@ -128,7 +128,7 @@ class Collecting:
     # --- by itself -----------------------------------------------------------------------------
 
     def look(self, now: float) -> None:
-        """Look, on the loop, whether a collection is due and the moment is quiet. It runs after the sample, not in it."""
+        """Look, on the loop after a sample, whether a collection is due and the moment is quiet."""
         oldest = self._oldest_pending()
         due = oldest is not None and now - oldest > self._config.grace
         if not self.willing or not due:

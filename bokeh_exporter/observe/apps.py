@@ -126,4 +126,3 @@ class Apps:
                 del self._apps[label]
         for label in gone:
             self._state.remove_app(label)
-

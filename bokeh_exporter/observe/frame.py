@@ -7,6 +7,7 @@ One broken observer never costs more than its own numbers: the failure is counte
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, TypeVar
@@ -112,7 +113,7 @@ class Frame:
     def after_fork(self, serves: bool) -> None:
         """Tell the observers that this is a forked child."""
         for observer in self.observers:
-            self._guarded(observer, lambda observer=observer: observer.after_fork(serves))
+            self._guarded(observer, functools.partial(observer.after_fork, serves))
 
     def refresh(self) -> None:
         """Wrap and look at what was imported since."""

@@ -22,7 +22,7 @@ Kept = TypeVar("Kept")
 
 
 class Slot(Generic[Kept]):
-    """An attribute of ours on objects of the host. On the hot path, ``getattr(owner, slot.name, None)`` saves a call."""
+    """An attribute of ours on objects of the host."""
 
     __slots__ = ("name",)
 

@@ -6,7 +6,7 @@ import subprocess
 import threading
 import time
 
-from bokeh_exporter.observe.loop.loops import Site
+from bokeh_exporter.observe.loop.loops import LoopState
 from bokeh_exporter.observe.loop.watcher import Watcher
 from bokeh_exporter.state import State
 
@@ -29,7 +29,7 @@ def freeze() -> None:
 
 logging.basicConfig(level=logging.INFO)
 suspended, looked, state = threading.Event(), threading.Event(), State()
-loop: Site = Ticking()  # type: ignore[assignment]
+loop: LoopState = Ticking()  # type: ignore[assignment]
 watcher = Watcher(state, 1.0, sites=lambda: [loop], pools=list, also=[freeze])
 watcher.start()
 while not looked.wait(0.05):

@@ -28,7 +28,8 @@ from tornado import autoreload
 from tornado.ioloop import IOLoop
 
 import bokeh_exporter
-from bokeh_exporter.observe.hosts.patches import Hooks, Leave, Patches
+from bokeh_exporter.observe.hosts import Hosts, Leave, Subscriptions
+from bokeh_exporter.observe.hosts.seams import Seam
 from bokeh_exporter.state import State
 
 from ..support.scrapes import Scrape, scrape
@@ -39,6 +40,11 @@ from ..support.waiting import wait_until
 
 Serve = Callable[[ServerProcess], ServerProcess]
 MARK = "_bokeh_exporter"
+
+
+def marked(thing: object) -> bool:
+    """Whether something of the host's carries an attribute of ours."""
+    return any(name.startswith(MARK) for name in vars(thing))
 
 
 class Host:
@@ -220,14 +226,14 @@ def test_nothing_of_it_is_left(host: Host) -> None:
         with host.tab() as other:
             until(url, lambda s: s.value("bokeh_sessions", app="/app", state="connected") == 2, "two connected")
             sessions = list(host.context._sessions.values())
-            assert all(MARK in vars(session) for session in sessions)
-            assert MARK in vars(host.context)
+            assert all(marked(session) for session in sessions)
+            assert marked(host.context)
             watched = weak_references(host, len(references))
             assert all(now > before for now, before in zip(watched, references, strict=True))
             held = weakref.ref(exporter), weakref.ref(exporter.state)
             exporter.close()  # what uninstall() calls
-            assert not any(MARK in vars(session) for session in sessions)
-            assert MARK not in vars(host.context)
+            assert not any(marked(session) for session in sessions)
+            assert not marked(host.context)
             assert weak_references(host, len(references)) == references
             assert (gc.callbacks, logging.getLogger("bokeh.document.modules").filters) == (callbacks, filters)
             del sessions
@@ -318,7 +324,7 @@ def test_a_wrapper_of_somebody_else_stays(host: Host, monkeypatch: pytest.Monkey
     with host.tab() as tab:
         works(tab, 2)
         assert len(calls) == 2
-        assert not any(MARK in vars(session) for session in host.context._sessions.values())
+        assert not any(marked(session) for session in host.context._sessions.values())
     # What ours wraps is the original: put it back, as the one who wrapped it would not.
     monkeypatch.setattr(ServerSession, "subscribe", inspect.unwrap(theirs))
 
@@ -476,36 +482,37 @@ def fail(*args: object, **kwargs: object) -> None:
 
 
 @pytest.fixture
-def patches() -> Iterator[Patches]:
-    made = Patches(State())
+def hosts() -> Iterator[Hosts]:
+    made = Hosts(State(), ())
     yield made
-    made.remove()
+    made.patches.remove()
 
 
-def test_what_was_inherited_is_inherited_again(patches: Patches) -> None:
+def seam(target: str, *parameters: str) -> Seam:
+    return Seam(f"{__name__}:{target}", target, parameters, "nothing")
+
+
+def test_what_was_inherited_is_inherited_again(hosts: Hosts) -> None:
     seen: list[object] = []
-    Hooks(patches, "test").before(Heir, "plain", lambda *args: seen.append(args), "self", "value")
+    Subscriptions(hosts, "test", 0).before("Heir.plain", lambda *args: seen.append(args))
+    hosts.wrap(Heir, seam("Heir.plain", "self", "value"))
     heir = Heir()
     assert heir.plain(1) == 2
     assert seen == [(heir, 1)]
     assert Target().plain(1) == 2
     assert len(seen) == 1
-    patches.remove()
+    hosts.patches.remove()
     assert "plain" not in vars(Heir)
 
 
 @pytest.mark.parametrize("kind", ["before", "after", "around"])
-def test_a_wrapper_changes_nothing_but_what_it_adds(
-    kind: str, patches: Patches, caplog: pytest.LogCaptureFixture
-) -> None:
-    entries = dict(vars(Target))
-    hook: Any = getattr(Hooks(patches, "test"), kind)
-    ours = observe if kind == "around" else fail
-    hook(Target, "plain", ours, "self", "value")
-    hook(Target, "later", ours, "self", "value")
-    hook(Target, "gone", ours)
-    hook(Target, "optional", ours, optional=True)
-    hook(Target, "static", ours, "self")
+def test_a_wrapper_changes_nothing_but_what_it_adds(kind: str, hosts: Hosts, caplog: pytest.LogCaptureFixture) -> None:
+    entries, patches = dict(vars(Target)), hosts.patches
+    subscribe: Any = getattr(Subscriptions(hosts, "test", 0), kind)
+    for name, parameters in ("plain", ("self", "value")), ("later", ("self", "value")), ("gone", ()), ("static", ()):
+        subscribe(f"Target.{name}", observe if kind == "around" else fail)
+        hosts.wrap(Target, seam(f"Target.{name}", *parameters))
+    hosts.wrap(Target, seam("Target.unheard"))  # nobody subscribed: nothing is wrapped, and nothing is missing
     assert patches.enabled == {
         "Target.plain": True, "Target.later": True, "Target.gone": False, "Target.static": False,
     }  # fmt: skip

@@ -53,22 +53,24 @@ def _calling(original: App, hosts: Hosts) -> App:
     async def answer(host: Any, scope: Message, receive: Receive, send: Send) -> None:
         call = functools.partial(original, host, scope, receive, send)
         if memory is None or scope["type"] != "http":
-            return await call()
-        return await memory(call, _guarded(hosts, route_of, host, scope)[0])
+            await call()
+        else:
+            await memory(call, _guarded_route(hosts, host, scope)[0])
 
     async def carried(host: Any, scope: Message, receive: Receive, send: Send, watched: Send) -> None:
         """Hand the request to the middleware of somebody who traces requests, if there is one."""
         if middleware is None:
-            return await answer(host, scope, receive, watched)
+            await answer(host, scope, receive, watched)
+            return
 
         async def call(scope: Message, receive: Receive, send: Send) -> None:
             if isinstance(watched, _WatchedSend):
                 watched.send = send  # the middleware's own
-                return await answer(host, scope, receive, watched)
-            return await answer(host, scope, receive, send)
+                send = watched
+            await answer(host, scope, receive, send)
 
-        context, route = _guarded(hosts, route_of, host, scope) if scope["type"] == "http" else (None, NO_ROUTE)
-        return await middleware(call, context, route, scope, receive, send)
+        context, route = _guarded_route(hosts, host, scope) if scope["type"] == "http" else (None, NO_ROUTE)
+        await middleware(call, context, route, scope, receive, send)
 
     @functools.wraps(original)
     async def wrapper(host: Any, scope: Message, receive: Receive, send: Send) -> None:
@@ -88,23 +90,21 @@ def _calling(original: App, hosts: Hosts) -> App:
             # Who fails before the answer begins leaves a 500 to the server, and so does who never begins.
             if watched.status is not None or failed:
                 seconds = perf_counter() - start
-                answered.say(
-                    scope["method"], *_guarded(hosts, route_of, host, scope), watched.status or 500, seconds
-                )
+                answered.say(scope["method"], *_guarded_route(hosts, host, scope), watched.status or 500, seconds)
 
     return wrapper
 
 
-def _guarded(hosts: Hosts, read: Callable[[Any, Message], tuple[Any, str]], host: Any, scope: Message) -> tuple[Any, str]:
+def _guarded_route(hosts: Hosts, host: Any, scope: Message) -> tuple[Any, str]:
     try:
-        return read(host, scope)
+        return route_of(host, scope)
     except Exception as error:
         hosts.swallow(error)
         return None, NO_ROUTE
 
 
 def route_of(host: Any, scope: Message) -> tuple[Any, str]:
-    """Return the context of a request and an empty route, or None and its route, in the order the hosts decide on it."""
+    """Return the context of a request and an empty route, or None and its route, as the hosts decide on it."""
     route = host._route_path(scope)
     if not route or route == "/favicon.ico":
         return None, NO_ROUTE
@@ -160,11 +160,11 @@ def _websocket(original: Callable[..., Awaitable[None]], hosts: Hosts) -> Callab
 SEAMS = (
     Seam(
         f"{_HOST}.__call__", "request_answered", ("self", "scope", "receive", "send"), "HTTP requests, their memory",
-        wrap=_calling, since="3.10",
+        wrap=_calling, also=("http_answering", "asgi_request"), since="3.10",
     ),
     Seam(
         "panel.io.asgi:PanelASGI.__call__", "request_answered", ("self", "scope", "receive", "send"),
-        "HTTP requests, their memory", wrap=_calling, since="1.10",
+        "HTTP requests, their memory", wrap=_calling, also=("http_answering", "asgi_request"), since="1.10",
     ),
     Seam(
         f"{_HOST}._websocket", "asgi_websocket", ("self", "scope", "receive", "send"),

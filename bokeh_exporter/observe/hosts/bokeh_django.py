@@ -45,7 +45,6 @@ SEAMS = (
 ATTRIBUTES = ()
 
 
-
 def refresh(hosts: Hosts) -> None:
     """Wrap the creation of sessions in classes of contexts that have one of their own."""
     base = find("bokeh.server.contexts", "ApplicationContext")

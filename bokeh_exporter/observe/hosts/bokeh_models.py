@@ -80,12 +80,10 @@ def value_of(model: Any, attribute: str) -> Any:
         return None
 
 
-def data_source_class() -> type:
-    """Return Bokeh's ``ColumnDataSource``."""
-    from bokeh.models import ColumnDataSource
-
-    found: type = ColumnDataSource
-    return found
+def is_data_source(model: Any) -> bool:
+    """Whether a model is a ``ColumnDataSource``; only an app that has imported the class can have one."""
+    cls = getattr(sys.modules.get("bokeh.models.sources"), "ColumnDataSource", ())
+    return isinstance(model, cls)
 
 
 SEAMS = ()

@@ -36,9 +36,7 @@ def _building(application: Any, doc: Any, *rest: object, **named: object) -> tup
     return doc, application
 
 
-def _hooks(
-    application: object, session_context: Any, *rest: object, **named: object
-) -> tuple[Any, Any, Any] | None:
+def hooks_of(application: object, session_context: Any, *rest: object, **named: object) -> tuple[Any, Any, Any] | None:
     """Context, session id and document of the hooks of a session; a stub of a test's has no server."""
     server_context = getattr(session_context, "server_context", None)
     context = getattr(server_context, "application_context", None)
@@ -95,11 +93,11 @@ SEAMS = (
     ),
     Seam(
         f"{_APPLICATION}.on_session_created", "session_created_hooks", ("self", "session_context"),
-        "failed session-created hooks, and their memory", facts=_hooks,
+        "failed session-created hooks, and their memory", facts=hooks_of,
     ),
     Seam(
         f"{_APPLICATION}.on_session_destroyed", "session_destroyed_hooks", ("self", "session_context"),
-        "callbacks of on_session_destroyed, and their memory", facts=_hooks,
+        "callbacks of on_session_destroyed, and their memory", facts=hooks_of,
     ),
     *SWEEPERS,
     Seam(f"{_TORNADO}.create_session", "session_resolving", (), _REFUSED, facts=_creating, since="3.10"),

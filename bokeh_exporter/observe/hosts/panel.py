@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from . import Hosts
+from .bokeh_server import hooks_of
 from .seams import Attribute, Seam
 from .tornado import protocol_of
 from .wrapping import changing
@@ -105,6 +106,15 @@ SEAMS = (
     Seam(
         f"{_IO}.reload:_reload", "panel_reloaded", ("module_paths", "changes"), "reloads of apps",
         facts=lambda *args, **kwargs: (), hook="panel.reload._reload",
+    ),
+    Seam(
+        f"{_IO}.handlers:autoreload_handle_exception", "panel_script_failed", ("handler", "module", "e"),
+        "failed scripts under panel serve --autoreload", facts=lambda *args, **kwargs: (),
+        hook="panel.handlers.autoreload_handle_exception",
+    ),
+    Seam(
+        f"{_IO}.application:Application.on_session_created", "session_created_hooks", ("self", "session_context"),
+        "failed session-created hooks under Panel", facts=hooks_of, hook="panel.Application.on_session_created",
     ),
     Seam(
         "panel.chat.feed:ChatFeed._handle_callback", "chat_answering", ("self",), "calls of the callbacks of chats",

@@ -32,12 +32,7 @@ class Patches:
         self.on = True
 
     def install(
-        self,
-        owner: Any,
-        name: str,
-        make: Callable[[Callable[..., Any]], Any],
-        parameters: Sequence[str],
-        hook: str,
+        self, owner: Any, name: str, make: Callable[[Callable[..., Any]], Any], parameters: Sequence[str], hook: str
     ) -> None:
         """Put ``make(original)`` in the place of ``owner.name``, if that fits.
 

@@ -144,4 +144,3 @@ def in_range(target: str, since: str, until: str) -> bool:
         return False
     last = numbers(until) if until else ()
     return not last or running[: len(last)] <= last
-

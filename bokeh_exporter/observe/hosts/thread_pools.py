@@ -34,7 +34,7 @@ ATTRIBUTES = (
     Attribute(f"{_POOL}._max_workers", "how many worker threads there may be"),
     Attribute(f"{_POOL}._shutdown", "pools that are in use"),
     Attribute("asyncio.base_events:BaseEventLoop._default_executor", "the loop's own pool"),
-    Attribute("asyncio.unix_events:_UnixSelectorEventLoop._signal_handlers", "drain where SIGTERM is registered already"),
+    Attribute("asyncio.unix_events:_UnixSelectorEventLoop._signal_handlers", "drain of a server that listens already"),
 )
 
 

@@ -51,10 +51,9 @@ def _answered(server: object, handler: Any, *rest: object, **named: object) -> t
 
 
 def _route(handler: Any) -> tuple[Any, str]:
-    kinds = _handler_classes()
-    for kind, route in kinds:
-        if isinstance(handler, kind):
-            return (handler.application_context, "") if not route else (None, route)
+    for kind, route in _handler_classes():
+        if issubclass(type(handler), kind):
+            return (None, route) if route else (handler.application_context, "")
     # Known by its name, so that Panel need not be there.
     return None, LIVENESS if type(handler).__name__ == "LivenessHandler" else NO_ROUTE
 
@@ -270,4 +269,3 @@ def token_payload(token: str | None) -> dict[str, Any]:
 def new_sampler(call: Callable[[], None], seconds: float) -> Any:
     """Return a periodic callback of tornado's; it runs on asyncio's loops, too."""
     return find("tornado.ioloop", "PeriodicCallback")(call, seconds * 1000)
-

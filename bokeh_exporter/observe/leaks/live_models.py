@@ -13,8 +13,9 @@ from typing import Any, ClassVar
 from ...catalogue import BY_NAME
 from ...state import Level
 from ..frame import Frame, Observer
-from ..hosts.bokeh_documents import document_of as document_of_model
-from ..hosts.bokeh_documents import known_models, model_class, models_of
+from ..hosts.bokeh_documents import models_of
+from ..hosts.bokeh_models import document_of as document_of_model
+from ..hosts.bokeh_models import known_models, model_class
 from ..hosts.bokeh_sessions import document_of, sessions_of
 from .ledger import Ledger
 
@@ -82,4 +83,3 @@ class LiveModels(Observer):
             else:
                 self._labels[cls] = label
         return label
-

@@ -10,7 +10,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..apps import App
-from ..hosts.bokeh_documents import models_left, model_document, overrides_destroy
+from ..hosts.bokeh_documents import models_left
+from ..hosts.bokeh_models import document_of as document_of_model
+from ..hosts.bokeh_models import overrides_destroy
 from ..hosts.bokeh_sessions import blocked_count, connection_count, document_of, sessions_of
 
 
@@ -28,7 +30,7 @@ def _culprit(document: Any) -> str | None:
     """Name the class of the model whose ``destroy`` raised; None if all models are destroyed: something else did."""
     destroyed = None
     for model in models_left(document):
-        if model_document(model) is None:
+        if document_of_model(model) is None:
             destroyed = model
         elif destroyed is not None and not overrides_destroy(model) and overrides_destroy(destroyed):
             return type(destroyed).__name__  # it raised after it had done what Bokeh's does

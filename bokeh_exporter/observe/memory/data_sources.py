@@ -17,7 +17,8 @@ from ... import config as options
 from ...state import Level
 from ..apps import App
 from ..frame import Frame, Observer
-from ..hosts.bokeh_documents import data_sources_of
+from ..hosts.bokeh_documents import models_of
+from ..hosts.bokeh_models import is_data_source
 from ..hosts.bokeh_sessions import document_of, lock_is_free, sessions_of
 
 #: Seconds that one sample may take for this.
@@ -84,7 +85,8 @@ class DataSources(Observer):
     def _sources(self, session: Any) -> list[Any]:
         if not _is_free(session):
             return []
-        return data_sources_of(document_of(session))
+        document = document_of(session)
+        return [] if document is None else [model for model in models_of(document) if is_data_source(model)]
 
 
 def _sessions(context: Any) -> list[Any]:

@@ -213,4 +213,3 @@ class SessionTotals:
         if not self._left:
             self.sliced, self._round = self._round, []
         return self.sliced
-

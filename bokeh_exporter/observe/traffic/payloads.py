@@ -140,4 +140,3 @@ class Payloads(Observer):
                 known.settle()
                 if known.looks:
                     listed.append(known)
-

@@ -55,8 +55,11 @@ class Requests(Observer):
     def _label(self, context: Any, route: str) -> str:
         return self.apps.of(context).label if context is not None else route
 
-    async def _through(self, call: Callable[..., Any], context: Any, route: str, scope: Any, receive: Any, send: Any) -> None:
+    async def _through(
+        self, call: Callable[..., Any], context: Any, route: str, scope: Any, receive: Any, send: Any
+    ) -> None:
         through = self.state.middleware
         if through is None:
-            return await call(scope, receive, send)
-        return await through(call, self._label(context, route), scope, receive, send)
+            await call(scope, receive, send)
+        else:
+            await through(call, self._label(context, route), scope, receive, send)

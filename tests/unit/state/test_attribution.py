@@ -34,10 +34,16 @@ def keep(megabytes: int) -> None:
 @pytest.fixture
 def state() -> Iterator[State]:
     state = State()
-    state.memory.attribution.start()
+    state.memory.attribution = attribution = Attribution(state.interactions)
+    attribution.start()
     yield state
-    state.memory.attribution.stop()
+    attribution.stop()
     kept.clear()
+
+
+def measured(state: State) -> Attribution:
+    assert isinstance(state.memory.attribution, Attribution)
+    return state.memory.attribution
 
 
 def booked(attribution: Attribution) -> dict[tuple[str, str], float]:
@@ -46,7 +52,7 @@ def booked(attribution: Attribution) -> dict[tuple[str, str], float]:
 
 
 def test_what_is_inside_is_not_counted_outside(state: State) -> None:
-    attribution = state.memory.attribution
+    attribution = measured(state)
     outer = attribution.enter("/a", "message")
     keep(20)
     inner = attribution.enter("/a", "callback")
@@ -60,7 +66,7 @@ def test_what_is_inside_is_not_counted_outside(state: State) -> None:
 
 
 def test_messages_that_follow_each_other_closely_keep_what_they_gain(state: State) -> None:
-    attribution = state.memory.attribution
+    attribution = measured(state)
     first, second = ("/a", "message"), ("/b", "message")
     attribution.read()
 
@@ -84,7 +90,7 @@ def test_messages_that_follow_each_other_closely_keep_what_they_gain(state: Stat
 
 
 def test_a_message_that_takes_long_is_read_at_its_end(state: State) -> None:
-    attribution = state.memory.attribution
+    attribution = measured(state)
     attribution.read()
 
     def slow(size: int) -> None:
@@ -99,7 +105,7 @@ def test_a_message_that_takes_long_is_read_at_its_end(state: State) -> None:
 
 @pytest.mark.parametrize("last", ["message", "callback"])
 def test_a_message_that_another_thread_works_beside_is_nobodys(state: State, last: str) -> None:
-    attribution = state.memory.attribution
+    attribution = measured(state)
     attribution.read()
     begun, told, grown, ended = (threading.Event() for _ in range(4))
 
@@ -137,7 +143,7 @@ def run_message(attribution: Attribution, owner: tuple[str, str], work: Callable
 
 
 def test_what_is_awaited_does_not_run_so_that_turns_do_not_overlap(state: State) -> None:
-    attribution = state.memory.attribution
+    attribution = measured(state)
 
     async def work(sizes: list[int]) -> None:
         for size in sizes:
@@ -155,7 +161,7 @@ def test_what_is_awaited_does_not_run_so_that_turns_do_not_overlap(state: State)
 
 
 def test_the_change_of_an_interaction_is_told_where_it_can_be(state: State) -> None:
-    attribution = state.memory.attribution
+    attribution = measured(state)
     alone, crowded = (state.interactions.begin("/a", "event").number for _ in range(2))
     assert attribution.change_of(alone) is None
     current.set(alone)
@@ -182,7 +188,7 @@ def test_the_change_of_an_interaction_is_told_where_it_can_be(state: State) -> N
 
 
 def test_a_descriptor_that_somebody_closed_ends_the_numbers_and_nothing_else(state: State) -> None:
-    attribution = state.memory.attribution
+    attribution = measured(state)
     statm = attribution._statm
     assert statm is not None
     import os
