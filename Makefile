@@ -11,10 +11,10 @@ GRAFANA_RENDER ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint soak-all explain-all bench deploy deploy-check docs dashboards e2e pictures clean
+.PHONY: help run test lint soak-all explain-all bench deploy deploy-check site docs dashboards e2e pictures clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 run: ## serve three small apps with the exporter, visit them, and say what to open
 	@$(PYTHON) .ci/lines.py prepare

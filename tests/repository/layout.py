@@ -52,10 +52,11 @@ MAY_IMPORT = {
     "observe": {"state", "catalogue", "config", "_version"},
     # What acts on the process: everything else is handed in.
     "control": {"state", "config"},
-    "expose": {"state", "catalogue", "config", "_version"},
+    "expose": {"state", "catalogue", "config", "tested", "_version"},
     "diagnose": {"state", "catalogue", "config", "thresholds", "_version"},
     "catalogue": set(),
     "thresholds": set(),
+    "tested": set(),
     "config": {"thresholds"},
     "_version": set(),
     "startup": {"installation", "config"},
