@@ -46,7 +46,7 @@ site: ## build the documentation as a web site into build/site
 	@$(PYTHON) .ci/lines.py prepare docs
 	@.venv/bin/python -m mkdocs build --strict --quiet && echo "built: open build/site/index.html"
 
-docs: ## generate docs/metrics.md, docs/options.md, docs/hosts and the tables in README.md
+docs: ## generate docs/metrics.md, docs/options.md and the tables in other pages of docs/
 	@$(PYTHON) docs/build.py
 
 dashboards: ## generate the Grafana boards, the alert rules and the list of runbooks, and their copies below deploy/
