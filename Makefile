@@ -11,10 +11,10 @@ GRAFANA_RENDER ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint soak-all explain-all bench deploy deploy-check docs dashboards e2e pictures clean
+.PHONY: help run test lint soak-all explain-all bench deploy deploy-check site docs dashboards e2e pictures clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 run: ## serve three small apps with the exporter, visit them, and say what to open
 	@$(PYTHON) .ci/lines.py prepare
@@ -46,7 +46,7 @@ site: ## build the documentation as a web site into build/site
 	@$(PYTHON) .ci/lines.py prepare docs
 	@.venv/bin/python -m mkdocs build --strict --quiet && echo "built: open build/site/index.html"
 
-docs: ## generate docs/metrics.md, docs/options.md, docs/hosts and the tables in README.md
+docs: ## generate docs/metrics.md, docs/options.md and the tables in other pages of docs/
 	@$(PYTHON) docs/build.py
 
 dashboards: ## generate the Grafana boards, the alert rules and the list of runbooks, and their copies below deploy/

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+from . import tested
 from ._version import __version__
 from .config import Config
 from .control.collecting import Collecting
@@ -221,6 +222,7 @@ class Exporter:
         self._endpoint = endpoint = open_endpoint(config, pages.routes(), lambda e: self.state.swallow("endpoint", e))
         missing = sorted(hook for hook, fits in self._frame.patches.enabled.items() if not fits)
         hooks = "hooks missing: " + ", ".join(missing) if missing else "all hooks fit"
+        hooks = "; ".join(filter(None, (hooks, tested.note_on_running())))
         log.info("bokeh_exporter %s serves %s/metrics, level %s, %s", __version__, endpoint.url, config.collect, hooks)
 
     # --- what the outputs read -----------------------------------------------------------------

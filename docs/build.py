@@ -1,4 +1,4 @@
-"""Write metrics.md, options.md, hosts/, and what is marked in README.md, verdicts.md, semantic-conventions.md.
+"""Write metrics.md, options.md, and what is marked in verdicts.md and semantic-conventions.md.
 
 Usage: python docs/build.py [--check]
 
@@ -127,17 +127,6 @@ def metrics_page() -> str:
     return "\n".join(parts)
 
 
-def metrics_summary() -> str:
-    """Return the table in README.md."""
-    rows: list[tuple[str, str, str, str]] = [
-        (code(metric.name), ", ".join(map(code, metric.label_names)), metric.kind, meaning(metric))
-        for metric in catalogue.CATALOGUE
-    ]
-    rows += [(code(one.name), ", ".join(map(code, filter(None, one.labels.split(", ")))), one.kind, one.help)
-             for one in STANDARD]  # fmt: skip
-    return table(("Metric", "Labels", "Type", "Meaning"), rows)
-
-
 # --- options -------------------------------------------------------------------------------------
 
 
@@ -151,7 +140,7 @@ def shown(default: Any) -> str:
 
 
 def options_table() -> str:
-    """Return the table that README.md and docs/options.md share."""
+    """Return the table of docs/options.md."""
     rows = (
         (code(name), code(config.flag(name)), code(config.variable(name)), shown(field.default), field.metadata["help"])
         for name, field in config.OPTIONS.items()
@@ -187,40 +176,6 @@ def thresholds_table() -> str:
         if "reason" in field.metadata
     )
     return table(("Variable", "Default", "Meaning", "Why this value"), rows)
-
-
-# --- hosts ---------------------------------------------------------------------------------------
-
-#: Page below docs/hosts -> title, and the beginning of its section in README.md.
-HOSTS = {
-    "panel": ("Panel", "Panel: "),
-    "bokeh": ("Bokeh, or any command", "Bokeh, or any"),
-    "directory": ("Bokeh directory app", "Bokeh directory app"),
-    "code": ("From code", "Code: "),
-    "asgi": ("ASGI: Bokeh 3.10 and Panel 1.10", "ASGI: "),
-    "fastapi-django": ("bokeh-fastapi and bokeh-django", "bokeh-fastapi"),
-}
-
-
-#: What follows it on the page of a host is written by hand.
-MORE = "<!-- From here on by hand. -->"
-
-
-def host_page(readme: str, title: str, beginning: str, page: str) -> str:
-    """Return the page of a host: its section of README.md, with links as they are from here, and what it has by hand.
-
-    Raises:
-        ValueError: README.md has no such section.
-    """
-    found = re.search(rf"^### {re.escape(beginning)}.*?\n(.*?)(?=^##)", readme, re.MULTILINE | re.DOTALL)
-    if not found:
-        raise ValueError(f"README.md has no section that begins with {beginning!r}")
-    text = re.sub(r"\]\(#", "](../../README.md#", found[1])
-    text = re.sub(r"\]\(docs/", "](../", text)
-    text = re.sub(r"\]\((?!https?:|\.\./)", "](../../", text)
-    _, marker, written = page.partition(MORE)
-    by_hand = f"\n{marker}{written}" if marker else ""
-    return f"{NOTICE.format(source='../README.md')}\n# {title}\n\n{text.strip()}\n{by_hand}"
 
 
 # --- OpenTelemetry -------------------------------------------------------------------------------
@@ -339,16 +294,8 @@ def between_markers(text: str, name: str, content: str) -> str:
 
 def generated() -> dict[Path, str]:
     """Return what each file must hold."""
-    readme = ROOT / "README.md"
     conventions = ROOT / "docs" / "semantic-conventions.md"
     verdicts = ROOT / "docs" / "verdicts.md"
-    source = readme.read_text(encoding="utf-8")
-    pages = {ROOT / "docs" / "hosts" / f"{name}.md": section for name, section in HOSTS.items()}
-    hosts = {
-        path: host_page(source, *section, path.read_text(encoding="utf-8") if path.exists() else "")
-        for path, section in pages.items()
-    }
-    text = between_markers(source, "metrics", metrics_summary())
     return {
         ROOT / "docs" / "metrics.md": metrics_page(),
         ROOT / "docs" / "options.md": options_page(),
@@ -358,8 +305,6 @@ def generated() -> dict[Path, str]:
             "attributes",
             attributes(),
         ),
-        readme: between_markers(text, "options", options_table()),
-        **hosts,
     }
 
 

@@ -120,6 +120,8 @@ def _lines(status: Mapping[str, Any]) -> Iterator[str]:
         yield f"{app['app']}: {counts or 'no sessions'}{_kept(app)}"
     yield ""
     yield from _hooks(status["hooks"])
+    if status.get("untested"):
+        yield click.style(status["untested"], fg="yellow")
 
 
 def _memory(memory: Mapping[str, Any]) -> Iterator[str]:

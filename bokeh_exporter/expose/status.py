@@ -19,6 +19,7 @@ from ..catalogue import CATALOGUE, CONTAINER, MEMORY
 from ..state import Level, State
 from ..state.interactions import Interaction
 from ..state.numbers import Numbers, of_state
+from ..tested import note
 from .http import Answer, Request
 
 SCHEMA = 1
@@ -29,6 +30,7 @@ SHARED = 1.0
 
 _SAMPLED = "bokeh_exporter_last_sample_timestamp_seconds"
 _HOOKS = "bokeh_exporter_hook_enabled"
+_BUILD = "bokeh_exporter_build_info"
 _CALLBACK_ROWS = {
     "busy_seconds": "bokeh_callback_busy_seconds_total",
     "calls": "bokeh_callback_calls_total",
@@ -147,6 +149,7 @@ class Status:
             "stale_seconds": None if sampled is None else max(0.0, now - sampled),
             "verdict": self.verdict(),
             "apps": _apps(numbers),
+            "untested": next((note(bokeh, panel) for _, bokeh, panel, _ in numbers.get(_BUILD, {})), None),
             "hooks": {hook: bool(fits) for (hook,), fits in sorted(numbers.get(_HOOKS, {}).items())},
             "memory": {key: _nested(numbers[row]) for key, row in _MEMORY_ROWS.items() if row in numbers},
             "loop": {key: _nested(numbers[row]) for key, row in _LOOP_ROWS.items() if row in numbers},
