@@ -124,7 +124,7 @@ def _sending3(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
     def send(message: Any, conn: Any) -> Any:
         sending = original(message, conn)
         # Replies come at the end of what was received, which has listed its connection.
-        if patches.on and message.msgtype in _SENT and type(conn) is handler_class and conn.connection is not None:
+        if patches.on and message.msgtype in _SENT and isinstance(conn, handler_class) and conn.connection is not None:
             return sent(conn.connection, sending)
         return sending
 
