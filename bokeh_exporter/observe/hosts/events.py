@@ -60,9 +60,12 @@ class Event:
         self._runs.sort(key=lambda row: row[0])
 
     def add_change(self, order: int, component: str, change: Callable[..., Any]) -> None:
-        """Let ``change(value, *facts)`` say what the host is given in place of a value, such as a callback."""
+        """Let ``change(value, *facts)`` say what the host is given in place of a value, such as a callback.
+
+        The last of the table is asked first, as the outermost: what the first makes of it is what the host gets.
+        """
         self._changes.append((order, component, change))
-        self._changes.sort(key=lambda row: row[0])
+        self._changes.sort(key=lambda row: -row[0])
 
     # --- what wrappers of host functions call ------------------------------------------------------
 
