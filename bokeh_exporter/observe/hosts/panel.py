@@ -110,7 +110,7 @@ SEAMS = (
     Seam(
         f"{_IO}.handlers:autoreload_handle_exception", "panel_script_failed", ("handler", "module", "e"),
         "failed scripts under panel serve --autoreload", facts=lambda *args, **kwargs: (),
-        hook="panel.handlers.autoreload_handle_exception",
+        hook="panel.io.handlers.autoreload_handle_exception",
     ),
     Seam(
         f"{_IO}.application:Application.on_session_created", "session_created_hooks", ("self", "session_context"),
