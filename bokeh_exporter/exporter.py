@@ -43,7 +43,7 @@ from .observe.loop.watcher import Watcher
 from .observe.memory import malloc
 from .observe.memory.cgroups import Cgroups
 from .observe.sessions.lifetimes import Sessions
-from .observe.table import OBSERVERS
+from .observe.table import HOSTS, OBSERVERS
 from .state import Level, State
 from .telemetry import Telemetry
 
@@ -63,7 +63,7 @@ class Exporter:
         self._on_close = on_close
         self.state = State()
         self.state.elements.kept = config.interactions_kept
-        self._frame = Frame(config, self.state)
+        self._frame = Frame(config, self.state, HOSTS)
         self._endpoint: Endpoint | None = None
         self._watcher: Watcher | None = None
         self._monitor: Monitor  # made with the watcher, whose thread looks at it

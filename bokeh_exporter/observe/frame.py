@@ -10,6 +10,7 @@ import asyncio
 import functools
 import time
 from collections.abc import Callable, Iterable, Sequence
+from types import ModuleType
 from typing import Any, ClassVar, TypeVar
 
 from .. import config as options
@@ -18,7 +19,6 @@ from ..state import Level, State
 from ..state.levels import Snapshot, snapshot
 from .apps import App, Apps
 from .hosts import Hosts, Subscriptions
-from .hosts.table import HOSTS
 
 
 class Observer:
@@ -64,11 +64,11 @@ Kind = TypeVar("Kind", bound=Observer)
 class Frame:
     """The observers of one exporter, and what they share."""
 
-    def __init__(self, config: Config, state: State) -> None:
+    def __init__(self, config: Config, state: State, files: Iterable[ModuleType] = ()) -> None:
         self.config = config
         self.state = state
         self.apps = Apps(state)
-        self.hosts = Hosts(state, HOSTS)
+        self.hosts = Hosts(state, files)
         self.patches = self.hosts.patches
         self._order: dict[type[Observer], int] = {}
         self.observers: list[Observer] = []

@@ -1,6 +1,11 @@
-"""The table of observers: a new subject is a new file and one row here. Order is the order of hooks."""
+"""The tables: observers, and files of hosts. A new one is a new file and one row here.
+
+The order of observers is how they are nested around what happens: the first is the innermost.
+"""
 
 from __future__ import annotations
+
+from types import ModuleType
 
 from .callbacks.bokeh_callbacks import CallbackTimes
 from .callbacks.document_locks import DocumentLocks
@@ -8,6 +13,24 @@ from .callbacks.holoviews_callbacks import HoloviewsCallbacks
 from .callbacks.interactions import InteractionStarts
 from .configuration import Configuration
 from .frame import Observer
+from .hosts import (
+    asgi,
+    bokeh_callbacks,
+    bokeh_django,
+    bokeh_documents,
+    bokeh_fastapi,
+    bokeh_messages,
+    bokeh_models,
+    bokeh_server,
+    bokeh_sessions,
+    holoviews,
+    panel,
+    panel_components,
+    param,
+    thread_pools,
+    tornado,
+    uvicorn,
+)
 from .late_imports import LateImports
 from .leaks.app_modules import AppModules
 from .leaks.ledger import Ledger
@@ -70,4 +93,24 @@ OBSERVERS: tuple[type[Observer], ...] = (
     Cgroups,
     # The last, so that a loop that is found is sampled by hooks that are all in.
     Loops,
+)
+
+#: What knows a host.
+HOSTS: tuple[ModuleType, ...] = (
+    bokeh_server,
+    bokeh_sessions,
+    bokeh_documents,
+    bokeh_messages,
+    bokeh_models,
+    bokeh_callbacks,
+    tornado,
+    asgi,
+    uvicorn,
+    bokeh_fastapi,
+    bokeh_django,
+    thread_pools,
+    param,
+    panel,
+    panel_components,
+    holoviews,
 )

@@ -23,7 +23,7 @@ from .. import slots
 from ..apps import App
 from ..frame import Observer
 from ..hosts import Leave
-from ..hosts.bokeh_patches import PROPERTY_KINDS
+from ..hosts.bokeh_messages import PROPERTY_KINDS
 from ..hosts.bokeh_sessions import session_of
 from ..traffic.payloads import Payloads
 

@@ -2,7 +2,7 @@
 
 :class:`Hosts` brings seams and subscribers together: it wraps a host's function, once, where somebody subscribes to
 its event and the library is imported. What differs between versions is decided by the rows of :mod:`.seams` and the
-files beside it, nowhere else. The exporter hands in the files, see ``table.HOSTS``.
+files beside it, nowhere else. The exporter hands in the files, see ``observe.table``.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from typing import Any
 from ...state import State
 from .events import Enter, Event, Leave
 from .patches import Patches
-from .seams import Facts, Seam
+from .seams import Facts, Seam, Wrap
 
-__all__ = ["Enter", "Hosts", "Leave", "Subscriptions"]
+__all__ = ["Enter", "Hosts", "Leave", "Subscriptions", "changing"]
 
 #: What is counted in ``bokeh_exporter_errors_total`` where a wrapper fails that serves several observers.
 COMPONENT = "hosts"
@@ -203,3 +203,28 @@ def observed(
         return result
 
     return wrapper
+
+
+def changing(event: str, argument: str) -> Wrap:
+    """Return what wraps a method so that subscribers of an event may change its first argument.
+
+    Args:
+        event: the event; its ``change`` is given the argument's value, and nothing else.
+        argument: the name of the argument, as some pass it by name.
+    """
+
+    def wrap(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
+        patches, change = hosts.patches, hosts.event(event).change
+
+        @functools.wraps(original)
+        def wrapper(owner: Any, *args: Any, **kwargs: Any) -> Any:
+            if patches.on:
+                if args:
+                    args = change(args[0]), *args[1:]
+                elif argument in kwargs:
+                    kwargs[argument] = change(kwargs[argument])
+            return original(owner, *args, **kwargs)
+
+        return wrapper
+
+    return wrap

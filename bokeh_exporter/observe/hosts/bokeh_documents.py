@@ -3,7 +3,7 @@
 The constructor of all models, the two places where a document takes up and lets go of one, the one place where it
 works out which models it holds, and the one function through which a patch is applied, on each of Bokeh's hosts and
 versions. They run thousands of times a second, so their wrappers have the originals' own parameters. The callbacks
-of documents are in :mod:`.bokeh_callbacks`, the contents of a patch in :mod:`.bokeh_patches`, what a model holds in
+of documents are in :mod:`.bokeh_callbacks`, the contents of a patch in :mod:`.bokeh_messages`, what a model holds in
 :mod:`.bokeh_models`.
 """
 
@@ -15,8 +15,8 @@ from time import perf_counter
 from typing import Any
 
 from . import Hosts
+from .bokeh_messages import events_of
 from .bokeh_models import held_values, is_model
-from .bokeh_patches import events_of
 from .seams import Attribute, Seam
 
 _MODEL = "bokeh.model.model:Model"

@@ -11,9 +11,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from . import Hosts, panel
+from . import Hosts, changing, panel_components
 from .seams import Attribute, Seam
-from .wrapping import changing
 
 
 def _element(element: Any, data: object = None, *rest: object, **named: Any) -> tuple[Any, bool, int]:
@@ -120,7 +119,7 @@ def shown(document: Any) -> Iterator[int]:
     panes = sys.modules.get("panel.pane.holoviews")
     if panes is None:
         return
-    waiting = [pane.object for root in panel.shown(document) for pane in root.select(panes.HoloViews)]
+    waiting = [pane.object for root in panel_components.shown(document) for pane in root.select(panes.HoloViews)]
     seen: set[int] = set()
     while waiting:
         thing = waiting.pop()

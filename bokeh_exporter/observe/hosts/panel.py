@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from . import Hosts
+from . import Hosts, changing
 from .bokeh_server import hooks_of
 from .seams import Attribute, Seam
 from .tornado import protocol_of
-from .wrapping import changing
 
 _STATE, _IO = "panel.io.state:_state", "panel.io"
 
@@ -120,14 +119,6 @@ SEAMS = (
         "panel.chat.feed:ChatFeed._handle_callback", "chat_answering", ("self",), "calls of the callbacks of chats",
         facts=lambda feed, *args, **kwargs: (feed.callback,), hook="panel.ChatFeed._handle_callback",
     ),
-    Seam(
-        "panel.viewable:Viewable.__init__", "component_made", ("self",), "components created, alive and unused",
-        facts=_first, hook="panel.Viewable.__init__",
-    ),
-    Seam(
-        "panel.pane.base:ReplacementPane._update_inner", "output_replacing", ("self", "new_object"),
-        "replacements and rebuilds of outputs", facts=_first, hook="panel.ReplacementPane._update_inner",
-    ),
 )  # fmt: skip
 
 #: Seams of owners that are only known at run time, see :func:`refresh`.
@@ -139,16 +130,12 @@ ATTRIBUTES = (
     Attribute("panel.io.state:_state._thread_pool", "what callbacks in threads belong to"),
     Attribute("panel.io.state:_state._admin_context", "whether the admin page is on"),
     Attribute("panel.io.callbacks:PeriodicCallback._doc", "the app of a periodic callback"),
-    Attribute("panel.pane.base:ReplacementPane._pane", "replacements and rebuilds of outputs"),
-    Attribute("panel.viewable:Renderable._models", "components that nothing shows"),
-    Attribute("panel.reactive:Syncable._property_mapping", "the parameter that a cause names"),
-    Attribute("panel.viewable:Viewable._internal_callbacks", "components that nothing shows"),
 )
 
 
 def refresh(hosts: Hosts) -> None:
     """Wrap Panel's thread pool once there is one."""
-    pool = getattr(_state(), "_thread_pool", None)
+    pool = getattr(state_of_panel(), "_thread_pool", None)
     if pool is not None:
         hosts.wrap(pool, _SUBMIT)
 
@@ -166,13 +153,14 @@ def has_components() -> bool:
     return "panel.viewable" in sys.modules
 
 
-def _state() -> Any:
+def state_of_panel() -> Any:
+    """Return Panel's ``state``; None where no app has imported it."""
     return getattr(sys.modules.get(_IO + ".state"), "state", None)
 
 
 def current_document() -> Any | None:
     """Return the document that Panel works on."""
-    return getattr(_state(), "curdoc", None)
+    return getattr(state_of_panel(), "curdoc", None)
 
 
 class Switches(NamedTuple):
@@ -190,20 +178,20 @@ def switches() -> Switches:
     return Switches(
         bool(getattr(config, "autoreload", False)),
         bool(getattr(config, "reuse_sessions", False)),
-        bool(getattr(_state(), "_admin_context", None)),
+        bool(getattr(state_of_panel(), "_admin_context", None)),
         bool(getattr(config, "profiler", None)),
     )
 
 
 def view_count() -> int | None:
     """Return how many views Panel holds; None without Panel."""
-    state = _state()
+    state = state_of_panel()
     return len(state._views) if state is not None else None
 
 
 def cache_sizes() -> dict[Any, int]:
     """Return how many entries Panel's cache holds, by the digest of the function."""
-    state = _state()
+    state = state_of_panel()
     return {} if state is None else {key: len(entries) for key, entries in list(state._memoize_cache.items())}
 
 
@@ -217,49 +205,3 @@ def digests_here() -> list[Any] | None:
         frame = frame.f_back
     digests = frame.f_locals.get("func_hashes")
     return digests if isinstance(digests, list) else None
-
-
-def shown(document: Any) -> Iterator[Any]:
-    """Yield the roots of a document that have parts to select."""
-    state = _state()
-    for root, _, owner, _ in list(state._views.values()) if state is not None else ():
-        if owner is document and hasattr(root, "select"):
-            yield root
-
-
-def content_of(output: Any) -> Any | None:
-    """Return the pane that shows what an output returned."""
-    return output._pane
-
-
-def is_used(component: Any) -> bool:
-    """Whether a component has a model, or somebody but Panel itself listens to it."""
-    if component._models:
-        return True
-    own = component._internal_callbacks
-    return any(
-        watcher not in own and not hasattr(watcher.fn, "_watcher_name")
-        for by_kind in component.param.watchers.values() for watchers in by_kind.values() for watcher in watchers
-    )  # fmt: skip
-
-
-def component_of(listeners: Iterable[Any]) -> Any | None:
-    """Return the component that listens to a model, given what is registered on it."""
-    viewable = sys.modules.get("panel.viewable")
-    if viewable is None:
-        return None
-    for listener in listeners:
-        while isinstance(listener, functools.partial):
-            listener = listener.func
-        owner = getattr(listener, "__self__", None)
-        if isinstance(owner, viewable.Renderable):
-            return owner
-    return None
-
-
-def parameters_of(component: type) -> dict[str, str]:
-    """Return, by the property of its model, the parameter of a class of components, where the two differ."""
-    mapping = getattr(component, "_property_mapping", None)
-    pairs = list(mapping.items()) if isinstance(mapping, dict) else []
-    known = {parameter for parameter, _ in pairs}
-    return {name: parameter for parameter, name in pairs[::-1] if name not in known}

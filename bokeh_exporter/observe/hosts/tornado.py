@@ -78,83 +78,14 @@ def _handler_classes() -> tuple[tuple[type, str], ...]:
 # --- wrappers ---------------------------------------------------------------------------------------
 
 
-def _handling(position: int) -> Callable[[Callable[..., Any], Hosts], Callable[..., Any]]:
-    """Wrap what handles a message. The connection is its last parameter on Bokeh 3, and its own object on Bokeh 4."""
-
-    def make(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
-        patches, run = hosts.patches, hosts.event("message_handling").runner() or _through
-
-        if position:
-
-            @functools.wraps(original)
-            async def handle3(handler: Any, message: Any, connection: Any) -> Any:
-                if not patches.on:
-                    return await original(handler, message, connection)
-                return await run(functools.partial(original, handler, message, connection), connection, message)
-
-            return handle3
-
-        @functools.wraps(original)
-        async def handle4(connection: Any, message: Any) -> Any:
-            if not patches.on:
-                return await original(connection, message)
-            return await run(functools.partial(original, connection, message), connection, message)
-
-        return handle4
-
-    return make
-
-
-async def _through(call: Callable[[], Awaitable[Any]], *facts: object) -> Any:
+async def through(call: Callable[[], Awaitable[Any]], *facts: object) -> Any:
+    """Call the host's function where nobody asked to: what a runner does that does nothing."""
     return await call()
-
-
-def _sending3(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
-    """Wrap what sends a message on Bokeh 3, and knows its size."""
-    patches, say = hosts.patches, hosts.event("message_sent").hot()
-    handler_class = find("bokeh.server.views.ws", "WSHandler")
-
-    async def sent(connection: Any, sending: Awaitable[Any]) -> Any:
-        size = await sending
-        # Characters, which JSON from Python keeps ASCII, and bytes of buffers.
-        say(connection, size if isinstance(size, int) else 0)
-        return size
-
-    @functools.wraps(original)
-    def send(message: Any, conn: Any) -> Any:
-        sending = original(message, conn)
-        # Replies come at the end of what was received, which has listed its connection.
-        if patches.on and message.msgtype in _SENT and isinstance(conn, handler_class) and conn.connection is not None:
-            return sent(conn.connection, sending)
-        return sending
-
-    return send
-
-
-#: Messages whose sending is booked as it happens.
-_SENT = ("PATCH-DOC", "ACK")
-
-
-def _sending4(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
-    """Wrap what sends a message on Bokeh 4, whose size only tornado's sums say."""
-    patches, say = hosts.patches, hosts.event("message_sent").hot()
-
-    @functools.wraps(original)
-    async def send_message(handler: Any, message: Any) -> Any:
-        connection = handler.connection
-        if not patches.on or connection is None or message.msgtype not in _SENT:
-            return await original(handler, message)
-        before = sums_of(handler)[1]
-        result = await original(handler, message)
-        say(connection, sums_of(handler)[1] - before)
-        return result
-
-    return send_message
 
 
 def _executing(original: Callable[..., Awaitable[Any]], hosts: Hosts) -> Callable[..., Any]:
     """Wrap the answer to a request of any tornado application of the process; only Bokeh's are looked at."""
-    patches, run = hosts.patches, hosts.event("http_answering").runner() or _through
+    patches, run = hosts.patches, hosts.event("http_answering").runner() or through
     server, websocket = find("bokeh.server.tornado", "BokehTornado"), find("tornado.websocket", "WebSocketHandler")
 
     @functools.wraps(original)
@@ -168,25 +99,7 @@ def _executing(original: Callable[..., Awaitable[Any]], hosts: Hosts) -> Callabl
     return execute
 
 
-_MESSAGES = "messages, interactions and their causes"
-
 SEAMS = (
-    Seam(
-        "bokeh.server.protocol_handler:ProtocolHandler.handle", "message_handling", ("self", "message", "connection"),
-        _MESSAGES, wrap=_handling(1), until="3",
-    ),
-    Seam(
-        "bokeh.server.connection:ServerConnection.handle", "message_handling", ("self", "message"), _MESSAGES,
-        wrap=_handling(0), since="4.0",
-    ),
-    Seam(
-        "bokeh.protocol.message:Message.send", "message_sent", ("self", "conn"), "bytes that an interaction sent",
-        wrap=_sending3, until="3",
-    ),
-    Seam(
-        f"{_HANDLER}.send_message", "message_sent", ("self", "message"), "bytes that an interaction sent",
-        wrap=_sending4, since="4.0",
-    ),
     Seam(
         f"{_HANDLER}.check_origin", "origin_checking", ("self", "origin"), "websockets refused for their origin",
         facts=_handler,

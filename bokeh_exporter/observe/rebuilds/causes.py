@@ -12,11 +12,11 @@ from typing import Any
 
 from ...state.wording import HIDDEN, escaped, told
 from .. import slots
-from ..hosts import panel
+from ..hosts import panel_components
 from ..hosts.bokeh_callbacks import listeners
 from ..hosts.bokeh_documents import model_by_id
+from ..hosts.bokeh_messages import change_of
 from ..hosts.bokeh_models import set_values, value_of
-from ..hosts.bokeh_patches import change_of
 
 #: Words in the names of classes whose values are never shown.
 _SECRET = ("Password", "File")
@@ -29,7 +29,7 @@ def cause_of(events: Sequence[Any], document: Any, reveal: bool) -> dict[str, An
     model = model_by_id(document, change.model) if change.model is not None else None
     if model is None:
         return _cause(None, None, escaped(name), None, None, None) if name else None
-    widget = panel.component_of(listeners(model, attribute, name)) or model
+    widget = panel_components.component_of(listeners(model, attribute, name)) or model
     old = new = None
     if attribute is not None:
         secret = _is_secret(widget) or (widget is not model and _is_secret(model))
@@ -72,7 +72,7 @@ def _parameter(widget: Any, attribute: str) -> str:
     kind = type(widget)
     names = _parameters.get(kind)
     if names is None:
-        names = _parameters[kind] = panel.parameters_of(kind)
+        names = _parameters[kind] = panel_components.parameters_of(kind)
     return str(names.get(attribute, attribute))
 
 

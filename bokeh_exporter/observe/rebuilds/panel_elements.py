@@ -17,7 +17,7 @@ from ...state.records import Built, Record
 from .. import slots
 from ..apps import App
 from ..frame import Frame, Observer
-from ..hosts import Leave, panel
+from ..hosts import Leave, panel, panel_components
 from .bokeh_elements import BokehElements, made_in
 from .class_counters import ClassCounters
 from .source_lines import source_line
@@ -83,12 +83,12 @@ class PanelElements(Observer):
                 record.add(Record.made, built)
 
     def _replacing(self, output: Any) -> Leave:
-        old, filled = panel.content_of(output), slots.filled.name
+        old, filled = panel_components.content_of(output), slots.filled.name
 
         def leave(result: object, error: BaseException | None) -> None:
             first = filled not in output.__dict__
             output.__dict__[filled] = True
-            new = panel.content_of(output)
+            new = panel_components.content_of(output)
             if first or error is not None or new is None:
                 return
             mode, cls = ("in_place" if new is old else "rebuilt"), type(new).__name__
@@ -132,8 +132,8 @@ class PanelElements(Observer):
         made = self._made.pop(number, None)
         if not made:
             return
-        shown = {id(each) for root in panel.shown(document) for each in root.select()}
+        shown = {id(each) for root in panel_components.shown(document) for each in root.select()}
         for place, (reference, built) in made.items():
             component = reference()
-            if component is None or not (place in shown or panel.is_used(component)):
+            if component is None or not (place in shown or panel_components.is_used(component)):
                 record.unused[place] = built

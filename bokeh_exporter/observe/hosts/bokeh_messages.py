@@ -1,0 +1,187 @@
+"""Bokeh's protocol: where a message that came is handled, and where one is sent.
+
+Both run for each message, so their wrappers have the originals' own parameters. Up to Bokeh 3 a handler of its own
+takes message and connection, and a message sends itself; Bokeh 4 has neither.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .seams import Attribute, Seam, find
+from .tornado import sums_of, through
+
+if TYPE_CHECKING:
+    from . import Hosts
+
+
+def _handling(position: int) -> Callable[[Callable[..., Any], Hosts], Callable[..., Any]]:
+    """Wrap what handles a message. The connection is its last parameter on Bokeh 3, and its own object on Bokeh 4."""
+
+    def make(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
+        patches, run = hosts.patches, hosts.event("message_handling").runner() or through
+
+        if position:
+
+            @functools.wraps(original)
+            async def handle3(handler: Any, message: Any, connection: Any) -> Any:
+                if not patches.on:
+                    return await original(handler, message, connection)
+                return await run(functools.partial(original, handler, message, connection), connection, message)
+
+            return handle3
+
+        @functools.wraps(original)
+        async def handle4(connection: Any, message: Any) -> Any:
+            if not patches.on:
+                return await original(connection, message)
+            return await run(functools.partial(original, connection, message), connection, message)
+
+        return handle4
+
+    return make
+
+
+def _sending3(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
+    """Wrap what sends a message on Bokeh 3, and knows its size."""
+    patches, say = hosts.patches, hosts.event("message_sent").hot()
+    handler_class = find("bokeh.server.views.ws", "WSHandler")
+
+    async def sent(connection: Any, sending: Awaitable[Any]) -> Any:
+        size = await sending
+        # Characters, which JSON from Python keeps ASCII, and bytes of buffers.
+        say(connection, size if isinstance(size, int) else 0)
+        return size
+
+    @functools.wraps(original)
+    def send(message: Any, conn: Any) -> Any:
+        sending = original(message, conn)
+        # Replies come at the end of what was received, which has listed its connection.
+        if patches.on and message.msgtype in _SENT and isinstance(conn, handler_class) and conn.connection is not None:
+            return sent(conn.connection, sending)
+        return sending
+
+    return send
+
+
+#: Messages whose sending is booked as it happens.
+_SENT = ("PATCH-DOC", "ACK")
+
+
+def _sending4(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
+    """Wrap what sends a message on Bokeh 4, whose size only tornado's sums say."""
+    patches, say = hosts.patches, hosts.event("message_sent").hot()
+
+    @functools.wraps(original)
+    async def send_message(handler: Any, message: Any) -> Any:
+        connection = handler.connection
+        if not patches.on or connection is None or message.msgtype not in _SENT:
+            return await original(handler, message)
+        before = sums_of(handler)[1]
+        result = await original(handler, message)
+        say(connection, sums_of(handler)[1] - before)
+        return result
+
+    return send_message
+
+
+# --- what a patch says: read from the JSON as Bokeh got it; names come from a browser, who shows them escapes them ---
+
+#: What an event is whose change is of a property.
+PROPERTY_KINDS = ("ModelChanged", "ColumnDataChanged")
+
+
+class Change(NamedTuple):
+    """What an event of a patch names."""
+
+    #: The property or the event of Bokeh's.
+    name: str
+    #: The property; None for an event of Bokeh's.
+    attribute: str | None
+    #: The id of the model.
+    model: str | None
+    #: The value that it is set to.
+    new: Any
+
+
+def events_of(patch: Any) -> Sequence[Any]:
+    """Return the events of a patch, which has buffers beside it or not; none if it has no such form."""
+    try:
+        events: Sequence[Any] = getattr(patch, "content", patch)["events"]
+    except Exception:
+        return ()
+    return events
+
+
+def change_of(event: dict[str, Any]) -> Change:
+    """Return what an event names."""
+    if event.get("kind") == "MessageSent":
+        name, model = _bokeh_event(event.get("msg_data"))
+        return Change(name, None, model, None)
+    attribute = event.get("attr")
+    model = (event.get("model") or event.get("column_source") or {}).get("id")
+    return Change(attribute or "data", attribute, model, _plain(event.get("new")) if attribute is not None else None)
+
+
+def _bokeh_event(data: Any) -> tuple[str, str | None]:
+    """Return the name of a Bokeh event and the id of its model, as they are in a message."""
+    if not isinstance(data, dict):
+        return "message", None
+    values = data.get("values") or {}
+    if isinstance(values, dict) and "entries" in values:
+        values = dict(values["entries"])
+    model = values.get("model") if isinstance(values, dict) else None
+    return str(data.get("name") or "event"), model.get("id") if isinstance(model, dict) else None
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of a message: Bokeh sends what JSON has not as an object with a ``type``."""
+    if isinstance(value, dict) and "type" in value:
+        if value["type"] == "number":
+            return float(str(value.get("value")).replace("+", ""))
+        if value["type"] == "map":
+            return dict.fromkeys(range(len(value.get("entries", ()))))
+        return value.get("array", value.get("entries", value.get("data", value)))
+    return value
+
+
+_MESSAGES = "messages, interactions and their causes"
+
+SEAMS = (
+    Seam(
+        "bokeh.server.protocol_handler:ProtocolHandler.handle",
+        "message_handling",
+        ("self", "message", "connection"),
+        _MESSAGES,
+        wrap=_handling(1),
+        until="3",
+    ),
+    Seam(
+        "bokeh.server.connection:ServerConnection.handle",
+        "message_handling",
+        ("self", "message"),
+        _MESSAGES,
+        wrap=_handling(0),
+        since="4.0",
+    ),
+    Seam(
+        "bokeh.protocol.message:Message.send",
+        "message_sent",
+        ("self", "conn"),
+        "bytes that an interaction sent",
+        wrap=_sending3,
+        until="3",
+    ),
+    Seam(
+        "bokeh.server.views.ws:WSHandler.send_message",
+        "message_sent",
+        ("self", "message"),
+        "bytes that an interaction sent",
+        wrap=_sending4,
+        since="4.0",
+    ),
+)
+
+ATTRIBUTES = (Attribute("bokeh.core.serialization:Serialized.content", "causes of updates"),)

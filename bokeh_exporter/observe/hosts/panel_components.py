@@ -1,0 +1,80 @@
+"""Panel's components: where one is made, where an output is replaced, and which of them a page shows or a model has."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from .panel import state_of_panel
+from .seams import Attribute, Seam
+
+
+def _first(owner: Any, *args: object, **kwargs: object) -> tuple[Any]:
+    return (owner,)
+
+
+SEAMS = (
+    Seam(
+        "panel.viewable:Viewable.__init__", "component_made", ("self",), "components created, alive and unused",
+        facts=_first, hook="panel.Viewable.__init__",
+    ),
+    Seam(
+        "panel.pane.base:ReplacementPane._update_inner", "output_replacing", ("self", "new_object"),
+        "replacements and rebuilds of outputs", facts=_first, hook="panel.ReplacementPane._update_inner",
+    ),
+)  # fmt: skip
+
+ATTRIBUTES = (
+    Attribute("panel.pane.base:ReplacementPane._pane", "replacements and rebuilds of outputs"),
+    Attribute("panel.viewable:Renderable._models", "components that nothing shows"),
+    Attribute("panel.reactive:Syncable._property_mapping", "the parameter that a cause names"),
+    Attribute("panel.viewable:Viewable._internal_callbacks", "components that nothing shows"),
+)
+
+
+def shown(document: Any) -> Iterator[Any]:
+    """Yield the roots of a document that have parts to select."""
+    state = state_of_panel()
+    for root, _, owner, _ in list(state._views.values()) if state is not None else ():
+        if owner is document and hasattr(root, "select"):
+            yield root
+
+
+def content_of(output: Any) -> Any | None:
+    """Return the pane that shows what an output returned."""
+    return output._pane
+
+
+def is_used(component: Any) -> bool:
+    """Whether a component has a model, or somebody but Panel itself listens to it."""
+    if component._models:
+        return True
+    own = component._internal_callbacks
+    return any(
+        watcher not in own and not hasattr(watcher.fn, "_watcher_name")
+        for by_kind in component.param.watchers.values() for watchers in by_kind.values() for watcher in watchers
+    )  # fmt: skip
+
+
+def component_of(listeners: Iterable[Any]) -> Any | None:
+    """Return the component that listens to a model, given what is registered on it."""
+    viewable = sys.modules.get("panel.viewable")
+    if viewable is None:
+        return None
+    for listener in listeners:
+        while isinstance(listener, functools.partial):
+            listener = listener.func
+        owner = getattr(listener, "__self__", None)
+        if isinstance(owner, viewable.Renderable):
+            return owner
+    return None
+
+
+def parameters_of(component: type) -> dict[str, str]:
+    """Return, by the property of its model, the parameter of a class of components, where the two differ."""
+    mapping = getattr(component, "_property_mapping", None)
+    pairs = list(mapping.items()) if isinstance(mapping, dict) else []
+    known = {parameter for parameter, _ in pairs}
+    return {name: parameter for parameter, name in pairs[::-1] if name not in known}
