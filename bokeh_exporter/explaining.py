@@ -34,13 +34,13 @@ Study = Callable[[Mapping[str, list[str]]], tuple[Mapping[str, object], str]]
 class Explaining:
     """Who holds it, and which lines made it, for one exporter."""
 
-    def __init__(self, config: Config, frame: Frame, collecting: Callable[[], Collecting]) -> None:
+    def __init__(self, config: Config, frame: Frame, collecting: Collecting) -> None:
         self._config, self._frame = config, frame
         self._capture: Capture | None = None
         self._next_capture = 0.0
         self.explainer = Explainer(
             targets=self._targets, hosts=self._hosts, room=self._room, retained=self._retained,
-            collect=lambda: collecting().collect_unless_long(),
+            collect=collecting.collect_unless_long,
             on_error=lambda error: frame.state.swallow("explain", error),
         )  # fmt: skip
         self.explainer.on_event = self._tell

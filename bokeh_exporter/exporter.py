@@ -7,7 +7,6 @@ of the process, at once or in turn, and holds none of them.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
 import time
@@ -17,12 +16,10 @@ from typing import Any
 
 from . import tested
 from ._version import __version__
+from .acting import Acting
 from .config import Config
-from .control.collecting import Collecting
 from .control.draining import Drain
-from .control.sigterm import SigTerm, end
-from .control.trim import Trims
-from .diagnose.heap.census import census
+from .control.sigterm import end
 from .diagnose.verdicts.monitor import Monitor
 from .explaining import Explaining
 from .expose.elements_log import ElementsWriter
@@ -32,15 +29,11 @@ from .expose.pages import Pages
 from .expose.prometheus import LevelCollector, build_registry_extras
 from .expose.status import Status
 from .observe.frame import Frame
-from .observe.hosts import Subscriptions
-from .observe.hosts.bokeh_server import rebind_sigterm
 from .observe.hosts.bokeh_sessions import contexts, loop_of, session_count
-from .observe.leaks.ledger import Ledger
 from .observe.loop.executors import Executors, Pool
 from .observe.loop.loops import Loops
 from .observe.loop.stacks import report
 from .observe.loop.watcher import Watcher
-from .observe.memory import malloc
 from .observe.memory.cgroups import Cgroups
 from .observe.sessions.lifetimes import Sessions
 from .observe.table import HOSTS, OBSERVERS
@@ -72,16 +65,8 @@ class Exporter:
             memory_share=lambda: self._frame.find(Cgroups).share(), end=end,
         )  # fmt: skip
         self._telemetry = Telemetry(self.state, config)
-        self._collecting = Collecting(
-            config, self.state, loops=self._running_loops, judge=lambda: self._frame.find(Ledger).drain(),
-            oldest_pending=lambda: self._frame.find(Ledger).oldest_pending,
-            running=lambda thread: self._frame.running(thread),
-        )  # fmt: skip
-        self._trims = Trims(
-            config, self.state, loops=lambda: self._frame.loops(), unsupported=malloc.unsupported, give_back=malloc.trim
-        )
-        self._sigterm = SigTerm()
-        self._explaining = Explaining(config, self._frame, lambda: self._collecting)
+        self._acting = Acting(config, self.state, self._frame, flush=lambda: self._telemetry.flush())
+        self._explaining = Explaining(config, self._frame, self._acting.collecting)
         self._serving = self._closed = False
         self._lock, self._reading = threading.Lock(), threading.Lock()
 
@@ -148,24 +133,10 @@ class Exporter:
         self._telemetry.prepare(None)
         self._explaining.start()
         self._frame.on_loop = self._serve
-        self._act()
+        # Nobody would send a signal on that was held back before the watcher looks.
+        self._acting.start(len(OBSERVERS), lambda: self._watcher is not None and self._drain.holds())
         self._frame.start(OBSERVERS)
         self._loops.attach_running()
-
-    def _act(self) -> None:
-        """Hand what acts on the process the events that it acts on."""
-        # Nobody would send a signal on that was held back before the watcher looks.
-        self._sigterm.holds = lambda: self._watcher is not None and self._drain.holds()
-        on = Subscriptions(self._frame.hosts, "control", len(OBSERVERS))
-        on.changes("terminating", self._sigterm.hold_back)
-        # uvicorn sends itself the signal again once it has shut down, and nothing runs as Python ends.
-        on.around("uvicorn_shutdown", lambda: lambda result, error: self._telemetry.flush())
-        if self._trims.follows_sessions():
-            on.after("session_destroying", self._trims.session_ended)
-        self._frame.after_sample += [("trims", self._trims.look), ("collecting", self._collecting.look)]
-
-    def _running_loops(self) -> list[tuple[asyncio.AbstractEventLoop, int]]:
-        return [(loop, each.thread) for each in self._loops.sites() if (loop := each.loop()) is not None]
 
     @property
     def _loops(self) -> Loops:
@@ -178,10 +149,7 @@ class Exporter:
                 return None
             self._serving = True
             self._watcher = watcher = self._watch()
-        try:
-            rebind_sigterm()
-        except Exception as error:
-            self.state.swallow("sigterm", error)
+        self._acting.serve()
         self._telemetry.start()
         try:
             watcher.start()  # also where no port is free: then the log alone tells who blocks
@@ -214,9 +182,9 @@ class Exporter:
         config = self.config
         pages = Pages(
             self.state, watcher.problems, self._not_ready, self._stacks if config.debug else None,
-            self._collecting.answer if config.debug else None,
+            self._acting.collecting.answer if config.debug else None,
             self._drain.begin if config.drain else None, self._explaining.studies(),
-            debug=self._debug() if config.debug else {},
+            debug=self._acting.debug() if config.debug else {},
             status=Status(self.state, self._read, self._monitor),
         )  # fmt: skip
         self._endpoint = endpoint = open_endpoint(config, pages.routes(), lambda e: self.state.swallow("endpoint", e))
@@ -248,13 +216,10 @@ class Exporter:
         return [pool for each in self._frame.observers if isinstance(each, Executors) for pool in each.pools()]
 
     def _stacks(self) -> str:
-        return report(self._running_loops())
+        return report(self._acting.loops())
 
     def _visitors(self) -> int:
         return self._frame.find(Sessions).visitors(time.monotonic())
-
-    def _debug(self) -> dict[str, Callable[[], dict[str, Any]]]:
-        return {"trim": lambda: self._trims.trim().as_json(), "census": lambda: census().as_json()}
 
     def _not_ready(self) -> str | None:
         apps = self._frame.apps.alive()

@@ -60,7 +60,7 @@ class Collecting:
         oldest_pending: Callable[[], float | None], judge: Callable[[], None],
         running: Callable[[int], Sequence[object]],
     ) -> None:  # fmt: skip
-        self._config, self._state = config, state
+        self._options, self._numbers = config, state
         self._loops, self._oldest_pending, self._judge, self._running = loops, oldest_pending, judge, running
         self._last = -math.inf
         self._due_since: float | None = None
@@ -78,14 +78,14 @@ class Collecting:
 
     def collect_unless_long(self) -> None:
         """Run one now, unless the heap is so large that visitors would notice."""
-        if sys.getallocatedblocks() * _PER_BLOCK <= self._config.collect_garbage_pause:
+        if sys.getallocatedblocks() * _PER_BLOCK <= self._options.collect_garbage_pause:
             self.run()
         else:
             self._judge()
 
     def run(self) -> Collected:
         """Run one full collection now, as :meth:`collect_now`, and tell what it found."""
-        loop = self._loop()
+        loop = self._another_loop()
         if loop is None:
             return self._collected()
         asked: Future[Collected] = Future()
@@ -111,7 +111,7 @@ class Collecting:
         done = self.run()
         return {"pause_seconds": done.pause, "collected": done.collected}
 
-    def _loop(self) -> asyncio.AbstractEventLoop | None:
+    def _another_loop(self) -> asyncio.AbstractEventLoop | None:
         """Return a loop that runs in another thread."""
         for loop, thread in self._loops():
             if thread != threading.get_ident():
@@ -130,31 +130,31 @@ class Collecting:
     def look(self, now: float) -> None:
         """Look, on the loop after a sample, whether a collection is due and the moment is quiet."""
         oldest = self._oldest_pending()
-        due = oldest is not None and now - oldest > self._config.grace
+        due = oldest is not None and now - oldest > self._options.grace
         if not self.willing or not due:
             self._due_since = None
             return
         if self._due_since is None:
             self._due_since = now
-        if now - self._last >= self._config.collect_garbage_limit and self._quiet(now - self._due_since):
+        if now - self._last >= self._options.collect_garbage_limit and self._quiet(now - self._due_since):
             self._last = now
             asyncio.get_running_loop().call_soon(self._by_itself, context=contextvars.Context())
 
     def _quiet(self, waited: float) -> bool:
         if any(self._running(thread) for thread in sys._current_frames()):
             return False
-        newest = max((each.time + each.seconds for each in self._state.interactions), default=0.0)
+        newest = max((each.time + each.seconds for each in self._numbers.interactions), default=0.0)
         # A server that is never quiet is collected as well in the end, in ever shorter breaks.
-        wanted = QUIET * (1 - waited / self._config.collect_garbage_limit)
+        wanted = QUIET * (1 - waited / self._options.collect_garbage_limit)
         return time.time() - newest >= wanted
 
     def _by_itself(self) -> None:
         try:
             pause = self._collected().pause
         except Exception as error:
-            self._state.swallow("collecting", error)
+            self._numbers.swallow("collecting", error)
             return
-        if pause > self._config.collect_garbage_pause:
+        if pause > self._options.collect_garbage_pause:
             self.willing = False
             log.warning(
                 "a full garbage collection took %.2f s: the exporter runs no other by itself. What is destroyed and "

@@ -48,7 +48,7 @@ class Drain:
         self, state: State, config: Config, *, visitors: Callable[[], int],
         memory_share: Callable[[], float | None], end: Callable[[], None],
     ) -> None:  # fmt: skip
-        self._state, self._seconds, self._recycle_at = state, config.drain_seconds, config.recycle_at
+        self._numbers, self._seconds, self._recycle_at = state, config.drain_seconds, config.recycle_at
         self._period = config.sample_period
         self._visitors, self._memory_share, self._end = visitors, memory_share, end
         self._asked: Reason | None = None
@@ -140,7 +140,7 @@ class Drain:
     def _begin(self, reason: Reason, now: float) -> None:
         self._begun = self._told = now
         self._deadline = now + (self._seconds or DEADLINE)
-        self._state.child("bokeh_server_drains_total", reason).inc()
+        self._numbers.child("bokeh_server_drains_total", reason).inc()
         log.warning(
             "draining, since %s: not ready for new visitors, %d sessions left, which may take up to %.0f s",
             _WHY[reason], self._left, self._deadline - now,

@@ -41,9 +41,9 @@ class Trims:
         self, config: Config, state: State, *, loops: Callable[[], Iterable[asyncio.AbstractEventLoop]],
         unsupported: Callable[[], str | None], give_back: Callable[[], object],
     ) -> None:  # fmt: skip
-        self._config, self._state, self._loops = config, state, loops
+        self._options, self._numbers, self._loops = config, state, loops
         self._unsupported, self._give_back = unsupported, give_back
-        self._lock = threading.Lock()
+        self._one_at_a_time = threading.Lock()
         self._reclaimed = state.child("bokeh_memory_reclaimed_bytes_total")
         self._ended = self._trimmed = 0
         self._next = 0.0
@@ -51,7 +51,7 @@ class Trims:
 
     def follows_sessions(self) -> bool:
         """Whether it wants to know of sessions that end; logs where it is wanted and cannot be done."""
-        if not self._config.trim_after_destroy:
+        if not self._options.trim_after_destroy:
             return False
         reason = self._unsupported()
         if reason is not None:
@@ -65,7 +65,7 @@ class Trims:
     def look(self, now: float) -> None:
         """Trim in a thread if sessions were destroyed and the last trim is long enough ago."""
         if self._ended != self._trimmed and now >= self._next:
-            self._trimmed, self._next = self._ended, now + self._config.trim_interval
+            self._trimmed, self._next = self._ended, now + self._options.trim_interval
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(
                     target=contextvars.Context().run, args=(self._by_itself,), name="bokeh-exporter-trim", daemon=True
@@ -74,8 +74,8 @@ class Trims:
 
     def trim(self) -> Trim:
         """Collect and trim now; one at a time. Not on a loop's thread, which is asked to collect."""
-        memory = self._state.memory
-        with self._lock:
+        memory = self._numbers.memory
+        with self._one_at_a_time:
             reason = self._unsupported()
             if reason is not None:
                 return Trim(supported=False, reason=reason, time=time.time())
@@ -94,7 +94,7 @@ class Trims:
         try:
             done = self.trim()
         except Exception as error:
-            self._state.swallow("trim", error)
+            self._numbers.swallow("trim", error)
             return
         if done.released_bytes:
             log.info(

@@ -29,7 +29,7 @@ class App:
         self.message = label, "message"
         #: Begins an interaction that updates a document of this app, given its kind.
         self.begin = state.interactions.beginner(label)
-        self._state = state
+        self._numbers = state
         #: What was looked up and made once: by name and labels of a row, and by what :meth:`bundle` was given.
         self.bound: dict[Any, Any] = {}
 
@@ -38,12 +38,12 @@ class App:
         key = (name, labels)
         bound = self.bound.get(key)
         if bound is None:
-            bound = self.bound[key] = self._state.child(name, self.label, *labels)
+            bound = self.bound[key] = self._numbers.child(name, self.label, *labels)
         return bound
 
     def counting(self, name: str, *labels: str) -> Callable[[], Any]:
         """Return what counts one for a child of a catalogue row, looked up once; of a histogram, a 0 observed."""
-        return self._state.counts.of(self.child(name, *labels)).one
+        return self._numbers.counts.of(self.child(name, *labels)).one
 
     def bundle(self, label: Any, make: Callable[[App, Any], Made]) -> Made:
         """Return what ``make`` made for a label (or what it stands for, as a class) of this app, made once."""
@@ -57,27 +57,27 @@ class Apps:
     """The applications that are alive, by their contexts."""
 
     def __init__(self, state: State) -> None:
-        self._state = state
-        self._lock = threading.Lock()
+        self._numbers = state
+        self._guard = threading.Lock()
         self._apps: dict[str, App] = {}
         self._other = App(state, OTHER)
         self._contexts: weakref.WeakSet[Any] = weakref.WeakSet()
 
     def add(self, context: Any) -> App:
         """Register an ``ApplicationContext``; harmless to repeat."""
-        with self._lock:
+        with self._guard:
             app = slots.app.get(context)
             if app is not None:
                 return app
             path = path_of(context)
-            label = self._state.limiter.admit_app(path)
+            label = self._numbers.limiter.admit_app(path)
             if label != path:
                 # Its children are looked up by "other", so the limiter sees no folding there.
-                self._state.child("bokeh_exporter_overflow_total", "bokeh_sessions").inc()
+                self._numbers.child("bokeh_exporter_overflow_total", "bokeh_sessions").inc()
             app = self._apps.get(label)
             if app is None:
-                app = self._apps[label] = App(self._state, label)
-                self._state.touch_app(label)
+                app = self._apps[label] = App(self._numbers, label)
+                self._numbers.touch_app(label)
             slots.app.put(context, app)
             self._contexts.add(context)
             return app
@@ -118,11 +118,11 @@ class Apps:
 
     def prune(self) -> None:
         """Drop the series of apps whose last context is gone."""
-        with self._lock:
+        with self._guard:
             apps = [slots.app.get(context) for context in list(self._contexts)]
             alive = {app.label for app in apps if app is not None}
             gone = [label for label in self._apps if label not in alive]
             for label in gone:
                 del self._apps[label]
         for label in gone:
-            self._state.remove_app(label)
+            self._numbers.remove_app(label)

@@ -15,7 +15,7 @@ class Limiter:
     """Decide which label values are taken as they are."""
 
     def __init__(self, series_cap: int = SERIES_CAP) -> None:
-        self._lock = threading.Lock()
+        self._guard = threading.Lock()
         self._apps: set[str] = set()
         self._known: dict[tuple[str, str], set[tuple[str, str]]] = {}
         self._series_cap = series_cap
@@ -26,7 +26,7 @@ class Limiter:
         admitted = list(values)
         folded = False
         app = ""
-        with self._lock:
+        with self._guard:
             for index, (label, value) in enumerate(zip(metric.labels, values, strict=True)):
                 if label.values:
                     if value not in label.values:
@@ -53,7 +53,7 @@ class Limiter:
 
     def admit_app(self, app: str) -> str:
         """Return the app's label value: its path, or ``other`` beyond the cap."""
-        with self._lock:
+        with self._guard:
             return self._admit_app(app)
 
     def _admit_app(self, app: str) -> str:
@@ -65,7 +65,7 @@ class Limiter:
 
     def forget(self, app: str, series: int) -> None:
         """Free what a removed app had taken: its place and its number of series."""
-        with self._lock:
+        with self._guard:
             self._apps.discard(app)
             self._series = max(0, self._series - series)
             for pairs in self._known.values():

@@ -78,7 +78,7 @@ class State:
         self.overhead = [0.0]
         self._events: dict[str, EventCounter | EventHistogram] = {}
         self._children: dict[str, dict[tuple[str, ...], Any]] = {}
-        self._lock = threading.Lock()
+        self._guard = threading.Lock()
         self._logged: set[str] = set()
         #: Rows of a library that the app has not imported: not even at zero.
         self._absent = {metric.name for metric in CATALOGUE if metric.optional}
@@ -109,7 +109,7 @@ class State:
             return found
         if not labels:
             return children.setdefault((), self._events[name])
-        with self._lock:
+        with self._guard:
             found = children.get(labels)
             if found is not None:
                 return found
@@ -160,7 +160,7 @@ class State:
     def after_fork(self) -> None:
         """In a forked server process: locks that a thread of the parent may have held are made anew."""
         self._draining = threading.Lock()
-        self._lock = threading.Lock()
+        self._guard = threading.Lock()
         self.elements.after_fork()
         self.memory.attribution.after_fork()
 
@@ -185,7 +185,7 @@ class State:
 
     def remove_app(self, app: str) -> None:
         """Drop the series of an app that is gone, and free its place under the caps."""
-        with self._lock:
+        with self._guard:
             removed = 0
             for name, children in self._children.items():
                 position = _app_position(BY_NAME[name])

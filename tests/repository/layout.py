@@ -69,7 +69,7 @@ MAY_IMPORT = {
     "cli": {"demo", "soak", "startup", "state", "diagnose", "catalogue", "config", "thresholds", "_version"},
 }
 #: The composition: the only files that know observers and outputs.
-COMPOSITION = {"exporter", "explaining", "telemetry"}
+COMPOSITION = {"acting", "exporter", "explaining", "telemetry"}
 LAYERS_OF_COMPOSITION = {"observe", "control", "expose", "diagnose"}
 
 #: Not a part of the server process: what the command line is made of.

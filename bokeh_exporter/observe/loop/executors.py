@@ -34,21 +34,21 @@ class Pool:
     """A thread pool in use, held weakly."""
 
     def __init__(self, executor: Any, loop: asyncio.AbstractEventLoop) -> None:
-        self._executor = weakref.ref(executor)
-        self._loop = weakref.ref(loop)
+        self._pooled = weakref.ref(executor)
+        self._counted_on = weakref.ref(loop)
         #: Work that threads took up since we look. Counted without a lock: that it changes is what matters.
         self.taken = 0
 
     def executor(self) -> Any | None:
         """Return the executor, None if it is gone or was shut down."""
-        executor = self._executor()
+        executor = self._pooled()
         return None if executor is None or thread_pools.is_shut_down(executor) else executor
 
     def counted_by(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Whether this loop counts it: Panel has one pool for all, which the first counts while it lives."""
-        first = self._loop()
+        first = self._counted_on()
         if first is None or first.is_closed():
-            self._loop = weakref.ref(loop)
+            self._counted_on = weakref.ref(loop)
             return True
         return first is loop
 
@@ -71,7 +71,7 @@ class Executors(Observer):
     def __init__(self, frame: Frame) -> None:
         super().__init__(frame)
         self._pools: weakref.WeakKeyDictionary[Any, Pool] = weakref.WeakKeyDictionary()
-        self._lock = threading.Lock()
+        self._guard = threading.Lock()
         self._tasks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[float, int]] = (
             weakref.WeakKeyDictionary()
         )
@@ -85,7 +85,7 @@ class Executors(Observer):
 
     def pools(self) -> list[Pool]:
         """List the pools in use. From any thread."""
-        with self._lock:
+        with self._guard:
             pools = list(self._pools.values())
         return [pool for pool in pools if pool.executor() is not None]
 
@@ -130,7 +130,7 @@ class Executors(Observer):
         elif not thread_pools.is_shut_down(executor):
             pool = Pool(executor, loop)
             self.frame.hosts.wrap(executor, dataclasses.replace(SUBMIT, wrap=self._submit(executor, pool)))
-            with self._lock:
+            with self._guard:
                 self._pools[executor] = pool
 
     def _submit(self, executor: Any, pool: Pool) -> Callable[[Callable[..., Any], Any], Callable[..., Any]]:

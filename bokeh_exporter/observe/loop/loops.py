@@ -53,7 +53,7 @@ class Loops(Observer):
     def __init__(self, frame: Frame) -> None:
         super().__init__(frame)
         self._sites: dict[int, LoopState] = {}
-        self._lock = threading.Lock()
+        self._guard = threading.Lock()
         self._lag = self.state.child("bokeh_event_loop_lag_seconds").observe
         self._duration = self.state.child("bokeh_exporter_sample_duration_seconds")
         self._stopped = False
@@ -80,7 +80,7 @@ class Loops(Observer):
 
     def forget(self) -> None:
         """In a forked server process: the parent's loops are not ours."""
-        self._lock = threading.Lock()
+        self._guard = threading.Lock()
         for key in list(self._sites):
             self.state.levels.remove(key)
         self._sites.clear()
@@ -119,7 +119,7 @@ class Loops(Observer):
     def _attach(self, loop: asyncio.AbstractEventLoop) -> None:
         if id(loop) in self._sites and self._sites[id(loop)].loop() is loop:
             return
-        with self._lock:
+        with self._guard:
             if self._stopped or (id(loop) in self._sites and self._sites[id(loop)].loop() is loop):
                 return
             site = self._sites[id(loop)] = LoopState(loop)

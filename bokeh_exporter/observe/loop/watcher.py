@@ -71,7 +71,7 @@ class Watcher:
         pools: Callable[[], list[Pool]], running: RunningCalls = lambda thread: [],
         also: Sequence[Callable[[], None]] = (),
     ) -> None:  # fmt: skip
-        self._state, self._stall_after = state, stall_after
+        self._numbers, self._stall_after = state, stall_after
         self._sites, self._pools, self._running, self._also = sites, pools, running, also
         self._stalls = state.child("bokeh_event_loop_stalls_total")
         self._late = state.child("bokeh_exporter_gil_wait_seconds")
@@ -117,7 +117,7 @@ class Watcher:
             meanwhile, woke, cpu = time.process_time() - cpu, now, time.process_time()
             spent = time.thread_time()
             looks: list[Callable[[], object]] = [
-                self._state.drain,
+                self._numbers.drain,
                 lambda late=late, cpu=meanwhile: self._woke(late, cpu),  # type: ignore[misc]
                 lambda now=now, late=late: self._watch_loops(now, late),  # type: ignore[misc]
                 lambda now=now: self._watch_pools(now),  # type: ignore[misc]
@@ -127,9 +127,9 @@ class Watcher:
                 try:
                     look()
                 except Exception as error:
-                    self._state.swallow("watcher", error)
+                    self._numbers.swallow("watcher", error)
             own = time.thread_time() - spent
-            self._state.overhead[0] += own
+            self._numbers.overhead[0] += own
 
     def _woke(self, late: float, cpu: float) -> None:
         """Measure how late we are: somebody kept the interpreter lock, or the process did not run."""
@@ -224,7 +224,7 @@ class Watcher:
     def _tell(self, thread: int, age: float) -> None:
         who = self._who(thread, age)
         culprit: dict[str, str | float] = {"bokeh.event_loop.culprit": who[0]} if who is not None else {}
-        self._state.story.tell(STALLED, {"bokeh.event_loop.stall.age": age} | culprit, warns=True)
+        self._numbers.story.tell(STALLED, {"bokeh.event_loop.stall.age": age} | culprit, warns=True)
 
     def _busy(self, full: _Full, age: float) -> str:
         threads = full.pool.threads()

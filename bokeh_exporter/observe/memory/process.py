@@ -39,7 +39,7 @@ class Memory(Observer):
     def __init__(self, frame: Frame, proc: Path = PROC) -> None:
         super().__init__(frame)
         self._proc = proc
-        self._lock = threading.Lock()
+        self._guard = threading.Lock()
         self._malloc_resident: int | None = None
         self._read_at = float("-inf")
         self.state.memory.read = self.split
@@ -71,7 +71,7 @@ class Memory(Observer):
         return {name: value for name, value in found.items() if value is not None}
 
     def _heaps(self, fresh: bool) -> int | None:
-        with self._lock:  # several scrapes at once read it once
+        with self._guard:  # several scrapes at once read it once
             if fresh or time.monotonic() - self._read_at > KEPT:
                 self._malloc_resident = malloc.resident(self._proc)
                 self._read_at = time.monotonic()
