@@ -11,16 +11,13 @@ from __future__ import annotations
 import os
 import platform
 import re
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import TypeVar
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -28,6 +25,7 @@ from urllib.request import urlopen
 import psutil
 
 import bokeh_exporter
+from bokeh_exporter.clients.processes import ChildProcess, free_port
 
 APPS = Path(__file__).with_name("apps")
 _LINUX = platform.system() == "Linux"
@@ -89,38 +87,25 @@ def pin() -> None:
         os.sched_setaffinity(0, _PROCESSORS - _SHARED)
 
 
-class Process:
+class Process(ChildProcess):
     """A child process of ours: its processor time, its memory, its end."""
 
     def __init__(self, command: list[str], *, keep_input: bool = False, level: str | None = None) -> None:
-        self.log = Path(tempfile.mkstemp(prefix="bokeh-exporter-bench-", suffix=".log")[1])
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE if keep_input else subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=environment(**({"BOKEH_EXPORTER_COLLECT": level} if level else {})),
-            )
+        super().__init__(
+            command, environment(**({"BOKEH_EXPORTER_COLLECT": level} if level else {})),
+            stdin=subprocess.PIPE if keep_input else subprocess.DEVNULL, cwd=Path.cwd(),
+        )  # fmt: skip
+        self.start()
         if _SHARED:
-            os.sched_setaffinity(self.process.pid, _SHARED)
-        self._psutil = psutil.Process(self.process.pid)
+            os.sched_setaffinity(self.pid, _SHARED)
+        self._psutil = psutil.Process(self.pid)
 
     def __enter__(self: _Process) -> _Process:
-        return self
+        return self  # it runs already
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        if self.process.stdin is not None:
-            self.process.stdin.close()
-        self.log.unlink()
+    def stop(self, grace: float = 10.0) -> int | None:
+        """End it; fifty sessions take a Bokeh server seconds to destroy."""
+        return super().stop(grace)
 
     def cpu(self) -> float:
         """Return the seconds of processor time, user and system: to the nanosecond on Linux, else to 10 ms."""
@@ -138,7 +123,7 @@ class Process:
         """Wait until the log says something; return the pattern's first group."""
         deadline = time.monotonic() + _DEADLINE
         while time.monotonic() < deadline:
-            text = self.log.read_text(errors="replace")
+            text = self.log()
             if found := pattern.search(text):
                 return found.group(1)
             if self.process.poll() is not None:
@@ -151,7 +136,7 @@ class Server(Process):
     """A server process with one app."""
 
     def __init__(self, app: App, with_exporter: bool, level: str | None = None) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/{app.name}"
         super().__init__(_command(app, self.port, with_exporter), level=level)
         self._with_exporter = with_exporter
@@ -166,7 +151,7 @@ class Server(Process):
                     break
             except (URLError, OSError):
                 if time.monotonic() > deadline or self.process.poll() is not None:
-                    raise RuntimeError(f"{self.process.args!r} does not serve:\n{self.log.read_text()}") from None
+                    raise RuntimeError(f"{self.process.args!r} does not serve:\n{self.log()}") from None
                 time.sleep(0.05)
         if self._with_exporter:
             self.metrics = self.find(_START_LINE) + "/metrics"
@@ -199,10 +184,3 @@ def _command(app: App, port: int, with_exporter: bool) -> list[str]:
 def _setup_script() -> str:
     command = python("bokeh_exporter", "setup-script")
     return subprocess.run(command, env=environment(), check=True, capture_output=True, text=True).stdout.strip()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

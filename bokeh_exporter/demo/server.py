@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import shutil
-import signal
 import socket
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import TypeVar
 
 from .. import startup
+from ..clients.processes import ChildProcess, StartError, answers, free_port
 from ..config import PREFIX
 
 HERE = Path(__file__).resolve().parent
@@ -28,9 +22,8 @@ OPTIONS = {
     "address": "127.0.0.1", "collect": "all", "debug": "1", "grace": "3", "verdict_period": "5", "sample_period": "1",
     "collect_garbage_limit": "10", "disabled": "0", "elements_log": "off",
 }  # fmt: skip
-#: Seconds to start on a busy machine, and between SIGTERM and SIGKILL.
-START, STOP = 90.0, 5.0
-
+#: Seconds to start on a busy machine.
+START = 90.0
 
 Self = TypeVar("Self", bound="_Process")
 
@@ -39,63 +32,23 @@ class DemoError(Exception):
     """The demonstration cannot run: one line with the remedy."""
 
 
-class _Process:
-    """A process group that is gone after the ``with``."""
-
+class _Process(ChildProcess):
     name = ""
 
-    def __init__(self, command: Sequence[str], environ: dict[str, str], ready: Callable[[], bool]) -> None:
-        self._command, self._environ, self._ready = command, environ, ready
-        self._directory = tempfile.TemporaryDirectory(prefix="demo_", ignore_cleanup_errors=True)
-        self.folder = Path(self._directory.name)
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self: Self) -> Self:
-        with (self.folder / "log").open("wb") as log:
-            # A session of its own: Ctrl-C is ours to hear, and ends it in good order.
-            self._process = subprocess.Popen(
-                self._command, env=self._environ, cwd=self.folder, start_new_session=True,
-                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-            )  # fmt: skip
+    def start(self: Self) -> Self:
         try:
-            self._wait()
-        except BaseException:
-            self._end()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._end()
-
-    @property
-    def ended(self) -> bool:
-        """Whether it has ended by itself."""
-        return self._process is None or self._process.poll() is not None
+            return super().start()
+        except StartError as error:
+            raise DemoError(f"{self.name} did not start: {_last_line(error.log)}") from None
 
     def last_words(self) -> str:
         """The last line that it wrote."""
-        lines = (self.folder / "log").read_text(errors="replace").strip().splitlines()
-        return lines[-1] if lines else "it said nothing"
+        return _last_line(self.log())
 
-    def _wait(self) -> None:
-        deadline = time.monotonic() + START
-        while not self._ready():
-            if self.ended or time.monotonic() > deadline:
-                raise DemoError(f"{self.name} did not start: {self.last_words()}")
-            time.sleep(0.1)
 
-    def _end(self) -> None:
-        process = self._process
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            if process is None or process.poll() is not None:
-                break
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, number)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(STOP)
-        self._directory.cleanup()
+def _last_line(log: str) -> str:
+    lines = log.strip().splitlines()
+    return lines[-1] if lines else "it said nothing"
 
 
 class DemoServer(_Process):
@@ -123,7 +76,7 @@ class DemoServer(_Process):
         environ = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX)}
         given = {**OPTIONS, "port": str(exporter_port)}
         ready = lambda: answers(port) and answers(exporter_port)  # noqa: E731
-        super().__init__(command, startup.environment(environ, given), ready)
+        super().__init__(command, startup.environment(environ, given), ready=ready, start=START)
 
 
 class PrometheusServer(_Process):
@@ -148,29 +101,14 @@ class PrometheusServer(_Process):
             program, "--config.file=prometheus.yml", "--storage.tsdb.path=data",
             f"--web.listen-address=127.0.0.1:{port}",
         ]  # fmt: skip
-        super().__init__(command, dict(os.environ), lambda: answers(port))
+        super().__init__(command, dict(os.environ), ready=lambda: answers(port), start=START)
         files = [str(path) for path in sorted(rules.glob("bokeh-*.yaml"))]
-        (self.folder / "prometheus.yml").write_text(
+        (self.directory / "prometheus.yml").write_text(
             "global: {scrape_interval: 5s, evaluation_interval: 5s}\n"
             f"rule_files: {files!r}\n"
             f"scrape_configs: [{{job_name: bokeh, static_configs: [{{targets: ['127.0.0.1:{exporter_port}']}}]}}]\n",
             encoding="utf-8",
         )
-
-
-def free_port() -> int:
-    """Return a port of the loopback that nobody listens on now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-    return port
-
-
-def answers(port: int) -> bool:
-    """Whether somebody listens on a port of the loopback."""
-    with socket.socket() as sock:
-        sock.settimeout(1)
-        return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _look_for_room(port: int, flag: str) -> None:

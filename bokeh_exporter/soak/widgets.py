@@ -8,10 +8,10 @@ Passwords and files are left alone: a wrong one may lock an account.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-Json = dict[str, Any]
+from ..clients.protocol import Json, changes, event, models
 
 
 class Control:
@@ -24,40 +24,11 @@ class Control:
 def controls(document: object) -> list[Control]:
     """Return the widgets and buttons of a document's JSON that are not disabled, in its order."""
     found: dict[str, Control] = {}
-    for model in walk(document):
+    for model in models(document):
         control = _control(model)
         if control is not None and not model["attributes"].get("disabled"):
             found.setdefault(model["id"], control)
     return list(found.values())
-
-
-def walk(content: object) -> Iterator[Json]:
-    """Yield every model of a document's JSON, each ``{"id", "name", "attributes"}``."""
-    stack = [content]
-    while stack:
-        here = stack.pop()
-        if isinstance(here, dict):
-            if here.get("type") == "object" and "id" in here:
-                here.setdefault("attributes", {})
-                yield here
-            stack.extend(reversed(list(here.values())))
-        elif isinstance(here, list):
-            stack.extend(reversed(here))
-
-
-def event(name: str, values: Mapping[str, Any]) -> Json:
-    """Return the entry of a PATCH-DOC message that carries a Bokeh event."""
-    entries = [[key, value] for key, value in values.items()]
-    data = {"type": "event", "name": name, "values": {"type": "map", "entries": entries}}
-    return {"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": data}
-
-
-def _change(model: Json, **properties: Any) -> list[Json]:
-    target = {"id": model["id"]}
-    return [
-        {"kind": "ModelChanged", "model": target, "attr": attribute, "new": value}
-        for attribute, value in properties.items()
-    ]
 
 
 # --- the rules: attributes and a number to the next value, None where there is nothing to do ----------
@@ -192,7 +163,7 @@ def _control(model: Json) -> Control | None:
 
     def move(n: int) -> list[Json]:
         value = rule(attributes, n)
-        return _change(model, **{attribute: value}, **({"value_throttled": value} if throttled else {}))
+        return changes(model, {attribute: value, **({"value_throttled": value} if throttled else {})})
 
     return Control(move)
 
@@ -211,9 +182,9 @@ def _component(model: Json) -> Control | None:
     attributes = data.get("attributes", {})
     value = attributes.get("value")
     if "clicks" in attributes and "value" not in attributes:
-        return Control(lambda n: _change(data, clicks=_plain(attributes.get("clicks"), 0) + n + 1))
+        return Control(lambda n: changes(data, {"clicks": _plain(attributes.get("clicks"), 0) + n + 1}))
     rule = _rule_by_shape(attributes, value)
-    return None if rule is None else Control(lambda n: _change(data, value=rule(attributes, n)))
+    return None if rule is None else Control(lambda n: changes(data, {"value": rule(attributes, n)}))
 
 
 def _rule_by_shape(attributes: Json, value: Any) -> Callable[[Json, int], Any] | None:

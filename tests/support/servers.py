@@ -7,22 +7,19 @@ listens on loopback only and takes a free port for the exporter.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import shutil
-import signal
-import socket
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from types import TracebackType
+from typing import TypeVar
 
-import psutil
+from bokeh_exporter.clients import processes
+from bokeh_exporter.clients.processes import ChildProcess
+from bokeh_exporter.clients.processes import answers as answers
+from bokeh_exporter.clients.processes import free_port as free_port
 
 from .scrapes import Scrape, scrape
 from .tabs import Tab, open_tab
@@ -58,6 +55,9 @@ START = 60.0
 GRACE = 10.0
 
 
+Self = TypeVar("Self", bound="ServerProcess")
+
+
 class StartError(AssertionError):
     """The server ended, or did not listen in time.
 
@@ -71,7 +71,7 @@ class StartError(AssertionError):
         self.returncode, self.log = returncode, log
 
 
-class ServerProcess:
+class ServerProcess(ChildProcess):
     """A command in a process group, a scratch directory and an environment of its own.
 
     Attributes:
@@ -101,14 +101,13 @@ class ServerProcess:
         """
         self.ports = [free_port() for _ in range(ports)]
         names = {"port" if i == 0 else f"port{i + 1}": str(port) for i, port in enumerate(self.ports)}
-        self.command = [str(part) for part in command]
+        arguments = [str(part) for part in command]
         for name, port in names.items():
-            self.command = [part.replace("{" + name + "}", port) for part in self.command]
-        self.directory = Path(tempfile.mkdtemp(prefix="server_"))
-        self._environment = environment({name.upper(): port for name, port in names.items()} | dict(env or {}))
-        self._wait, self._timeout = wait, timeout
-        self._process: subprocess.Popen[bytes] | None = None
-        self._said = ""
+            arguments = [part.replace("{" + name + "}", port) for part in arguments]
+        super().__init__(
+            arguments, environment({name.upper(): port for name, port in names.items()} | dict(env or {})),
+            ready=lambda: not wait or answers(self.ports[0]), start=timeout,
+        )  # fmt: skip
 
     # --- what a test asks ----------------------------------------------------------------------
 
@@ -122,21 +121,6 @@ class ServerProcess:
         """The root at each port."""
         return [f"http://localhost:{port}" for port in self.ports]
 
-    @property
-    def pid(self) -> int:
-        """The process of the command."""
-        return self._running.pid
-
-    @property
-    def returncode(self) -> int | None:
-        """The exit status; None while it runs; negative is a signal."""
-        return self._process.poll() if self._process is not None else None
-
-    def log(self) -> str:
-        """All that was written to standard output and standard error so far."""
-        path = self.directory / "server.log"
-        return path.read_text(errors="replace") if path.exists() else self._said
-
     def wait_log(self, pattern: str, timeout: float = 20.0) -> re.Match[str]:
         """Wait until the log has the pattern, ``^`` and ``$`` at lines, and return the first match."""
         expression = re.compile(pattern, re.MULTILINE)
@@ -149,7 +133,7 @@ class ServerProcess:
             AssertionError: it runs on.
         """
         try:
-            return self._running.wait(timeout)
+            return self.process.wait(timeout)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"{self} still runs after {timeout:g} s\n{self.log()[-3000:]}") from None
 
@@ -181,84 +165,24 @@ class ServerProcess:
 
     # --- its life ------------------------------------------------------------------------------
 
-    def start(self) -> ServerProcess:
+    def start(self: Self) -> Self:
         """Start it and wait until it listens.
 
         Raises:
             StartError: it ended first, or took too long; nothing of it runs on.
         """
-        with (self.directory / "server.log").open("wb") as log:
-            self._process = subprocess.Popen(
-                self.command, cwd=self.directory, env=self._environment, stdin=subprocess.DEVNULL,
-                stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
-            )  # fmt: skip
-        deadline = time.monotonic() + self._timeout
-        while self._wait and not answers(self.ports[0]):
-            ended = self._process.poll() is not None
-            if ended or time.monotonic() > deadline:
-                problem = f"{self} " + (f"ended with {self.returncode}" if ended else "does not listen")
-                returncode = self.returncode
-                self.stop()
-                raise StartError(problem, returncode, self.log())
-            time.sleep(0.05)
-        return self
+        try:
+            return super().start()
+        except processes.StartError as error:
+            raise StartError(f"{self} {error}", error.returncode, error.log) from None
 
     def terminate(self) -> None:
         """Send SIGTERM to the command alone, as a supervisor does, and return at once."""
-        self._running.terminate()
+        self.process.terminate()
 
     def stop(self, grace: float = GRACE) -> int | None:
         """End the whole process group: SIGTERM, and SIGKILL after the grace. Return the exit status. Idempotent."""
-        if self._process is not None:
-            self._signal(signal.SIGTERM)
-            if not self._ends_within(grace):
-                self._signal(signal.SIGKILL)
-                self._ends_within(GRACE)
-            self._said = self.log()
-        shutil.rmtree(self.directory, ignore_errors=True)
-        return self.returncode
-
-    def __enter__(self) -> ServerProcess:
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def __str__(self) -> str:
-        return " ".join([Path(self.command[0]).name, *self.command[1:]])
-
-    @property
-    def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None:
-            raise RuntimeError(f"{self} was not started")
-        return self._process
-
-    def _signal(self, number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._running.pid, number)
-
-    def _ends_within(self, seconds: float) -> bool:
-        deadline = time.monotonic() + seconds
-        while alive := self._alive():
-            if time.monotonic() > deadline:
-                break
-            time.sleep(0.02)
-        return not alive
-
-    def _alive(self) -> bool:
-        """Whether the command or a child that it left behind runs; a zombie that nobody reaps does not."""
-        group = self._running.pid
-        if self._running.poll() is None:
-            return True
-        for process in psutil.process_iter(["status"]):
-            try:
-                if os.getpgid(process.pid) == group and process.info["status"] != psutil.STATUS_ZOMBIE:
-                    return True
-            except (ProcessLookupError, PermissionError):
-                continue
-        return False
+        return super().stop(grace)
 
 
 # --- command lines -----------------------------------------------------------------------------------
@@ -389,18 +313,3 @@ def _is_installed() -> bool:
     except metadata.PackageNotFoundError:
         return False
     return True
-
-
-def free_port() -> int:
-    """Return a port of the loopback that nobody listens on now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-    return port
-
-
-def answers(port: int) -> bool:
-    """Whether somebody listens on a port of the loopback."""
-    with socket.socket() as sock:
-        sock.settimeout(1)
-        return sock.connect_ex(("127.0.0.1", port)) == 0

@@ -4,8 +4,7 @@ As a browser does it: the page over HTTP, which makes the session; its token; th
 subprotocols ``bokeh`` and the token, and the page's query; ACK; PULL-DOC; document_ready. From then
 on the server's patches are applied to ``Tab.models``, so a test reads what a user would see.
 
-All tabs share one event loop in a thread of its own. tornado's client speaks the protocol: Bokeh
-brings it on every line, and it answers pings and closes as the RFC says.
+All tabs share one event loop in a thread of its own. bokeh_exporter.clients speaks the protocol, of Bokeh 3 and 4.
 """
 
 from __future__ import annotations
@@ -13,14 +12,11 @@ from __future__ import annotations
 import asyncio
 import atexit
 import functools
-import itertools
-import json
-import re
 import socket
 import struct
 import threading
 from collections import Counter
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Mapping
 from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -28,12 +24,13 @@ from urllib.parse import urlsplit
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import WebSocketClientConnection, WebSocketClosedError, websocket_connect
 
+from bokeh_exporter.clients.protocol import LARGEST, Conversation, Json, changes, event, models, token_in, websocket_url
+
 from .web import Response, get
 
 __all__ = ["Refused", "Response", "ServerError", "Tab", "get", "open_tab", "token_of"]
 
 T = TypeVar("T")
-Json = dict[str, Any]
 
 #: Seconds until the server must have answered.
 TIMEOUT = 30.0
@@ -58,10 +55,10 @@ class ServerError(AssertionError):
 
 def token_of(page: bytes) -> str:
     """Return the token that a page of a Bokeh or Panel server carries."""
-    found = re.search(rb'"token":\s*"([^"]+)"', page)
-    if found is None:
+    token = token_in(page)
+    if token is None:
         raise AssertionError(f"no token in the page: {page[:500]!r}")
-    return found.group(1).decode()
+    return token
 
 
 def open_tab(
@@ -103,9 +100,39 @@ def open_tab(
     sent = dict(headers or {})
     if origin != "":
         sent["Origin"] = origin or "{0.scheme}://{0.netloc}".format(urlsplit(base))
-    url = "ws" + base.removeprefix("http") + path.rstrip("/") + "/ws" + suffix
+    url = websocket_url(base + path, query)
     request = HTTPRequest(url, headers=sent, connect_timeout=timeout, request_timeout=timeout)
     return _run(Tab._open(request, token or "", subprotocols or ["bokeh", token or ""], ready), timeout)
+
+
+class _Wire(Conversation):
+    """The tab's websocket: counts what goes over it, and reads no more while the tab is paused."""
+
+    def __init__(self, connection: WebSocketClientConnection, tab: Tab) -> None:
+        super().__init__(connection)
+        self.reading = asyncio.Event()
+        self.reading.set()
+        self._tab = tab
+
+    async def read_frame(self) -> str | bytes:
+        await self.reading.wait()
+        frame = await super().read_frame()
+        self._tab.received_bytes += _size(frame)
+        return frame
+
+    async def write_frame(self, frame: str | bytes) -> None:
+        await super().write_frame(frame)
+        self._tab.sent_bytes += _size(frame)
+
+    async def read(self) -> tuple[Json, Json]:
+        header, content = await super().read()
+        self._tab.received_messages[header["msgtype"]] += 1
+        return header, content
+
+    def heard(self, header: Json, content: Json) -> None:
+        if header["msgtype"] == "PATCH-DOC":
+            for change in content["events"]:
+                self._tab._apply(change)
 
 
 class Tab:
@@ -117,7 +144,6 @@ class Tab:
         received_bytes: payload bytes that came from the server.
         sent_messages: how many of each type went to the server.
         received_messages: how many of each type came.
-        close_code: of the server's close frame; None while it is open, and where there was none.
     """
 
     def __init__(self, connection: WebSocketClientConnection, token: str) -> None:
@@ -126,22 +152,20 @@ class Tab:
         self.received_bytes = 0
         self.sent_messages: Counter[str] = Counter()
         self.received_messages: Counter[str] = Counter()
-        self.close_code: int | None = None
-        self._connection = connection
+        self._wire = _Wire(connection, self)
         self._models: dict[str, Json] = {}
-        self._replies: dict[str, asyncio.Future[tuple[Json, Json]]] = {}
-        self._numbers = itertools.count(1)
-        self._writing = asyncio.Lock()
-        self._reading = asyncio.Event()
-        self._reading.set()
-        self._reader: asyncio.Task[None] | None = None
 
     # --- what is on the page -------------------------------------------------------------------
 
     @property
     def open(self) -> bool:
         """Whether the connection is there."""
-        return self._reader is not None and not self._reader.done()
+        return self._wire.open
+
+    @property
+    def close_code(self) -> int | None:
+        """Of the server's close frame; None while it is open, and where there was none."""
+        return self._wire.websocket.close_code
 
     @property
     def session_id(self) -> str:
@@ -185,11 +209,7 @@ class Tab:
         """
         model = self.find(name)
         model["attributes"].update(properties)
-        events = [
-            {"kind": "ModelChanged", "model": {"id": model["id"]}, "attr": attribute, "new": value}
-            for attribute, value in properties.items()
-        ]
-        self.patch(events, wait=wait)
+        self.patch(changes(model, properties), wait=wait)
 
     def click(self, name: str, *, wait: bool = True) -> None:
         """Press a button."""
@@ -199,7 +219,7 @@ class Tab:
         """Send a Bokeh event, of a model if ``name`` is given, and wait for the reply."""
         if name is not None:
             values = {"model": {"id": self.find(name)["id"]}, **values}
-        self.patch([_event(kind, values)], wait=wait)
+        self.patch([event(kind, values)], wait=wait)
 
     def patch(self, events: list[Json], *, wait: bool = True) -> None:
         """Send a PATCH-DOC of any events."""
@@ -216,21 +236,15 @@ class Tab:
 
     def write(self, *frames: str | bytes) -> None:
         """Send raw frames: to break the protocol with."""
-
-        async def send() -> None:
-            async with self._writing:
-                for frame in frames:
-                    await self._write(frame)
-
-        _run(send())
+        _run(self._wire.write_frames(*frames))
 
     def pause(self) -> None:
         """Stop reading: a slow browser. What the server sends fills the sockets' buffers, then its own."""
-        _loop().call_soon_threadsafe(self._reading.clear)
+        _loop().call_soon_threadsafe(self._wire.reading.clear)
 
     def resume(self) -> None:
         """Read on."""
-        _loop().call_soon_threadsafe(self._reading.set)
+        _loop().call_soon_threadsafe(self._wire.reading.set)
 
     # --- how it ends ---------------------------------------------------------------------------
 
@@ -264,12 +278,12 @@ class Tab:
     async def _open(cls, request: HTTPRequest, token: str, subprotocols: list[str], ready: bool) -> Tab:
         try:
             # The server may send whole data sets; it has no limit of its own for what it sends.
-            connection = await websocket_connect(request, subprotocols=subprotocols, max_message_size=2**30)
+            connection = await websocket_connect(request, subprotocols=subprotocols, max_message_size=LARGEST)
         except HTTPClientError as error:
             raise Refused(status=error.code) from error
         tab = cls(connection, token)
         try:
-            header, _ = await tab._read()
+            header, _ = await tab._wire.read()
             if header["msgtype"] != "ACK":
                 raise AssertionError(f"the first message is {header['msgtype']}, not ACK")
         except BaseException as error:
@@ -277,125 +291,51 @@ class Tab:
             if isinstance(error, WebSocketClosedError):
                 raise Refused(code=connection.close_code) from None
             raise
-        tab._reader = asyncio.create_task(tab._read_on())
+        tab._wire.listen()
         try:
             reply = await tab._request("PULL-DOC-REQ", {}, wait=True)
             tab._learn(reply["doc"])
             if ready:
-                await tab._request("PATCH-DOC", {"events": [_event("document_ready", {})]}, wait=True)
+                await tab._request("PATCH-DOC", {"events": [event("document_ready", {})]}, wait=True)
         except BaseException:
             await tab._reset()
             raise
         return tab
 
     async def _request(self, kind: str, content: Json, wait: bool) -> Json:
-        if not self.open:
-            raise WebSocketClosedError
-        number = str(next(self._numbers))
-        reply: asyncio.Future[tuple[Json, Json]] = asyncio.get_running_loop().create_future()
-        self._replies[number] = reply
-        try:
-            async with self._writing:
-                self.sent_messages[kind] += 1
-                for part in ({"msgid": number, "msgtype": kind}, {}, content):
-                    await self._write(json.dumps(part))
-            if not wait:
-                return {}
-            header, answer = await reply  # set by the reader
-        finally:
-            self._replies.pop(number, None)
-        if header["msgtype"] == "ERROR":
+        self.sent_messages[kind] += 1
+        header, answer = await self._wire.request(kind, content, wait=wait)
+        if header.get("msgtype") == "ERROR":
             raise ServerError(f"{answer.get('text')}\n{answer.get('traceback') or ''}")
         return answer
 
-    async def _write(self, frame: str | bytes) -> None:
-        await self._connection.write_message(frame, binary=isinstance(frame, bytes))
-        self.sent_bytes += _size(frame)
-
-    async def _frame(self) -> str | bytes:
-        await self._reading.wait()
-        frame = await self._connection.read_message()
-        if frame is None:
-            raise WebSocketClosedError
-        self.received_bytes += _size(frame)
-        return frame
-
-    async def _read(self) -> tuple[Json, Json]:
-        """Read one message: header, metadata, content, and two frames for each buffer."""
-        header: Json = json.loads(await self._frame())
-        await self._frame()
-        content: Json = json.loads(await self._frame())
-        for _ in range(2 * header.get("num_buffers", 0)):
-            await self._frame()
-        self.received_messages[header["msgtype"]] += 1
-        return header, content
-
-    async def _read_on(self) -> None:
-        try:
-            while True:
-                header, content = await self._read()
-                if header["msgtype"] == "PATCH-DOC":
-                    for event in content["events"]:
-                        self._apply(event)
-                reply = self._replies.get(header.get("reqid", ""))
-                if reply is not None and not reply.done():
-                    reply.set_result((header, content))
-        except WebSocketClosedError:
-            pass
-        finally:
-            self.close_code = self._connection.close_code
-            self._connection.close()  # tornado warns of a connection that its owner never closed
-            for reply in self._replies.values():
-                if not reply.done():
-                    reply.set_exception(WebSocketClosedError())
-                    reply.exception()  # who did not wait for it need not hear of it
-
-    def _apply(self, event: Json) -> None:
-        self._learn(event)
-        model = self._models.get((event.get("model") or {}).get("id", ""))
-        if event["kind"] == "ModelChanged" and model is not None:
-            model["attributes"][event["attr"]] = event["new"]
+    def _apply(self, change: Json) -> None:
+        self._learn(change)
+        model = self._models.get((change.get("model") or {}).get("id", ""))
+        if change["kind"] == "ModelChanged" and model is not None:
+            model["attributes"][change["attr"]] = change["new"]
 
     def _learn(self, content: object) -> None:
-        for model in _walk(content):
+        for model in models(content):
             self._models[model["id"]] = model
 
     async def _end(self, code: int | None) -> None:
         if self.open:
-            self._reading.set()
-            self._connection.close(code)
+            self._wire.reading.set()
+            self._wire.websocket.close(code)
         await self._finished()
 
     async def _reset(self) -> None:
-        protocol: Any = self._connection.protocol
+        protocol: Any = self._wire.websocket.protocol
         if protocol is not None:
             # A stream that lingers for no time sends RST. tornado has no public way to its socket.
             protocol.stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self._reading.set()
+            self._wire.reading.set()
             protocol.stream.close()
         await self._finished()
 
     async def _finished(self) -> None:
-        if self._reader is not None:
-            await asyncio.wait([self._reader])
-
-
-def _event(kind: str, values: Mapping[str, Any]) -> Json:
-    entries = [[key, value] for key, value in values.items()]
-    data = {"type": "event", "name": kind, "values": {"type": "map", "entries": entries}}
-    return {"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": data}
-
-
-def _walk(content: object) -> Iterator[Json]:
-    if isinstance(content, dict):
-        if content.get("type") == "object" and "id" in content:
-            content.setdefault("attributes", {})
-            yield content
-        for value in content.values():
-            yield from _walk(value)
-    elif isinstance(content, list):
-        for value in content:
-            yield from _walk(value)
+        await self._wire.finished()
 
 
 def _names(model: Json) -> list[object]:
