@@ -189,7 +189,7 @@ class Exporter:
         )  # fmt: skip
         self._endpoint = endpoint = open_endpoint(config, pages.routes(), lambda e: self.state.swallow("endpoint", e))
         missing = sorted(hook for hook, fits in self._frame.patches.enabled.items() if not fits)
-        hooks = "hooks missing: " + ", ".join(missing) if missing else "all hooks fit"
+        hooks = "hooks missing: " + ", ".join(missing) if missing else "all hooks active"
         hooks = "; ".join(filter(None, (hooks, tested.note_on_running())))
         log.info("bokeh_exporter %s serves %s/metrics, level %s, %s", __version__, endpoint.url, config.collect, hooks)
 

@@ -19,6 +19,7 @@ sys.path.insert(0, str(ROOT))
 
 from bokeh_exporter import catalogue, config  # noqa: E402  (only now it can be found)
 from bokeh_exporter.catalogue import Label, Metric  # noqa: E402
+from bokeh_exporter.observe import table as table_of_observers  # noqa: E402
 
 COMMAND = "python docs/build.py"
 NOTICE = f"<!-- Generated from bokeh_exporter/{{source}} by `{COMMAND}` (`make docs`). Do not edit. -->"
@@ -292,6 +293,38 @@ def between_markers(text: str, name: str, content: str) -> str:
     return replaced
 
 
+def seams_page() -> str:
+    """Return the page of what is relied on in each host, from the rows of ``observe/hosts/``."""
+    parts = [
+        f"<!-- Generated from bokeh_exporter/observe/hosts/ by `{COMMAND}` (`make docs`). Do not edit. -->",
+        "# What is relied on in each host",
+        "The exporter wraps a function of the host once, after it has checked its parameters, and reads a few of its "
+        "attributes. Each is a row here, with the versions that have it (all that are supported, unless a version is "
+        "given) and what is lost without it: a function that is missing or has other parameters costs just that, and "
+        'is `bokeh_exporter_hook_enabled{hook="..."} 0`. A test tries every row against each tested line of versions.',
+    ]
+    for file in sorted(table_of_observers.HOSTS, key=lambda file: file.__name__):
+        rows = [
+            ("wrapped", code(seam.target), versions(seam.since, seam.until), code(seam.label), seam.lost)
+            for seam in (*file.SEAMS, *getattr(file, "FURTHER", ()))
+        ]
+        rows += [
+            ("read", code(each.target), versions(each.since, each.until), "", each.lost) for each in file.ATTRIBUTES
+        ]
+        if rows:
+            name = file.__name__.rpartition(".")[2]
+            parts += [f"## `{name}`", (file.__doc__ or "").partition("\n")[0]]
+            parts.append(table(("", "Function or attribute", "Versions", "Hook", "Lost without it"), rows).rstrip())
+    return "\n\n".join(parts) + "\n"
+
+
+def versions(since: str, until: str) -> str:
+    """Return a range of versions in words."""
+    if since and until:
+        return f"{since} to {until}"
+    return f"{since} and newer" if since else f"up to {until}" if until else ""
+
+
 def generated() -> dict[Path, str]:
     """Return what each file must hold."""
     conventions = ROOT / "docs" / "semantic-conventions.md"
@@ -299,6 +332,7 @@ def generated() -> dict[Path, str]:
     return {
         ROOT / "docs" / "metrics.md": metrics_page(),
         ROOT / "docs" / "options.md": options_page(),
+        ROOT / "docs" / "hosts" / "seams.md": seams_page(),
         verdicts: between_markers(verdicts.read_text(encoding="utf-8"), "thresholds", thresholds_table()),
         conventions: between_markers(
             between_markers(conventions.read_text(encoding="utf-8"), "metrics", instruments()),

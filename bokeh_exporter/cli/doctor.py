@@ -148,6 +148,6 @@ def _kept(app: Mapping[str, Any]) -> str:
 def _hooks(hooks: Mapping[str, bool]) -> Iterator[str]:
     missing = [hook for hook, fits in hooks.items() if not fits]
     colour = "yellow" if missing else "green"
-    yield click.style(f"{len(hooks) - len(missing)} of {len(hooks)} hooks fit", fg=colour)
+    yield click.style(f"{len(hooks) - len(missing)} of {len(hooks)} hooks active", fg=colour)
     for hook, fits in hooks.items():
         yield f"  {click.style('ok', fg='green') if fits else click.style('missing', fg='yellow')}  {hook}"

@@ -128,7 +128,7 @@ def test_panel_setup(serve: Serve, script: str) -> None:
     for package in ("bokeh", "panel", "tornado"):
         assert dict(build)[package] == importlib.metadata.version(package)
     log = server.log()
-    assert re.findall(r"bokeh_exporter \S+ serves (\S+)/metrics, level callback, all hooks fit$", log, re.M) == [
+    assert re.findall(r"bokeh_exporter \S+ serves (\S+)/metrics, level callback, all hooks active$", log, re.M) == [
         server.exporter_url
     ]
 
