@@ -183,6 +183,18 @@ class Config(Thresholds):
         60.0, _seconds, "a number of seconds from 0.05 to 86400", "Seconds between two such trims, at least."
     )
     debug: bool = _option(False, _flag, "0 or 1", "1 enables the explain, trim, census, collect and stack endpoints.")
+    local_debug: bool = _option(
+        True,
+        _flag,
+        "0 or 1",
+        "0 closes the Unix socket, mode 0600, by which the server's own user may debug on its machine without debug.",
+    )
+    flight_recorder: str | None = _option(
+        None,
+        _text,
+        "the path of a folder that exists",
+        "Folder for a file of 1 MB that survives the process: its last minutes, told when the next process starts.",
+    )
     token: str | None = _option(
         None,
         _text,
@@ -191,7 +203,7 @@ class Config(Thresholds):
         secret=True,
     )
     token_file: str | None = _option(
-        None, _text, "the path of a file", "File that holds the bearer token; read at start."
+        None, _text, "the path of a file", "File that holds the bearer token; read again when it changes."
     )
     allowed_hosts: str | None = _option(
         None,

@@ -43,13 +43,13 @@ class Explaining:
             collect=collecting.collect_unless_long,
             on_error=lambda error: frame.state.swallow("explain", error),
         )  # fmt: skip
+        #: Hears of an app and who holds its retained sessions.
+        self.on_told: Callable[[str, str], None] = lambda app, text: None
         self.explainer.on_event = self._tell
         self.explainer.on_search = self._searches
 
     def studies(self) -> dict[str, Study]:
-        """Return what ``/debug`` offers while debugging is on."""
-        if not self._config.debug:
-            return {}
+        """Return what ``/debug`` offers."""
         return {"explain": self.explainer.study, "capture": capture_study(self._config.capture_seconds)}
 
     def start(self) -> None:
@@ -75,6 +75,7 @@ class Explaining:
             "bokeh.retention.path": str(event["text"]),
         }
         self._frame.state.story.tell(UNCOLLECTED, told, warns=True)
+        self.on_told(str(event["app"]), str(event["text"]))
 
     def stop(self) -> None:
         """Give the signal back, and end a capture."""

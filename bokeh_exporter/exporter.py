@@ -22,6 +22,7 @@ from .control.draining import Drain
 from .control.sigterm import end
 from .diagnose.verdicts.monitor import Monitor
 from .explaining import Explaining
+from .expose.about import about
 from .expose.elements_log import ElementsWriter
 from .expose.http import Endpoint, EndpointError
 from .expose.listening import open_endpoint
@@ -37,6 +38,7 @@ from .observe.loop.watcher import Watcher
 from .observe.memory.cgroups import Cgroups
 from .observe.sessions.lifetimes import Sessions
 from .observe.table import HOSTS, OBSERVERS
+from .operating import Operating
 from .state import Level, State
 from .telemetry import Telemetry
 
@@ -67,6 +69,7 @@ class Exporter:
         self._telemetry = Telemetry(self.state, config)
         self._acting = Acting(config, self.state, self._frame, flush=lambda: self._telemetry.flush())
         self._explaining = Explaining(config, self._frame, self._acting.collecting)
+        self._operating = Operating(config, self._frame)
         self._serving = self._closed = False
         self._lock, self._reading = threading.Lock(), threading.Lock()
 
@@ -95,6 +98,7 @@ class Exporter:
             self._closed = True
         self._on_close()
         self._telemetry.close()
+        self._operating.close()
         self._explaining.stop()
         self._frame.stop()
         self._frame.apps.clear()
@@ -151,6 +155,7 @@ class Exporter:
             self._watcher = watcher = self._watch()
         self._acting.serve()
         self._telemetry.start()
+        self._operate(watcher)
         try:
             watcher.start()  # also where no port is free: then the log alone tells who blocks
         except Exception as error:
@@ -170,24 +175,37 @@ class Exporter:
             running=lambda thread: self._frame.running(thread),
             also=(
                 self._drain.look, lambda: self._monitor.look(), self._explaining.look, self._telemetry.look,
-                ElementsWriter(self.state, self.config).look,
+                ElementsWriter(self.state, self.config).look, self._operating.look,
             ),
         )  # fmt: skip
         self._monitor = Monitor(self.state, self.config, self._read, lambda: watcher.problems(self.config.stall_after))
         self._monitor.on_judged = lambda judgement: self._explaining.judged(judgement, self._monitor)
         return watcher
 
-    def _open(self, watcher: Watcher) -> None:
-        build_registry_extras(self.state.registry)
-        config = self.config
-        pages = Pages(
-            self.state, watcher.problems, self._not_ready, self._stacks if config.debug else None,
-            self._acting.collecting.answer if config.debug else None,
-            self._drain.begin if config.drain else None, self._explaining.studies(),
-            debug=self._acting.debug() if config.debug else {},
-            status=Status(self.state, self._read, self._monitor),
+    def _operate(self, watcher: Watcher) -> None:
+        try:
+            build_registry_extras(self.state.registry)
+            self._explaining.on_told = self._operating.held
+            self._operating.record(self._monitor, lambda: watcher.problems(self.config.stall_after), self._visitors)
+            self._operating.open(lambda: self._pages(watcher, debug=True, drain=True).routes())
+        except Exception as error:
+            self.state.swallow("operating", error)
+
+    def _pages(self, watcher: Watcher, *, debug: bool, drain: bool) -> Pages:
+        life = self._operating.last_life
+        return Pages(
+            self.state, watcher.problems, self._not_ready, self._stacks if debug else None,
+            self._acting.collecting.answer if debug else None, self._drain.begin if drain else None,
+            self._explaining.studies() if debug else {},
+            debug={**self._acting.debug(), "about": lambda: about(self.config)} if debug else {},
+            status=Status(self.state, self._read, self._monitor, life.as_json() if life is not None else None),
         )  # fmt: skip
-        self._endpoint = endpoint = open_endpoint(config, pages.routes(), lambda e: self.state.swallow("endpoint", e))
+
+    def _open(self, watcher: Watcher) -> None:
+        config = self.config
+        routes = self._pages(watcher, debug=config.debug, drain=config.drain).routes()
+        self._endpoint = endpoint = open_endpoint(config, routes, lambda e: self.state.swallow("endpoint", e))
+        self._operating.renews(endpoint)
         missing = sorted(hook for hook, fits in self._frame.patches.enabled.items() if not fits)
         hooks = "hooks missing: " + ", ".join(missing) if missing else "all hooks active"
         hooks = "; ".join(filter(None, (hooks, tested.note_on_running())))
@@ -238,6 +256,7 @@ class Exporter:
             self._endpoint = None
         self._telemetry.after_fork(tornado_task)
         self._explaining.after_fork()
+        self._operating.after_fork()
         self._frame.after_fork(tornado_task)
         if not tornado_task:
             self._frame.patches.on = False

@@ -15,7 +15,7 @@ import click
 
 from .._version import __version__
 from ..config import ConfigError
-from . import capture, catalogue, dashboards, demo, doctor, explain, rules, run, setup_script, soak
+from . import act, capture, catalogue, dashboards, demo, doctor, explain, rules, run, setup_script, soak
 from .common import EX_USAGE, PIPE_CLOSED, SETTINGS, colour, fail
 
 __all__ = ["commands", "main"]
@@ -69,3 +69,5 @@ def commands() -> None:
 
 for module in (demo, run, setup_script, doctor, explain, capture, soak, catalogue, dashboards, rules):
     commands.add_command(module.command)
+for command in act.COMMANDS:
+    commands.add_command(command)

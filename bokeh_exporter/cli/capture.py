@@ -10,6 +10,7 @@ import click
 from ..diagnose.verdicts.series import size
 from .common import SETTINGS
 from .debug import post
+from .target import reached, target_and_token
 
 #: Seconds that reading the traces and answering may take besides.
 _BESIDE = 120.0
@@ -20,7 +21,7 @@ _OWNERS = {
 
 
 @click.command("capture", context_settings=SETTINGS, short_help="Say which lines allocate what stays.")
-@click.argument("url")
+@target_and_token
 @click.option(
     "--seconds",
     type=click.FloatRange(0, 600, min_open=True),
@@ -28,18 +29,18 @@ _OWNERS = {
     show_default=True,
     help="How long to trace. Allocations are several times slower meanwhile.",
 )
-@click.option("--token", envvar="BOKEH_EXPORTER_TOKEN", help="Bearer token of the exporter. [BOKEH_EXPORTER_TOKEN]")
 @click.option("--json", "as_json", is_flag=True, help="Print what the exporter answered.")
-def command(url: str, seconds: float, token: str | None, as_json: bool) -> None:
-    """Trace what the server whose exporter is at URL allocates and keeps.
+def command(target: str | None, seconds: float, token: str | None, as_json: bool) -> None:
+    """Trace what the server at TARGET, its PID or its exporter's URL, allocates and keeps.
 
-    The server must run with BOKEH_EXPORTER_DEBUG=1. Let users work, or do it yourself, while it traces.
+    Without TARGET it is this user's only server on this machine. By URL the server must run with
+    BOKEH_EXPORTER_DEBUG=1. Let users work, or do it yourself, while it traces.
 
     \b
-    bokeh-exporter capture http://127.0.0.1:10506
+    bokeh-exporter capture 4711
     bokeh-exporter capture http://127.0.0.1:10506 --seconds 300 --json
     """  # fmt: skip
-    found = post(url, f"/debug/capture?seconds={seconds:g}", token, timeout=seconds + _BESIDE)
+    found = post(reached(target, token), f"/debug/capture?seconds={seconds:g}", token, timeout=seconds + _BESIDE)
     click.echo(json.dumps(found, indent=2) if as_json else "\n".join(_lines(found)))
 
 

@@ -15,7 +15,8 @@ _TIMEOUT = 180.0
 
 _REMEDIES = {
     401: "it wants a bearer token: give the right one with --token",
-    404: "give the exporter's URL, which its log line names, and start the server with BOKEH_EXPORTER_DEBUG=1",
+    404: "give the exporter's URL, which its log line names; debugging there needs BOKEH_EXPORTER_DEBUG=1, or give the "
+    "server's PID on its machine, as its user",
     409: "it answers somebody else: try again in a minute",
     429: "too soon after the last one: try again in some seconds",
 }
@@ -40,17 +41,38 @@ def asked(url: str, path: str, token: str | None = None, timeout: float = _TIMEO
         Refused: it cannot be asked, or answers with an error.
     """
     address = root(url) + path
-    if not address.startswith(("http://", "https://")):
+    if not address.startswith(("http://", "https://", "unix://")):
         raise Refused(f"{url} is not the URL of an exporter: give one such as http://127.0.0.1:10506")
+    found = _decoded(_asked(address, token, timeout))
+    if not isinstance(found, dict):
+        raise Refused(f"{address} is not an exporter's: it answered something else")
+    return found
+
+
+def text_of(url: str, path: str, token: str | None = None, timeout: float = _TIMEOUT) -> str:
+    """Post to an endpoint that answers text, and return it.
+
+    Raises:
+        Refused: it cannot be asked, or answers with an error.
+    """
+    return _asked(root(url) + path, token, timeout).decode("utf-8", "replace")
+
+
+def _decoded(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
+def _asked(address: str, token: str | None, timeout: float) -> bytes:
     try:
         with open_url(address, token, method="POST", timeout=timeout) as answer:
-            found = json.load(answer)
+            body: bytes = answer.read()
+            return body
     except urllib.error.HTTPError as error:
         with error:
             said = error.read(2000).decode("utf-8", "replace").strip()
         raise Refused(f"{address} answers {error.code}: {_REMEDIES.get(error.code, said)}") from None
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise Refused(f"{address} cannot be asked: {why_not(error)}") from None
-    if not isinstance(found, dict):
-        raise Refused(f"{address} is not an exporter's: it answered something else")
-    return found

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
 
-from .. import config as options
 from .common import HEALTHY, SETTINGS, UNHEALTHY, fail
 from .debug import Refused, asked
 from .explain import tree
-from .reach import Unreachable, root, status_of, url_of_process
+from .reach import Unreachable, status_of
+from .target import target_and_token, url_of
 
 #: Seconds between two looks of ``--watch``.
 _PERIOD = 2.0
@@ -26,31 +25,27 @@ _COLORS = {"healthy": "green", "event_loop_stalled": "red"}
 
 
 @click.command("doctor", context_settings=SETTINGS, short_help="Say how a running server is.")
-@click.argument("target")
-@click.option("--token", metavar="TOKEN", help=f"Bearer token of the endpoint. [{options.variable('token')}]")
+@target_and_token
 @click.option("--json", "as_json", is_flag=True, help="Print the server's status, and who holds what, as JSON.")
 @click.option("--watch", is_flag=True, help=f"Look every {_PERIOD:g} s until interrupted.")
-def command(target: str, token: str | None, as_json: bool, watch: bool) -> int:
+def command(target: str | None, token: str | None, as_json: bool, watch: bool) -> int:
     """Say how the server behind the exporter at TARGET is: its URL, or the PID of the server.
+
+    Without TARGET it is this user's only server on this machine, or http://127.0.0.1:10506.
 
     \b
     bokeh-exporter doctor http://127.0.0.1:10506
     bokeh-exporter doctor 4711 --watch
 
-    Where sessions are retained or linger, it also says who holds them, if the server runs with
-    BOKEH_EXPORTER_DEBUG=1: not with --watch, for that takes the server seconds.
+    Where sessions are retained or linger, it also says who holds them, on the server's machine as
+    its user, or where it runs with BOKEH_EXPORTER_DEBUG=1: not with --watch, for that takes the server seconds.
 
     Ends with 0 if it is healthy, 1 by any other verdict, 2 if it cannot be reached.
     """
-    token = token or os.environ.get(options.variable("token")) or None
-    if token is not None and not token.isprintable():
-        raise click.UsageError("--token: a token is one line of printable characters")
-    if not target.isdigit() and not target.startswith(("http://", "https://")):
-        raise click.UsageError(f"{target!r} is no URL and no PID: give the exporter's, such as http://127.0.0.1:10506")
     url: str | None = None
     while True:
         try:
-            url = url or (url_of_process(int(target), token) if target.isdigit() else root(target))
+            url = url or url_of(target, token)
             status = status_of(url, token)
         except Unreachable as error:
             if not watch or url is None:
@@ -98,6 +93,8 @@ def _lines(status: Mapping[str, Any]) -> Iterator[str]:
     name = verdict["name"]
     since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(verdict["since"]))
     yield click.style(name, fg=_COLORS.get(name, "yellow"), bold=True) + f"  since {since}"
+    if status.get("last_life"):
+        yield click.style(status["last_life"]["text"], fg="yellow" if status["last_life"]["how"] != "clean" else None)
     if verdict["others"]:
         yield f"also: {', '.join(verdict['others'])}"
     for one in verdict["evidence"][:_EVIDENCE]:

@@ -10,23 +10,24 @@ import click
 
 from .common import SETTINGS, UNHEALTHY
 from .debug import post
+from .target import reached, target_and_token
 
 
 @click.command("explain", context_settings=SETTINGS, short_help="Say who holds what destroyed sessions left.")
-@click.argument("url")
-@click.option("--token", envvar="BOKEH_EXPORTER_TOKEN", help="Bearer token of the exporter. [BOKEH_EXPORTER_TOKEN]")
+@target_and_token
 @click.option("--live", is_flag=True, help="Ask who holds the live sessions.")
 @click.option("--json", "as_json", is_flag=True, help="Print what the exporter answered.")
-def command(url: str, token: str | None, live: bool, as_json: bool) -> int:
-    """Say who holds what destroyed sessions left in the server whose exporter is at URL.
+def command(target: str | None, token: str | None, live: bool, as_json: bool) -> int:
+    """Say who holds what destroyed sessions left in the server at TARGET: its PID, or its exporter's URL.
 
-    The server must run with BOKEH_EXPORTER_DEBUG=1. Ends with status 0 if nothing is retained, 1 if something is.
+    Without TARGET it is this user's only server on this machine. By URL the server must run with
+    BOKEH_EXPORTER_DEBUG=1. Ends with status 0 if nothing is retained, 1 if something is.
 
     \b
-    bokeh-exporter explain http://127.0.0.1:10506
+    bokeh-exporter explain 4711
     bokeh-exporter explain http://127.0.0.1:10506 --json
     """
-    answer = post(url, "/debug/explain" + ("?live=1" if live else ""), token)
+    answer = post(reached(target, token), "/debug/explain" + ("?live=1" if live else ""), token)
     if as_json:
         click.echo(json.dumps(answer, indent=2))
     elif not answer["retained"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import ssl
 import urllib.error
 import urllib.request
@@ -18,6 +19,26 @@ TIMEOUT = 10.0
 _SCAN = 5.0
 _PATH = "/api/v1/status"
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what a server may listen on, not ours
+
+
+class _LocalConnection(http.client.HTTPConnection):
+    """A connection to a local socket, whose path stands where a host does."""
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.host)
+
+
+class _Local(urllib.request.AbstractHTTPHandler, urllib.request.HTTPErrorProcessor):
+    """``unix://PATH/...``, with the slashes of PATH written as %2F."""
+
+    unix_request = urllib.request.AbstractHTTPHandler.do_request_
+    unix_response = urllib.request.HTTPErrorProcessor.http_response
+
+    def unix_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
+        request.add_unredirected_header("Host", "localhost")
+        return self.do_open(_LocalConnection, request)
 
 
 class Unreachable(Exception):  # noqa: N818 - it is the outcome, as click's exceptions are
@@ -43,7 +64,7 @@ def open_url(url: str, token: str | None = None, *, method: str = "GET", timeout
     if token is not None:
         request.add_header("Authorization", f"Bearer {token}")
     # No proxy: it would be asked for the loopback address of its own machine.
-    return urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=timeout)
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}), _Local()).open(request, timeout=timeout)
 
 
 def root(url: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import time
 from collections.abc import Collection, Iterable
 from http.client import responses
 from http.cookies import CookieError, SimpleCookie
@@ -20,6 +21,8 @@ from .http_messages import Answer, Request
 
 #: Seconds that a login lasts.
 LOGIN = 12 * 3600
+#: Seconds that a token is good after it was replaced: a kubelet may bring a secret to Prometheus that much later.
+FORMER = 120.0
 _METRICS = "/metrics"
 _COOKIE = "bokeh_exporter_"
 
@@ -75,12 +78,20 @@ class Access:
         self, token: str | None, open_paths: Collection[str], hosts: Hosts | None, login: Answer | None = None
     ) -> None:
         self._token = None if token is None else token.encode()
+        #: The token before that one, and the ``time.monotonic()`` until which it is good.
+        self._former: tuple[bytes, float] = (b"", 0.0)
         self._open_paths, self._hosts, self._login = open_paths, hosts, login
         #: Of the endpoint; the names of cookies hold it, since a browser sends a host's cookies to all its ports.
         self.port = 0
         self.tls = False
         # For that reason the cookie is not the token either: the app, on another port, gets it as well.
-        self._pass = "" if token is None else hmac.new(token.encode(), b"status page", hashlib.sha256).hexdigest()
+        self._pass = "" if token is None else _pass(token)
+
+    def renew(self, token: str) -> None:
+        """Want another token from now on; the one before is good for some minutes more."""
+        if self._token is not None and token.encode() != self._token:
+            self._former = self._token, time.monotonic() + FORMER
+            self._token, self._pass = token.encode(), _pass(token)
 
     def refusal(self, request: Request) -> Answer | None:
         """Return the answer to who is not let in, None to who is."""
@@ -99,7 +110,9 @@ class Access:
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         # As the bytes that came: compare_digest refuses text that is not ASCII.
         if scheme.lower() == "bearer" and self._token is not None:
-            return hmac.compare_digest(given.strip().encode("latin-1", "replace"), self._token)
+            sent, (former, until) = given.strip().encode("latin-1", "replace"), self._former
+            known = hmac.compare_digest(sent, self._token)
+            return known or (time.monotonic() < until and hmac.compare_digest(sent, former))
         try:
             cookie = SimpleCookie(request.headers.get("Cookie", "")).get(self._cookie)
         except CookieError:
@@ -122,6 +135,10 @@ class Access:
         secure = "; Secure" if self.tls else ""
         cookie = f"{self._cookie}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}"
         return Answer(204, b"", "", {"Set-Cookie": cookie})
+
+
+def _pass(token: str) -> str:
+    return hmac.new(token.encode(), b"status page", hashlib.sha256).hexdigest()
 
 
 def logged_in(request: Request) -> bool:

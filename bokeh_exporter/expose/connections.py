@@ -53,7 +53,9 @@ class Server(httputil.HTTPServerConnectionDelegate):
         self, listeners: list[socket.socket], tls: ssl.SSLContext | None, answer: Route,
         on_error: Callable[[BaseException], None], limits: Limits,
     ) -> None:  # fmt: skip
-        self._listeners, self._tls, self._on_error, self._limits = listeners, tls, on_error, limits
+        self._listeners, self._on_error, self._limits = listeners, on_error, limits
+        #: Is used for connections that are accepted from now on.
+        self.tls = tls
         self._answer = answer
         self._connections: set[HTTP1ServerConnection] = set()
         self._parameters = HTTP1ConnectionParameters(
@@ -157,10 +159,11 @@ class Server(httputil.HTTPServerConnectionDelegate):
     def _stream(self, accepted: socket.socket) -> IOStream:
         # The read buffer holds a chunk more than what the parser wants, so this bound is never met by good requests.
         size = 2 * (self._limits.header_size + _CHUNK)
-        if self._tls is None:
+        tls = self.tls
+        if tls is None:
             return IOStream(accepted, max_buffer_size=size, read_chunk_size=_CHUNK)
         # The handshake runs on the loop as data comes, within the time for the headers.
-        wrapped = self._tls.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False)
+        wrapped = tls.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False)
         return SSLIOStream(wrapped, max_buffer_size=size, read_chunk_size=_CHUNK)
 
     def start_request(self, server_conn: object, request_conn: httputil.HTTPConnection) -> Exchange:

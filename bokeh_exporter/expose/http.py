@@ -5,6 +5,7 @@ Routes are looked up and guarded here; ``connections`` speaks HTTP, ``sockets`` 
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -66,17 +67,37 @@ class Endpoint:
             if self._server is not None:
                 raise RuntimeError("the endpoint is running already")
             listeners = listen(address, tuple(ports))
-            try:
-                self._server = Server(listeners, ssl_context, self._answer, self._on_error, self._limits)
-            except (OSError, RuntimeError) as error:
-                for listener in listeners:
-                    listener.close()
-                raise EndpointError(f"the endpoint cannot start: {error}; raise the limits of this process") from None
+            self._serve(listeners, ssl_context)
             self.address, self.port = address, listeners[0].getsockname()[1]
             self._access.port, self._access.tls = self.port, ssl_context is not None
             host = f"[{address}]" if ":" in address else address
             self.url = f"{'https' if ssl_context else 'http'}://{host}:{self.port}"
             return self.port
+
+    def start_on(self, listener: socket.socket) -> None:
+        """Serve, from a new thread, a socket that listens already; it is closed with the endpoint.
+
+        Raises:
+            EndpointError: the process is out of files or threads.
+        """
+        with self._lock:
+            self._serve([listener], None)
+
+    def _serve(self, listeners: list[socket.socket], ssl_context: ssl.SSLContext | None) -> None:
+        try:
+            self._server = Server(listeners, ssl_context, self._answer, self._on_error, self._limits)
+        except (OSError, RuntimeError) as error:
+            for listener in listeners:
+                listener.close()
+            raise EndpointError(f"the endpoint cannot start: {error}; raise the limits of this process") from None
+
+    def renew(self, *, token: str | None = None, ssl_context: ssl.SSLContext | None = None) -> None:
+        """Take another token or certificate for what comes from now on; connections that are open stay."""
+        if token is not None:
+            self._access.renew(token)
+        with self._lock:
+            if ssl_context is not None and self._server is not None:
+                self._server.tls = ssl_context
 
     def close(self) -> None:
         """Close socket, connections, thread and loop. Idempotent, from any thread."""

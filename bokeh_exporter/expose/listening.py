@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
+import time
 from collections.abc import Callable, Mapping
 
 from .. import config as options
 from ..config import Config
 from .access import Hosts, is_loopback
-from .http import Endpoint, Route, tls_context
+from .http import Endpoint, EndpointError, Route, tls_context
 from .page import OPEN_FILES, login_page
 from .pages import OPEN_PATHS
 from .sockets import read_token
 
 log = logging.getLogger("bokeh_exporter")
+
+#: Seconds between two looks at the files: a kubelet brings a new secret within a minute or two.
+LOOK = 2.0
 
 
 def open_endpoint(
@@ -39,6 +44,57 @@ def open_endpoint(
             options.variable("token_file"),
         )
     return endpoint
+
+
+class Renewal:
+    """Reads the token's file and the certificate again once they change. What cannot be used is told once and left.
+
+    Looked at by the watcher: a few ``stat`` calls each :data:`LOOK` seconds. Rejected: inotify, which does not see how
+    a kubelet swaps the link to a folder.
+    """
+
+    def __init__(self, config: Config, endpoint: Endpoint) -> None:
+        self._config, self._endpoint = config, endpoint
+        self._token = [config.token_file] if config.token_file else []
+        self._pair = [config.tls_cert, config.tls_key] if config.tls_cert and config.tls_key else []
+        self._seen = self._marks()
+        self._due = 0.0
+
+    def look(self) -> None:
+        """Renew what has changed."""
+        now = time.monotonic()
+        if now < self._due:
+            return
+        self._due = now + LOOK
+        seen, self._seen = self._seen, self._marks()
+        for what, paths, renew in (
+            ("token", self._token, self._new_token),
+            ("certificate", self._pair, self._new_pair),
+        ):
+            if any(seen[path] != self._seen[path] for path in paths):
+                try:
+                    renew()
+                except EndpointError as error:
+                    log.warning("the %s has changed and the one before stays: %s", what, error)
+                else:
+                    log.info("the %s has changed and is in use", what)
+
+    def _new_token(self) -> None:
+        self._endpoint.renew(token=read_token(*self._token))
+
+    def _new_pair(self) -> None:
+        self._endpoint.renew(ssl_context=tls_context(*self._pair))
+
+    def _marks(self) -> dict[str, tuple[int, ...]]:
+        return {path: _mark(path) for path in (*self._token, *self._pair)}
+
+
+def _mark(path: str) -> tuple[int, ...]:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - through links, as the files are read
+    except OSError:
+        return ()
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _ports(config: Config) -> range:

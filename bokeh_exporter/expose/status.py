@@ -96,10 +96,13 @@ class Status:
         state: where the numbers are.
         read: gives the levels that are read now.
         judge: gives the verdict and the history.
+        last_life: how the process before this one ended, where a flight recorder says so.
     """
 
-    def __init__(self, state: State, read: Callable[[], list[Level]], judge: Judge) -> None:
-        self._state, self._read, self._judge = state, read, judge
+    def __init__(
+        self, state: State, read: Callable[[], list[Level]], judge: Judge, last_life: Mapping[str, Any] | None = None
+    ) -> None:
+        self._state, self._read, self._judge, self._last_life = state, read, judge, last_life
         self.verdict = judge.verdict
         self._rows = _ROWS | judge.rows
         self._debug: list[str] = []
@@ -148,6 +151,7 @@ class Status:
             "time": now,
             "stale_seconds": None if sampled is None else max(0.0, now - sampled),
             "verdict": self.verdict(),
+            "last_life": self._last_life,
             "apps": _apps(numbers),
             "untested": next((note(bokeh, panel) for _, bokeh, panel, _ in numbers.get(_BUILD, {})), None),
             "hooks": {hook: bool(fits) for (hook,), fits in sorted(numbers.get(_HOOKS, {}).items())},

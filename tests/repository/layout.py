@@ -52,11 +52,13 @@ MAY_IMPORT = {
     "observe": {"state", "catalogue", "config", "_version"},
     # What acts on the process: everything else is handed in.
     "control": {"state", "config"},
-    "expose": {"state", "catalogue", "config", "tested", "_version"},
+    "expose": {"state", "catalogue", "config", "tested", "local_sockets", "_version"},
     "diagnose": {"state", "catalogue", "config", "thresholds", "_version"},
     "catalogue": set(),
     "thresholds": set(),
     "tested": set(),
+    # What a server and the command that looks for it share.
+    "local_sockets": set(),
     "config": {"thresholds"},
     "_version": set(),
     "startup": {"installation", "config"},
@@ -68,10 +70,13 @@ MAY_IMPORT = {
     "soak": {"clients", "startup", "state", "diagnose", "catalogue", "config", "thresholds", "_version"},
     # The command judges what it has driven with the same functions as the server.
     "demo": {"clients", "soak", "startup", "config"},
-    "cli": {"demo", "soak", "startup", "state", "diagnose", "catalogue", "config", "thresholds", "_version"},
+    "cli": {
+        *("demo", "soak", "startup", "state", "diagnose", "catalogue", "config", "thresholds", "local_sockets"),
+        "_version",
+    },
 }
 #: The composition: the only files that know observers and outputs.
-COMPOSITION = {"acting", "exporter", "explaining", "telemetry"}
+COMPOSITION = {"acting", "exporter", "explaining", "operating", "telemetry"}
 LAYERS_OF_COMPOSITION = {"observe", "control", "expose", "diagnose"}
 
 #: Not a part of the server process: what the command line is made of.
@@ -88,6 +93,7 @@ LINES = 250
 #: File -> why it may be longer.
 LONGER = {
     "catalogue.py": "data: each metric is a row of it, and a second file would be a second place to look",
+    "exporter.py": "composition: one place says what is made of what and in which order it starts, ends and forks",
     "config.py": "data: each option is a field of it, and documents, flags and variables come from it",
 }
 #: Python files in a folder, at most: what a reader takes in at a look. In observe/ itself stands only what all share.

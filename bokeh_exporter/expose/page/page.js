@@ -180,9 +180,15 @@ async function refresh() {
   if (!document.hidden) timer = setTimeout(refresh, PERIOD);
 }
 
+function showLastLife(life) {
+  at("last-life").hidden = !life;
+  if (life) set("last-life", `Before this process: ${life.text}.`);
+}
+
 function show(status) {
   rows.add(status.history);
   showVerdict(status.verdict);
+  showLastLife(status.last_life);
   showStale(status);
   showOffer(status.debug);
   showTables(status);

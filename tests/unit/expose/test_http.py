@@ -20,6 +20,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -27,7 +28,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from bokeh_exporter.catalogue import CATALOGUE
+from bokeh_exporter.config import Config
+from bokeh_exporter.expose.access import FORMER
 from bokeh_exporter.expose.http import Answer, Endpoint, EndpointError, Limits, Request, Route, tls_context
+from bokeh_exporter.expose.listening import LOOK, Renewal
 from bokeh_exporter.expose.prometheus import Exposition, LevelCollector, build_registry_extras
 from bokeh_exporter.state import Level, State
 from bokeh_exporter.state.levels import snapshot
@@ -337,6 +341,55 @@ def test_tls_files(pair: tuple[str, str], tmp_path: Path) -> None:
         with pytest.raises(EndpointError, match=says) as caught:
             tls_context(*files)
         assert "\n" not in str(caught.value)
+
+
+def test_files_that_change_are_read_again(
+    run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.INFO)
+    clock = [1000.0]
+    for module in ("listening", "access"):  # they have a time module of their own: the endpoint's loop uses time, too
+        monkeypatch.setattr(f"bokeh_exporter.expose.{module}.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    token, (cert, key) = tmp_path / "token", pem(tmp_path, "first")
+    token.write_text("old")
+    endpoint = run("old", tls_context(cert, key))
+    renewal = Renewal(Config(token_file=str(token), tls_cert=cert, tls_key=key), endpoint)
+
+    def look() -> None:
+        clock[0] += LOOK
+        renewal.look()
+
+    def asks(word: str, trusted: str) -> int:
+        trust = ssl.create_default_context(cafile=trusted)
+        return get(f"{endpoint.url}/metrics", token=word, context=trust).status
+
+    kept = http.client.HTTPSConnection(LOCAL, endpoint.port, context=ssl.create_default_context(cafile=cert))
+    kept.request("GET", "/metrics", headers={"Authorization": "Bearer old"})
+    assert kept.getresponse().read() == b"up 1\n"
+    renewed, first = pem(tmp_path, "second"), tmp_path / "first-copy.pem"
+    shutil.copy(cert, first)
+
+    # Half of what is new: what was there stays, and is told once.
+    shutil.copy(renewed[0], cert)
+    token.write_text("")
+    for _ in range(2):
+        look()
+    assert asks("old", str(first)) == 200
+    stays = [record.getMessage() for record in caplog.records if "the one before stays" in record.getMessage()]
+    assert [one.split()[1] for one in stays] == ["token", "certificate"]
+
+    shutil.copy(renewed[1], key)
+    token.write_text("new")
+    look()
+    assert asks("new", renewed[0]) == 200
+    assert asks("bad", renewed[0]) == 401
+    assert asks("old", renewed[0]) == 200, "whoever scrapes has the new one a little later"
+    # The connection that was open goes on.
+    kept.request("GET", "/metrics", headers={"Authorization": "Bearer old"})
+    assert kept.getresponse().status == 200
+    kept.close()
+    clock[0] += FORMER
+    assert asks("old", renewed[0]) == 401
 
 
 # --- clients that misbehave --------------------------------------------------------------------
