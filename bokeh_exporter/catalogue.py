@@ -559,6 +559,11 @@ CATALOGUE: tuple[Metric, ...] = (
         "bokeh.exporter.overhead", "s", "perf_counter",
     ),
     Metric(
+        EXPORTER, "bokeh_exporter_unwritable_series_total", "counter", (),
+        "Series left out of an exposition because they cannot be written in its format, each time",
+        "bokeh.exporter.unwritable_series", "{series}", "the encoder of the exposition",
+    ),
+    Metric(
         EXPORTER, "bokeh_exporter_otel_dropped_total", "counter", (Label("signal", OTEL_SIGNALS),),
         "Histogram observations and events that OpenTelemetry did not fetch in time and so does not have",
         "bokeh.exporter.otel.dropped", "{item}", "the bounded queues between state and OpenTelemetry",

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from . import config as options
 from .config import Config, ConfigError
 from .exporter import Exporter
+from .state.wording import PrintableRecords
 
 log = logging.getLogger("bokeh_exporter")
 
@@ -117,6 +118,10 @@ class _LastResort(_StreamHandler):
             super().emit(record)
 
 
+#: On our loggers while we are in: names and what clients sent cannot write a terminal or forge a line.
+_printable = PrintableRecords()
+_LOGGERS = (log, logging.getLogger("bokeh_exporter.elements"))
+
 _last_resort = _LastResort()
 _last_resort.setFormatter(logging.Formatter("%(levelname)s:%(name)s:%(message)s"))
 
@@ -124,6 +129,8 @@ _last_resort.setFormatter(logging.Formatter("%(levelname)s:%(name)s:%(message)s"
 def _let_start_line_through() -> None:
     # The line that says where to look is INFO, and both the root logger's level and Python's own last
     # resort would drop it. A level or handler that the user gave our logger stays as it is.
+    for logger in _LOGGERS:
+        logger.addFilter(_printable)
     if log.level == logging.NOTSET:
         log.setLevel(logging.INFO)
     if not log.handlers:

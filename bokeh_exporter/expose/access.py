@@ -11,7 +11,8 @@ import hashlib
 import hmac
 import ipaddress
 import time
-from collections.abc import Collection, Iterable
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable
 from http.client import responses
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
@@ -24,6 +25,10 @@ LOGIN = 12 * 3600
 #: Seconds that a token is good after it was replaced: a kubelet may bring a secret to Prometheus that much later.
 FORMER = 120.0
 _METRICS = "/metrics"
+#: Wrong tokens from one address within a minute, after which it gets 429: a person mistypes a few times.
+_WRONG, _MINUTE = 10, 60.0
+#: Addresses that are remembered, the last ones: what is kept of strangers must not grow.
+_ADDRESSES = 1024
 _COOKIE = "bokeh_exporter_"
 
 
@@ -72,11 +77,19 @@ class Access:
         open_paths: what needs no token.
         hosts: the names that are let in; None for any.
         login: answers ``/`` to whoever has no token; None answers 401 in a word.
+        clock: seconds that only go forward.
+
+    The right token is let in however many wrong ones came from the same address, which may be a proxy's: locking it
+    out would let anybody switch monitoring off.
     """
 
     def __init__(
-        self, token: str | None, open_paths: Collection[str], hosts: Hosts | None, login: Answer | None = None
-    ) -> None:
+        self, token: str | None, open_paths: Collection[str], hosts: Hosts | None, login: Answer | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
+        self._clock = clock
+        #: Address -> end of its minute, and the wrong tokens in it.
+        self._wrong: OrderedDict[str, tuple[float, int]] = OrderedDict()
         self._token = None if token is None else token.encode()
         #: The token before that one, and the ``time.monotonic()`` until which it is good.
         self._former: tuple[bytes, float] = (b"", 0.0)
@@ -102,9 +115,25 @@ class Access:
             return _says(403, "another site may not ask for this")
         if self._token is None or request.path in self._open_paths or self._knows(request):
             return None
+        wait = self._wait(request)
+        if wait > 0:
+            return _says(429, "too many wrong tokens", {"Retry-After": f"{wait:.0f}", "Connection": "close"})
         if request.path == "/" and self._login is not None:
             return self._login
         return _says(401, responses[401].lower(), {"WWW-Authenticate": "Bearer"})
+
+    def _wait(self, request: Request) -> float:
+        """Count a wrong token; return for how many seconds its address gets nothing else than 429, 0 for not at all."""
+        if "Authorization" not in request.headers and not logged_in(request):
+            return 0.0
+        now = self._clock()
+        end, count = self._wrong.pop(request.address, (0.0, 0))
+        if now >= end:
+            end, count = now + _MINUTE, 0
+        self._wrong[request.address] = end, count + 1
+        if len(self._wrong) > _ADDRESSES:
+            self._wrong.popitem(last=False)
+        return end - now if count >= _WRONG else 0.0
 
     def _knows(self, request: Request) -> bool:
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
@@ -117,7 +146,7 @@ class Access:
             cookie = SimpleCookie(request.headers.get("Cookie", "")).get(self._cookie)
         except CookieError:
             return False
-        return cookie is not None and hmac.compare_digest(cookie.value.encode(), self._pass.encode())
+        return cookie is not None and hmac.compare_digest(cookie.value.encode("utf-8", "replace"), self._pass.encode())
 
     @property
     def _cookie(self) -> str:
@@ -159,7 +188,12 @@ def _from_elsewhere(request: Request) -> bool:
     if site is not None:
         return site not in ("same-origin", "none")
     origin = request.headers.get("Origin")
-    return origin is not None and urlsplit(origin).netloc != request.headers.get("Host", "")
+    if origin is None:
+        return False
+    try:
+        return urlsplit(origin).netloc != request.headers.get("Host", "")
+    except ValueError:  # "http://[": no page of ours has sent it
+        return True
 
 
 def _says(status: int, text: str, headers: dict[str, str] | None = None) -> Answer:

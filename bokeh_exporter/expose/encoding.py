@@ -4,6 +4,9 @@ A scrape of 20 apps is some 5,000 lines, and their names, labels and escapes are
 each line is encoded once by prometheus_client, taken apart before its value, and kept; after that only
 values are written, by its own function for that. What the official encoder would write differently from
 time to time (a timestamp, an exemplar) is left to it. The bytes are the official ones, and a test says so.
+
+Names are cleaned where they come in (:func:`bokeh_exporter.state.wording.clean`). If a series cannot be written all
+the same, it is left out and counted: one odd name must not cost everybody's numbers.
 """
 
 from __future__ import annotations
@@ -39,9 +42,11 @@ class Encoder:
     Args:
         encode: the official encoder.
         exemplars: whether its format has them.
+        unwritable: hears of each series that is left out.
     """
 
-    def __init__(self, encode: Encode, exemplars: bool) -> None:
+    def __init__(self, encode: Encode, exemplars: bool, unwritable: Callable[[], None] = lambda: None) -> None:
+        self._unwritable = unwritable
         self._encode = encode
         self._exemplars = exemplars
         self._heads: dict[str, str] = {}
@@ -54,11 +59,14 @@ class Encoder:
         """Encode families, as the official encoder would."""
         text: list[str] = []
         for family in families:
-            text.append(self._head(family))
-            if isinstance(family, EventFamily):
-                self._event(family, text)
-            else:
-                self._level(family, text)
+            try:
+                text.append(self._head(family))
+                if isinstance(family, EventFamily):
+                    self._event(family, text)
+                else:
+                    self._level(family, text)
+            except Exception:  # a family whose head or list of series cannot be had
+                self._unwritable()
         if self._exemplars:
             text.append(_END)
         return "".join(text).encode()
@@ -77,7 +85,8 @@ class Encoder:
 
     def _split(self, family: Family) -> list[str]:
         """Return the lines of a family up to their values."""
-        lines = self._official(family)[len(self._head(family)) :].splitlines()
+        # Not splitlines(), which also splits at U+2028, form feeds and the like within a label.
+        lines = self._official(family)[len(self._head(family)) :].split("\n")[:-1]
         values = [_number(sample.value) for sample in family.samples]
         return [line.removesuffix(value) for line, value in zip(lines, values, strict=True)]
 
@@ -85,13 +94,17 @@ class Encoder:
         before = self._children.get(family.name, {})
         after = self._children[family.name] = {}
         for child in family.children():
-            if self._exemplars and child.has_exemplar():
-                text.append(self._official(family.of(child))[len(self._head(family)) :])
+            try:
+                if self._exemplars and child.has_exemplar():
+                    text.append(self._official(family.of(child))[len(self._head(family)) :])
+                    continue
+                values = child.numbers()
+                lines, last, written = before.get(child) or (self._split(family.of(child)), [], "")
+                if values != last:
+                    written = "".join([f"{line}{_number(value)}\n" for line, value in zip(lines, values, strict=True)])
+            except Exception:
+                self._unwritable()
                 continue
-            values = child.numbers()
-            lines, last, written = before.get(child) or (self._split(family.of(child)), [], "")
-            if values != last:
-                written = "".join([f"{line}{_number(value)}\n" for line, value in zip(lines, values, strict=True)])
             after[child] = lines, values, written
             text.append(written)
 
@@ -99,14 +112,19 @@ class Encoder:
         before = self._lines.get(family.name, {})
         after = self._lines[family.name] = {}
         for sample in family.samples:
-            key = (sample.name, *sample.labels.items())
-            line = before.get(key)
-            if line is None or sample.timestamp is not None or sample.exemplar is not None:
-                one = Family(family.name, family.documentation, family.type, family.unit)
-                one.samples = [sample]
-                if sample.timestamp is not None or sample.exemplar is not None:
-                    text.append(self._official(one)[len(self._head(family)) :])
-                    continue
-                (line,) = self._split(one)
+            try:
+                key = (sample.name, *sample.labels.items())
+                line = before.get(key)
+                if line is None or sample.timestamp is not None or sample.exemplar is not None:
+                    one = Family(family.name, family.documentation, family.type, family.unit)
+                    one.samples = [sample]
+                    if sample.timestamp is not None or sample.exemplar is not None:
+                        text.append(self._official(one)[len(self._head(family)) :])
+                        continue
+                    (line,) = self._split(one)
+                written = f"{line}{_number(sample.value)}\n"
+            except Exception:
+                self._unwritable()
+                continue
             after[key] = line
-            text.append(f"{line}{_number(sample.value)}\n")
+            text.append(written)

@@ -9,13 +9,13 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from http.client import responses
 from typing import TypeVar
 
 from ..config import variable
 from .access import Access, Hosts
-from .connections import Limits, Server
-from .http_messages import Answer, Later, Request, Route
+from .connections import Server
+from .http_messages import Answer, Later, Request, Route, short
+from .places import Limits
 from .sockets import EndpointError, listen, tls_context
 
 __all__ = ["Answer", "Endpoint", "EndpointError", "Later", "Limits", "Request", "Route", "tls_context"]
@@ -114,16 +114,19 @@ class Endpoint:
             server.abandon()
 
     def _answer(self, request: Request) -> Answer | Later:
+        return self._guarded(lambda: self._routed(request))
+
+    def _routed(self, request: Request) -> Answer | Later:
         allowed = {method for method, path in self._routes if path == request.path}
         if not allowed:
-            return _short(404)
+            return short(404)
         refusal = self._access.refusal(request)
         if refusal is not None:
             return refusal
         route = self._routes.get(("GET" if request.method == "HEAD" else request.method, request.path))
         if route is None:
-            return _short(405, {"Allow": ", ".join(sorted(allowed | ({"HEAD"} if "GET" in allowed else set())))})
-        answer = self._guarded(lambda: route(request))
+            return short(405, {"Allow": ", ".join(sorted(allowed | ({"HEAD"} if "GET" in allowed else set())))})
+        answer = route(request)
         if isinstance(answer, Later):
             make = answer.make
             return Later(lambda: self._guarded(make))
@@ -134,9 +137,4 @@ class Endpoint:
             return make()
         except BaseException as error:  # SystemExit too: it would end the thread
             self._on_error(error)
-            return _short(500)
-
-
-def _short(status: int, headers: Mapping[str, str] | None = None) -> Answer:
-    text = f"{responses[status].lower()}\n"
-    return Answer(status, text.encode(), "text/plain; charset=utf-8", headers or {})
+            return short(500)

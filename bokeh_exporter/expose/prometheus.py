@@ -25,7 +25,8 @@ from ..state import Level, State
 from ..state.events import EventFamily
 from ..state.levels import merge
 from ..state.metrics import is_event
-from .encoding import Encoder
+from ..state.wording import clean_all
+from .encoding import Encode, Encoder
 
 log = logging.getLogger("bokeh_exporter")
 
@@ -87,7 +88,7 @@ class LevelCollector(Collector):
             # One series with a label too few makes Prometheus refuse the whole scrape.
             self._state.swallow("levels", ValueError(f"{level} fits no level of the catalogue"))
             return
-        merge(metric, numbers.setdefault(metric.name, {}), level.labels, level.value)
+        merge(metric, numbers.setdefault(metric.name, {}), clean_all(level.labels), level.value)
 
 
 def _family(metric: Metric, numbers: _Numbers) -> Family:
@@ -113,10 +114,15 @@ def _without_created(families: Iterable[Family]) -> Iterator[Family]:
 
 
 class Exposition:
-    """A registry as text. Keeps what it has encoded: the next scrape has the same lines."""
+    """A registry as text. Keeps what it has encoded: the next scrape has the same lines.
 
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._registry = registry
+    Args:
+        registry: what is encoded.
+        unwritable: hears of each series that cannot be written and is left out.
+    """
+
+    def __init__(self, registry: CollectorRegistry, unwritable: Callable[[], None] = lambda: None) -> None:
+        self._registry, self._unwritable = registry, unwritable
         self._encoders: dict[str, Encoder] = {}
         self._lock = threading.Lock()
 
@@ -133,25 +139,18 @@ class Exposition:
             encode, content_type = choose_encoder("")
         if names:
             wanted = self._registry.restricted_registry([name + suffix for name in names for suffix in _SUFFIXES])
-            return content_type, encode(_Families(_without_created(wanted.collect())))
+            return content_type, self._encoder(encode, content_type).encode(_without_created(wanted.collect()))
         with self._lock:
             encoder = self._encoders.get(content_type)
             if encoder is None:
                 if len(self._encoders) >= _ENCODERS:
                     self._encoders.clear()  # a client may ask for any version
-                encoder = Encoder(encode, exemplars=content_type.startswith("application/openmetrics-text"))
-                self._encoders[content_type] = encoder
+                encoder = self._encoders[content_type] = self._encoder(encode, content_type)
             return content_type, encoder.encode(_without_created(self._registry.collect()))
 
-
-class _Families(Collector):
-    """Families as the official encoders want them."""
-
-    def __init__(self, families: Iterable[Family]) -> None:
-        self._families = families
-
-    def collect(self) -> Iterable[Family]:
-        return self._families
+    def _encoder(self, encode: Encode, content_type: str) -> Encoder:
+        exemplars = content_type.startswith("application/openmetrics-text")
+        return Encoder(encode, exemplars=exemplars, unwritable=self._unwritable)
 
 
 def build_registry_extras(registry: CollectorRegistry) -> None:

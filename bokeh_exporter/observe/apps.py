@@ -71,7 +71,7 @@ class Apps:
                 return app
             path = path_of(context)
             label = self._numbers.limiter.admit_app(path)
-            if label != path:
+            if label == OTHER != path:
                 # Its children are looked up by "other", so the limiter sees no folding there.
                 self._numbers.child("bokeh_exporter_overflow_total", "bokeh_sessions").inc()
             app = self._apps.get(label)

@@ -1,4 +1,4 @@
-"""The door that labels pass: each open label is bounded, the rest become ``other``.
+"""The door that labels pass: each is cleaned, each open one is bounded, the rest become ``other``.
 
 Caps hold per process. A class or callback label is counted together with its app, so one app
 cannot use up another's room. What was let in once stays in until its app is removed.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 
 from ..catalogue import APP, OTHER, SERIES_CAP, Metric
+from .wording import clean, clean_all
 
 
 class Limiter:
@@ -23,6 +24,7 @@ class Limiter:
 
     def admit(self, metric: Metric, values: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
         """Return the values to use and whether one of them was folded. Called once per new child."""
+        values = clean_all(values)
         admitted = list(values)
         folded = False
         app = ""
@@ -52,7 +54,8 @@ class Limiter:
         return tuple(admitted), folded
 
     def admit_app(self, app: str) -> str:
-        """Return the app's label value: its path, or ``other`` beyond the cap."""
+        """Return the app's label value: its path, cleaned, or ``other`` beyond the cap."""
+        app = clean(app)
         with self._guard:
             return self._admit_app(app)
 

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from ..catalogue import BY_NAME, Metric
+from .wording import clean_all
 
 
 class Level(NamedTuple):
@@ -40,7 +41,7 @@ def snapshot(levels: Iterable[Level]) -> Snapshot:
     """Build a snapshot from single levels, merging those with the same labels."""
     built: dict[str, dict[tuple[str, ...], float]] = {}
     for name, value, labels in levels:
-        merge(BY_NAME[name], built.setdefault(name, {}), labels, value)
+        merge(BY_NAME[name], built.setdefault(name, {}), clean_all(labels), value)
     return built
 
 

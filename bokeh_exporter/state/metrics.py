@@ -29,6 +29,7 @@ from .notices import Story
 from .process_memory import Memory
 from .queue import Entry, apply
 from .spans import Spans
+from .wording import clean_all
 
 log = logging.getLogger("bokeh_exporter")
 
@@ -109,6 +110,7 @@ class State:
             return found
         if not labels:
             return children.setdefault((), self._events[name])
+        labels = clean_all(labels)  # before the look-up: whoever removes an app knows its cleaned name
         with self._guard:
             found = children.get(labels)
             if found is not None:

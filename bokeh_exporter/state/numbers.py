@@ -13,6 +13,7 @@ from typing import Protocol
 from ..catalogue import BY_NAME, CATALOGUE
 from .levels import Level, merge
 from .metrics import State, is_event
+from .wording import clean_all
 
 Numbers = Mapping[str, Mapping[tuple[str, ...], float]]
 
@@ -47,7 +48,7 @@ def of_state(state: State, levels: Iterable[Level], names: frozenset[str]) -> Nu
     numbers = state.levels.merged(names)
     for name, value, labels in levels:
         if name in names and len(labels) == len(_LABELS[name]):
-            into = numbers.setdefault(name, {})
+            into, labels = numbers.setdefault(name, {}), clean_all(labels)
             if labels in into:
                 merge(BY_NAME[name], into, labels, value)
             else:

@@ -1,18 +1,30 @@
-"""How what users typed and wrote may be told: numbers, booleans and dates as they are, nothing else as it is.
+"""How text that is not ours may be written: names, labels, what users typed and wrote.
 
 A widget's value is its user's. Its label is text of the user interface that a developer wrote, so it is
 shown, but bounded and without line breaks or control characters, which would forge log lines.
+
+Names of apps, callbacks, files and classes may hold any character: a file name is bytes, a ``__qualname__`` is what
+somebody assigned. :func:`clean` is the one door for them. What is not printable is written as Python's escape, so the
+name can still be recognised, and no output has to escape again. Rejected: refusing such names, which would lose the
+number together with the name; and escaping in each output, which is how one was forgotten.
 """
 
 from __future__ import annotations
 
 import datetime
+import logging
 import math
 import numbers
+import zlib
+from collections.abc import Iterable
 from typing import Any
+
+from .safe_looks import is_a, type_name
 
 #: Characters of a label, and of a value that is shown because somebody asked for it.
 LABEL = 60
+#: Characters of a name, many times what a module and a qualified name take: a class may be called by a megabyte.
+NAME = 300
 #: What stands for a value that is never shown.
 HIDDEN = "<hidden>"
 #: Digits of a number; a longer one tells nothing and is made of what a client sent.
@@ -54,5 +66,49 @@ def escaped(text: str) -> str:
     if len(text) <= LABEL and text.isprintable():
         return text
     cut = text[:LABEL]
-    line = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in cut)
+    line = printable(cut)
     return line[:LABEL] + ("..." if len(text) > LABEL or len(line) > LABEL else "")
+
+
+def clean(name: object) -> str:
+    """Return a name as every output can hold it: one line of printable characters that is not too long.
+
+    A long name is cut and ends with a checksum, so that two of them stay two. What is no string is called by its type;
+    nothing of the object is run.
+    """
+    if type(name) is not str:
+        # A derived class may have a ``__hash__``, an ``__eq__`` and an ``encode`` of its own.
+        name = str.__str__(name) if is_a(name, str) else f"<{type_name(type(name))}>"
+    if len(name) <= NAME and name.isprintable():
+        return name
+    line = printable(name[: 2 * NAME])
+    if len(name) <= NAME and len(line) <= NAME:
+        return line
+    return f"{line[: NAME - 10]}~{zlib.crc32(name.encode('utf-8', 'surrogatepass')):08x}"
+
+
+def clean_all(names: Iterable[str]) -> tuple[str, ...]:
+    """Return names, each cleaned."""
+    return tuple([clean(name) for name in names])
+
+
+def printable(text: str, keep: str = "") -> str:
+    """Return a text with what cannot be printed escaped, but for the characters to keep."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char in keep or char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+class PrintableRecords(logging.Filter):
+    """Escapes what a log record was given, so that nobody's name writes a terminal or forges a line.
+
+    Line breaks in arguments stay: stacks have them, and names have none after :func:`clean`.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record through, its text arguments escaped."""
+        if type(record.args) is tuple:
+            record.args = tuple([printable(each, "\n\t") if type(each) is str else each for each in record.args])
+        return True

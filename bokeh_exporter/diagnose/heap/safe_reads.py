@@ -10,9 +10,18 @@ import gc
 import re
 from collections.abc import Iterator
 from itertools import chain, compress, repeat
-from types import GetSetDescriptorType, MemberDescriptorType, ModuleType
+from types import ModuleType
 from typing import Any
 
+from ...state.safe_looks import attribute_of_class as attribute_of_class
+from ...state.safe_looks import attributes as attributes
+from ...state.safe_looks import bases as bases
+from ...state.safe_looks import class_namespace as class_namespace
+from ...state.safe_looks import is_a as is_a
+from ...state.safe_looks import namespace as namespace
+from ...state.safe_looks import slots as slots
+from ...state.safe_looks import type_module as type_module
+from ...state.safe_looks import type_name as type_name
 from .arrays import elements, is_array
 from .atomic_reads import unseen
 
@@ -21,73 +30,8 @@ from .atomic_reads import unseen
 _NAME = re.compile(r"[A-Za-z_/][A-Za-z0-9_./:-]{0,30}")
 _ID = re.compile(r"[0-9a-fA-F-]{8,}|.*[0-9][A-Za-z]+[0-9][A-Za-z]+[0-9].*|.*\d{6,}.*")
 
-_dict_of_type: Any = type.__dict__["__dict__"].__get__
-_mro: Any = type.__dict__["__mro__"].__get__
-_module_of: Any = type.__dict__["__module__"].__get__
 #: What is as long as the shortest secret, in a name that somebody chose.
 _LONG = re.compile(r"[\w-]{32,}")
-_of_module: Any = _dict_of_type(ModuleType)["__dict__"].__get__
-_name_of: Any = type.__dict__["__qualname__"].__get__
-
-
-def namespace(module: ModuleType) -> dict[str, Any]:
-    """Return the real ``__dict__`` of a module."""
-    found: dict[str, Any] = _of_module(module)
-    return found
-
-
-def class_namespace(kind: type) -> Any:
-    """Return a view of the attributes of a class."""
-    return _dict_of_type(kind)
-
-
-def type_name(kind: type) -> str:
-    """Return the bare name of a class."""
-    return str(_name_of(kind)).rpartition(".")[2]
-
-
-def type_module(kind: type) -> str | None:
-    """Return the module that a class says it is from."""
-    try:
-        module = _module_of(kind)
-    except AttributeError:
-        return None
-    return module if type(module) is str else None
-
-
-def is_a(thing: object, *kinds: type) -> bool:
-    """Whether the type of a thing is one of these or derived from one; the thing itself is not asked."""
-    return issubclass(type(thing), kinds)
-
-
-def bases(kind: type) -> tuple[type, ...]:
-    """Return the method resolution order of a class."""
-    found: tuple[type, ...] = _mro(kind)
-    return found
-
-
-def attributes(thing: object) -> dict[str, Any] | None:
-    """Return the instance's ``__dict__``, None if it has none."""
-    for kind in bases(type(thing)):
-        descriptor = _dict_of_type(kind).get("__dict__")
-        if type(descriptor) is GetSetDescriptorType:  # else it is the user's
-            try:
-                found = descriptor.__get__(thing)
-            except (AttributeError, TypeError):
-                return None
-            return found if type(found) is dict else None
-    return None
-
-
-def slots(thing: object) -> Iterator[tuple[str, Any]]:
-    """Yield what an object stores in slots of its class, C classes' members too."""
-    for kind in bases(type(thing)):
-        for name, descriptor in list(_dict_of_type(kind).items()):
-            if type(descriptor) is MemberDescriptorType:
-                try:
-                    yield name, descriptor.__get__(thing)
-                except (AttributeError, TypeError):
-                    continue
 
 
 def child(parent: Any, key: int) -> Any:
@@ -134,15 +78,6 @@ def name(value: str, quote: str = "") -> str:
     if _NAME.fullmatch(value) and not _ID.fullmatch(value):
         return f"{quote}{value}{quote}"
     return f"<str, {len(value)} chars>"
-
-
-def attribute_of_class(kind: type, attribute: str) -> Any:
-    """Return an attribute of a class as it is stored, None if there is none."""
-    for base in bases(kind):
-        found = _dict_of_type(base).get(attribute)
-        if found is not None:
-            return found
-    return None
 
 
 def label(value: object) -> str:

@@ -3,6 +3,9 @@
 Bokeh, Panel and param wrap what users give them in partials, bound methods, closures and
 decorators. The label is ``module:qualname`` of what is inside; code that Bokeh runs as a script has a
 module name made up for each session, so there the file's name stands for it: ``app.py:view``.
+
+A callback may be any object, and its name any value: all is read by :mod:`~bokeh_exporter.state.safe_looks`, which runs
+none of the user's code, and the label is cleaned here, before anything keeps it.
 """
 
 from __future__ import annotations
@@ -11,6 +14,9 @@ import functools
 from collections.abc import Callable
 from types import CodeType, FunctionType, MethodType
 from typing import Any, TypeVar
+
+from ...state.safe_looks import called, class_namespace, is_a, partial_of, resemble, stored, type_module, type_name
+from ...state.wording import clean
 
 Wrapper = TypeVar("Wrapper", bound=Callable[..., Any])
 
@@ -34,10 +40,8 @@ _CODES = 2000
 
 def name_of(callback: Any) -> str | None:
     """Return the label of a callback, None if it is a framework's own."""
-    try:
-        known = _known.get(id(callback.__code__))  # a method has that of its function
-    except Exception:  # ``__getattr__`` of the user's may raise anything
-        known = None
+    function = callback.__func__ if type(callback) is MethodType else callback
+    known = _known.get(id(function.__code__)) if type(function) is FunctionType else None
     return known[2] if known is not None and known[1] is None else _follow(callback)
 
 
@@ -105,29 +109,24 @@ def _closed_over(cells: list[int], function: FunctionType) -> Any:
 
 def _inner(callback: Any) -> Any:
     """Return what an object that is no function calls: its ``__call__`` in the end."""
-    if isinstance(callback, functools.partial):
-        return callback.func
+    inner = partial_of(callback)
+    if inner is not None:
+        return inner
+    if is_a(callback, type):  # what a class holds is its instances'
+        return None
     for attribute in ("__func__", *_WRAPPED):
-        inner = _attribute(callback, attribute)
+        inner = stored(callback, attribute)
         if callable(inner):
             return inner
-    call = vars(type(callback)).get("__call__")
-    return call if isinstance(call, FunctionType) else None
-
-
-def _attribute(thing: Any, name: str) -> Any:
-    """Return an attribute, None if there is none: ``__getattr__`` of the user's may raise anything."""
-    try:
-        return getattr(thing, name, None)
-    except Exception:
-        return None
+    call = class_namespace(type(callback)).get("__call__")
+    return call if type(call) is FunctionType else None
 
 
 def timing(function: Callable[..., Any]) -> Callable[[Wrapper], Wrapper]:
     """``functools.wraps`` for a wrapper that times the function."""
 
     def decorate(wrapper: Wrapper) -> Wrapper:
-        functools.update_wrapper(wrapper, function)
+        resemble(wrapper, function)
         code: CodeType = wrapper.__code__
         _timed[id(code)] = code
         return wrapper
@@ -135,22 +134,21 @@ def timing(function: Callable[..., Any]) -> Callable[[Wrapper], Wrapper]:
     return decorate
 
 
-def is_framework(module: str | None) -> bool:
-    """Whether a module belongs to the frameworks rather than to the user."""
-    return module is not None and module.partition(".")[0] in _FRAMEWORKS
+def is_framework(module: object) -> bool:
+    """Whether the name of a module is one of the frameworks' rather than the user's."""
+    return type(module) is str and module.partition(".")[0] in _FRAMEWORKS
 
 
 def is_skip(error: BaseException) -> bool:
     """Whether it is param's ``Skip``, by which a function says that nothing has changed."""
-    return type(error).__name__ == "Skip" and type(error).__module__.startswith("param.")
+    return type_name(type(error)) == "Skip" and (type_module(type(error)) or "").startswith("param.")
 
 
 def _describe(function: Any) -> str | None:
-    module = _attribute(function, "__module__")
+    module, name = called(function)
     if is_framework(module):
         return None
-    name = str(_attribute(function, "__qualname__") or type(function).__qualname__).replace("<locals>.", "")
-    code = _attribute(function, "__code__")
-    if isinstance(code, CodeType) and (module is None or module.startswith(("bokeh_app_", "panel_setup"))):
-        module = code.co_filename.replace("\\", "/").rpartition("/")[2]
-    return f"{module or 'builtins'}:{name}"
+    name = name.replace("<locals>.", "")
+    if type(function) is FunctionType and (module is None or module.startswith(("bokeh_app_", "panel_setup"))):
+        module = function.__code__.co_filename.replace("\\", "/").rpartition("/")[2]
+    return clean(f"{module or 'builtins'}:{name}")

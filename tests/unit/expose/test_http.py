@@ -30,7 +30,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from bokeh_exporter.catalogue import CATALOGUE
 from bokeh_exporter.config import Config
 from bokeh_exporter.expose.access import FORMER
-from bokeh_exporter.expose.http import Answer, Endpoint, EndpointError, Limits, Request, Route, tls_context
+from bokeh_exporter.expose.http import Answer, Endpoint, EndpointError, Later, Limits, Request, Route, tls_context
 from bokeh_exporter.expose.listening import LOOK, Renewal
 from bokeh_exporter.expose.prometheus import Exposition, LevelCollector, build_registry_extras
 from bokeh_exporter.state import Level, State
@@ -429,16 +429,76 @@ def test_what_a_client_does_not_take_is_dropped(run: Run) -> None:
         wait_until(lambda: get(endpoint.url + "/metrics").status == 200, ignoring=(OSError,))
 
 
-def test_connections_beyond_the_limit_are_closed_at_once(run: Run) -> None:
+def test_who_is_new_gets_the_place_of_who_has_been_silent_for_longest(run: Run) -> None:
     endpoint = run(connections=3)
     with contextlib.ExitStack() as stack:
         inside = [stack.enter_context(client(endpoint, b"GET /metrics HTTP/1.1\r\n\r\n")) for _ in range(3)]
         for sock in inside:
             assert sock.recv(4096).startswith(b"HTTP/1.1 200")
-        with client(endpoint) as beyond:
-            assert rest(beyond) == b""
-        inside[0].close()
-        wait_until(lambda: get(endpoint.url + "/metrics").status == 200, ignoring=(OSError,))
+        assert get(endpoint.url + "/healthz").status == 200
+        assert rest(inside[0]) == b""
+        inside[2].sendall(b"GET /healthz HTTP/1.1\r\n\r\n")
+        assert inside[2].recv(4096).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("send", [b"", b"GET /metr", b"POST /debug/trim HTTP/1.1\r\nContent-Length: 9\r\n\r\n"])
+def test_silent_connections_keep_no_health_check_and_no_scrape_out(run: Run, send: bytes) -> None:
+    endpoint = run(connections=20)
+    with contextlib.ExitStack() as stack:
+        for _ in range(60):
+            stack.enter_context(client(endpoint, send))
+            assert get(endpoint.url + "/healthz", timeout=5).status == 200
+        assert get(endpoint.url + "/metrics", timeout=5).status == 200
+
+
+def test_readers_that_do_not_read_take_no_memory_and_no_place(run: Run) -> None:
+    endpoint = run(connections=30, unsent=3 * len(BIG) * 200)
+    asked = b"GET /huge HTTP/1.1\r\n\r\n" * 20  # pipelined: only one of them is being answered
+    with contextlib.ExitStack() as stack:
+        for _ in range(100):
+            sock = stack.enter_context(socket.socket())
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            sock.connect((LOCAL, endpoint.port))
+            with contextlib.suppress(ConnectionError):
+                sock.sendall(asked)
+        assert get(endpoint.url + "/healthz", timeout=5).status == 200
+        server = endpoint._server
+        assert server is not None
+        wait_until(lambda: sum(place.unsent for place in list(server._places.values())) <= 3 * len(BIG) * 200)
+        assert len(server._places) <= 30
+
+
+def test_what_raises_is_one_answer_and_nothing_in_the_hosts_log(
+    run: Run, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    url = run().url
+    for origin in ("http://[", "http://[::1", "//[", "\xe9://[x"):
+        assert get(url + "/debug/trim", method="POST", headers={"Origin": origin}).status == 403
+    for query in ("&".join(f"a{number}=1" for number in range(500)), "%ff=%c3&a=%00"):
+        assert get(f"{url}/echo?{query}").status in (200, 400)
+    monkeypatch.setitem(ROUTES, ("GET", "/later"), lambda request: Later(lambda: 1 / 0))  # type: ignore[arg-type, return-value]
+    later = run()
+    assert get(later.url + "/later").status == 500
+
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    assert get(later.url + "/later").status == 503
+    assert get(later.url + "/metrics").status == 200
+    assert [type(error) for error in run.errors] == [ZeroDivisionError, RuntimeError]
+    run.errors.clear()
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("tornado")] == []
+
+
+def test_wrong_tokens_are_limited_and_never_lock_the_right_one_out(run: Run) -> None:
+    url = run(token="right").url
+    statuses = [get(url + "/metrics", token=f"wrong{number}").status for number in range(15)]
+    assert statuses == [401] * 10 + [429] * 5
+    assert get(url + "/metrics", token="right").status == 200
+    assert get(url + "/metrics").status == 401  # nobody has guessed here
+    assert get(url + "/healthz").status == 200
 
 
 def test_idle_connections_cost_little(run: Run) -> None:
