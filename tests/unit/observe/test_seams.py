@@ -108,7 +108,8 @@ def test_every_attribute_is_in_use_where_it_is_looked_for() -> None:
 
 
 def test_rows_say_what_is_lost_and_labels_are_unique_for_a_version() -> None:
-    assert [row.target for row in (*seams(), *attributes()) if not row.lost] == []
+    rows: list[Seam | Attribute] = [*seams(), *attributes()]
+    assert [row.target for row in rows if not row.lost] == []
     targets = [(seam.target, seam.label) for seam in seams() if seam.applies()]
     assert len(targets) == len(set(targets))
 
