@@ -14,11 +14,11 @@ from typing import Any, NoReturn
 import click
 
 from ..demo import APPS, DemoError, DemoServer, PrometheusServer, drive
+from ..shipped_files import source
 from ..soak import SoakError
 from ..soak.visitor import VisitError
 from .common import SETTINGS, Progress, fail
 from .reach import Unreachable, open_url, status_of
-from .shipped import source
 
 #: Seconds between two looks at the verdict.
 _PERIOD = 1.0

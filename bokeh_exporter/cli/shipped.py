@@ -1,4 +1,4 @@
-"""Files that come with the package but are not Python: boards, rules, runbooks."""
+"""Write out the files that come with the package: boards, rules, runbooks."""
 
 from __future__ import annotations
 
@@ -9,16 +9,7 @@ from pathlib import Path
 
 import click
 
-#: A wheel has them inside of the package; in a working tree they are where they are written.
-INSTALLED = Path(__file__).resolve().parents[1] / "shipped"
-ROOT = Path(__file__).resolve().parents[2]
-TREE = {"dashboards": "grafana/dashboards", "rules": "grafana/rules", "runbooks": "docs/runbooks",
-        "provisioning/dashboards": "grafana/provisioning/dashboards"}  # fmt: skip
-
-
-def source(kind: str) -> Path:
-    """Return the folder of a kind."""
-    return INSTALLED / kind if INSTALLED.is_dir() else ROOT / TREE[kind]
+from ..shipped_files import source
 
 
 def copy(kind: str, pattern: str, target: Path, replaced: Mapping[str, str] | None = None) -> Iterator[Path]:

@@ -14,6 +14,7 @@ from .access import Hosts, is_loopback
 from .http import Endpoint, EndpointError, Route, tls_context
 from .page import OPEN_FILES, login_page
 from .pages import OPEN_PATHS
+from .runbooks import OPEN_RUNBOOKS
 from .sockets import read_token
 
 log = logging.getLogger("bokeh_exporter")
@@ -32,9 +33,14 @@ def open_endpoint(
     """
     token = config.token if config.token_file is None else read_token(config.token_file)
     context = tls_context(config.tls_cert, config.tls_key) if config.tls_cert and config.tls_key else None
-    hosts = Hosts(config.address, (config.allowed_hosts or "").split(","), OPEN_PATHS)
+    hosts = Hosts(config.address, (config.allowed_hosts or "").split(","), OPEN_PATHS | OPEN_RUNBOOKS)
     endpoint = Endpoint(
-        routes, open_paths=OPEN_PATHS | OPEN_FILES, token=token, on_error=on_error, hosts=hosts, login=login_page()
+        routes,
+        open_paths=OPEN_PATHS | OPEN_FILES | OPEN_RUNBOOKS,
+        token=token,
+        on_error=on_error,
+        hosts=hosts,
+        login=login_page(),
     )
     endpoint.start(config.address, _ports(config), context)
     if token is None and not is_loopback(config.address):

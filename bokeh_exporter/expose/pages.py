@@ -18,6 +18,7 @@ from .access import logged_in
 from .http import Answer, Later, Request, Route
 from .page import files, status_page
 from .prometheus import Exposition
+from .runbooks import runbooks
 from .status import Status
 
 #: Seconds between two answers of a debug endpoint: each stops the app for a moment.
@@ -73,6 +74,7 @@ class Pages:
             ("GET", "/healthz"): self.healthz,
             ("GET", "/readyz"): self.readyz,
             **files(),
+            **runbooks(),
         }
         if self._status is not None:
             routes["GET", "/api/v1/status"] = self._status.answer
