@@ -10,13 +10,18 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .promql import INSTANCE, by, increase, series
+from .promql import INSTANCE, POD, by, increase, per_pod, series
 from .recording import HOUR, LONG, recorded
 from .thresholds import at
 
 SAME = f"on ({', '.join(INSTANCE)})"
-#: Placeholders of a site: `bokeh-exporter rules DIR --runbooks URL --grafana URL` writes yours.
-RUNBOOKS = "https://runbooks.example.com/bokeh-exporter"
+#: The exporter serves the runbooks itself. An alert on a pod or an app has no instance, and one that is down answers
+#: nothing: then any server of the job that is up. `bokeh-exporter rules DIR --runbooks URL` writes another address.
+RUNBOOKS = "http://{{ $labels.instance }}/runbooks"
+RUNBOOKS_OF_JOB = (
+    "http://{{ with printf `up{job=%q} == 1` $labels.job | query }}{{ . | first | label `instance` }}{{ end }}/runbooks"
+)
+#: `--grafana URL` writes yours.
 GRAFANA = "http://localhost:3000"
 
 
@@ -43,6 +48,22 @@ def unless(*alerts: str) -> str:
     """Keep quiet where an alert that comes first explains it, firing or about to."""
     return f'unless {SAME}\nALERTS{{alertname=~"{"|".join(alerts)}"}}'
 
+
+# --- the server and its exporter ------------------------------------------------------------------
+
+#: Only what was ours within the hour: ``up`` and the start time are there for every target of a Prometheus.
+_OURS = by("max", INSTANCE, f"present_over_time({series('bokeh_exporter_last_sample_timestamp_seconds')}[1h])")
+_DOWN = f"{by('max', INSTANCE, 'up')} == 0\nand {SAME}\n{_OURS}"
+_STARTS = by("max", INSTANCE, f"changes(process_start_time_seconds[{HOUR}])")
+_RESTARTS = f"{_STARTS} >= {at('restarts')}\nand {SAME}\n{_OURS}"
+_OOM_KILLED = per_pod(increase(series("bokeh_cgroup_memory_events_total", event="oom_kill"), "15m"), POD) + " > 0"
+_REFUSED = by("sum", INSTANCE, increase(series("bokeh_websocket_rejected_total"), "15m"))
+_CREATED = by("sum", INSTANCE, increase(series("bokeh_sessions_created_total"), "15m"))
+_MOST_REFUSED = f"{_REFUSED} / {_CREATED} > {at('refused_share')}\nand\n{_REFUSED} >= {at('refused')}"
+_BY_CALLBACK = (*INSTANCE, "app", "callback")
+_RAISED = by("sum", _BY_CALLBACK, increase(series("bokeh_callback_errors_total"), "15m"))
+_CALLED = by("sum", _BY_CALLBACK, increase(series("bokeh_callback_calls_total"), "15m"))
+_RAISING = f"{_RAISED} / {_CALLED} > {at('callback_error_share')}\nand\n{_RAISED} >= {at('callback_errors')}"
 
 # --- sessions ------------------------------------------------------------------------------------
 
@@ -139,6 +160,11 @@ def _full_within(window: str, ahead: int, share: str) -> str:
     return f"predict_linear({_USED}[{window}], {ahead}) > {_MEMORY_LIMIT}\nand\n{_SHARE} > {at(share)}"
 
 
+#: One of the two at a time: what is imminent was predicted.
+_PREDICTED = f"""{_full_within("6h", 24 * 3600, "memory_share_warning")}
+unless on ({", ".join(POD)})
+ALERTS{{alertname="BokehMemoryExhaustionImminent", alertstate="firing"}}"""
+
 _STALLED = f"{recorded('instance:bokeh_event_loop_tick_age_seconds:max')} > {at('stall_age')}"
 _POOL_FULL = f"""(
   min_over_time({series("bokeh_executor_queue_length")}[1m]) > 0
@@ -206,7 +232,7 @@ GROUPS: dict[str, list[Alert]] = {
             SERVER, "", ("job", "namespace", "app"),
         ),
         Alert(
-            "BokehSessionsNeverConnected", "warning", "15m",
+            "BokehSessionsNeverConnected", "info", "15m",
             f"{_NEVER} / {_DESTROYED} > {at('never_connected_share')}\nand\n{_NEVER} > {at('never_connected')}",
             f"Probes or bots build sessions of {ON}",
             "{{ $value | humanizePercentage }} of the sessions destroyed within the last hour never had a browser. Each "
@@ -254,7 +280,7 @@ GROUPS: dict[str, list[Alert]] = {
             LEAKS, "process_growth",
         ),
         Alert(
-            "BokehMemoryFragmented", "warning", "30m", _FRAGMENTED,
+            "BokehMemoryFragmented", "info", "30m", _FRAGMENTED,
             "{{ $labels.instance }} keeps memory that it has freed",
             "{{ $value | humanize1024 }}B of resident memory hold nothing: glibc cannot or does not give them back. It is "
             "a plateau, not a leak.",
@@ -263,21 +289,56 @@ GROUPS: dict[str, list[Alert]] = {
     ],
     "bokeh-alerts-container": [
         Alert(
-            "BokehMemoryExhaustionPredicted", "warning", "30m", _full_within("6h", 24 * 3600, "memory_share_warning"),
-            "{{ $labels.job }} {{ $labels.pod }} {{ $labels.host }} runs out of memory within a day",
-            "If it goes on as in the last six hours the container holds {{ $value | humanize1024 }}B in 24 hours, more "
-            "than its limit. Then the kernel kills the process, with every session in it.",
-            FLEET, "", _POD_LABELS,
-        ),
-        Alert(
             "BokehMemoryExhaustionImminent", "critical", "10m", _full_within("1h", 2 * 3600, "memory_share_critical"),
             "{{ $labels.job }} {{ $labels.pod }} {{ $labels.host }} runs out of memory within two hours",
             "If it goes on as in the last hour the container holds {{ $value | humanize1024 }}B in two hours, more than "
             "its limit. Restart it before the kernel does, at a moment of your choice.",
             FLEET, "", _POD_LABELS,
         ),
+        Alert(
+            "BokehMemoryExhaustionPredicted", "warning", "30m", _PREDICTED,
+            "{{ $labels.job }} {{ $labels.pod }} {{ $labels.host }} runs out of memory within a day",
+            "If it goes on as in the last six hours the container holds {{ $value | humanize1024 }}B in 24 hours, more "
+            "than its limit. Then the kernel kills the process, with every session in it.",
+            FLEET, "", _POD_LABELS,
+        ),
     ],
     "bokeh-alerts-exporter": [
+        Alert(
+            "BokehExporterDown", "critical", "5m", _DOWN,
+            "{{ $labels.instance }} does not answer Prometheus",
+            "The last scrape failed (up is {{ $value }}), and within the last hour it worked. The server is gone, hangs, "
+            "or Prometheus may not reach its metrics port. Every other alert on it is blind meanwhile.",
+            FLEET,
+        ),
+        Alert(
+            "BokehServerRestarting", "warning", "1m", _RESTARTS,
+            "{{ $labels.instance }} keeps restarting",
+            "The process started {{ $value }} times within an hour. Each restart ends the sessions of everybody "
+            "connected.",
+            FLEET,
+        ),
+        Alert(
+            "BokehOOMKilled", "critical", "0m", _OOM_KILLED,
+            "The kernel killed a process of {{ $labels.job }} {{ $labels.pod }} {{ $labels.host }}",
+            "The container reached its memory limit and {{ $value | humanize }} processes were killed within 15 "
+            "minutes, with every session in them.",
+            FLEET, "", _POD_LABELS,
+        ),
+        Alert(
+            "BokehVisitorsRefused", "critical", "5m", _MOST_REFUSED,
+            "{{ $labels.instance }} refuses most visitors",
+            "{{ $value | humanizePercentage }} as many WebSockets were refused as sessions created within 15 minutes. "
+            "The page loads and stays dead. The reason is in bokeh_websocket_rejected_total.",
+            SERVER,
+        ),
+        Alert(
+            "BokehCallbackErrors", "warning", "5m", _RAISING,
+            f"{{{{ $labels.callback }}}} of {ON} fails most of the time",
+            "{{ $value | humanizePercentage }} of its calls within 15 minutes raised an exception. The traceback is in "
+            "the server's log.",
+            SERVER, "", _BY_CALLBACK,
+        ),
         Alert(
             "BokehExporterHookMissing", "warning", "15m",
             f"{by('min', (*INSTANCE, 'hook'), series('bokeh_exporter_hook_enabled'))} == 0",
@@ -291,9 +352,14 @@ GROUPS: dict[str, list[Alert]] = {
 ALERTS: dict[str, Alert] = {alert.name: alert for alerts in GROUPS.values() for alert in alerts}
 
 
+#: Links to another server of the job: its own does not answer.
+ASKS_ANOTHER = {"BokehExporterDown"}
+
+
 def runbook_url(alert: Alert) -> str:
     """Return where the alert's page is."""
-    return f"{RUNBOOKS}/{alert.page}"
+    near = "instance" in alert.labels and alert.name not in ASKS_ANOTHER
+    return f"{RUNBOOKS if near else RUNBOOKS_OF_JOB}/{alert.page}"
 
 
 def dashboard_url(alert: Alert) -> str:

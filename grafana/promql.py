@@ -16,7 +16,7 @@ SCOPE = ('job=~"$job"', 'namespace=~"$namespace"', 'instance=~"$instance"')
 APP = 'app=~"$app"'
 
 #: Labels that Prometheus, not the exporter, gives to a process.
-INSTANCE = ("job", "namespace", "instance")
+INSTANCE = ("job", "namespace", "pod", "instance")
 #: All processes of a pod read one cgroup. Outside Kubernetes there is no ``pod``: then the host of ``instance`` tells.
 POD = ("job", "namespace", "pod", "host")
 

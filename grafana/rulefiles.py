@@ -43,6 +43,13 @@ def recording_file(notice: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _with_pod(summary: str) -> str:
+    """Name the pod beside the address, which nobody knows by heart; outside Kubernetes there is none."""
+    return summary.replace(
+        "{{ $labels.instance }}", "{{ $labels.instance }}{{ with $labels.pod }} (pod {{ . }}){{ end }}"
+    )
+
+
 def alerts_file(notice: str) -> str:
     """Return the file of alerts."""
     lines = [f"# {notice}", "groups:"]
@@ -51,7 +58,7 @@ def alerts_file(notice: str) -> str:
         for alert in rows:
             labels = {"severity": alert.severity} | ({"verdict": alert.verdict} if alert.verdict else {})
             annotations = {
-                "summary": alert.summary,
+                "summary": _with_pod(alert.summary),
                 "description": alert.description,
                 "runbook_url": alerts.runbook_url(alert),
                 "dashboard_url": alerts.dashboard_url(alert),

@@ -53,6 +53,11 @@ THRESHOLDS: dict[str, Threshold] = {
     "burn_slow": Threshold(6, "times the budget", "5 % of a month's budget in six hours"),
     "create_errors": Threshold(5, "errors", "One failure of three visits at night is not a rate"),
     "never_connected_share": Threshold(0.5, "of the destroyed sessions", "Most pages are fetched by no browser"),
+    "restarts": Threshold(3, "starts per hour", "One is a deployment, two a deployment that was taken back"),
+    "refused_share": Threshold(0.5, "of the created sessions", "A tab left open overnight is refused too, but rarely"),
+    "refused": Threshold(5, "refusals in 15 minutes", "A scanner's single try is no visitor"),
+    "callback_error_share": Threshold(0.5, "of the calls", "Fails for most users, not for one odd input"),
+    "callback_errors": Threshold(10, "errors in 15 minutes", "A callback that runs twice and fails once is no rate"),
     "never_connected": Threshold(20, "sessions per hour", "A person's curl now and then is nobody's problem"),
 }
 
