@@ -14,9 +14,9 @@ from typing import Any, NoReturn
 import click
 
 from ..demo import APPS, DemoError, DemoServer, PrometheusServer, drive
-from ..shipped_files import source
 from ..soak import SoakError
 from ..soak.visitor import VisitError
+from ..state.shipped_files import source
 from .common import SETTINGS, Progress, fail
 from .reach import Unreachable, open_url, status_of
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from ..shipped_files import source
+from ..state.shipped_files import source
 
 
 def copy(kind: str, pattern: str, target: Path, replaced: Mapping[str, str] | None = None) -> Iterator[Path]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ..shipped_files import source
+from ..state.shipped_files import source
 from .http_messages import Answer, Request
 
 PREFIX = "/runbooks/"
