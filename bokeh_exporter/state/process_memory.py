@@ -1,4 +1,4 @@
-"""What is known of the process's memory beside metrics: who gained it, what grew, what the last trim gave back."""
+"""What is known of the process's memory beside metrics: who gained it, what the last trim gave back."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from .attribution import Attribution, NoAttribution
-from .type_growth import Growth
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,6 @@ class Memory:
     def __init__(self) -> None:
         #: Set by the observer that measures.
         self.attribution: Attribution = NoAttribution()
-        self.growth = Growth()
         #: The newest trim, None before the first.
         self.last_trim: Trim | None = None
         #: Set by the observer: the current values by name; True for fresh ones where they are cached.

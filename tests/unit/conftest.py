@@ -9,7 +9,7 @@ import pytest
 from ..support.versions import BOKEH_VERSION
 
 #: It is about generic classes of param and the names that pandas prints, neither of which is there with Bokeh 4.
-collect_ignore = ["state/test_growth.py"] if BOKEH_VERSION >= (4,) else []
+collect_ignore = ["diagnose/test_census.py"] if BOKEH_VERSION >= (4,) else []
 #: It speaks the wire protocol of Bokeh 3 to a server.
 NOT_ON_BOKEH_4 = {"test_a_tab_is_a_browser"}
 

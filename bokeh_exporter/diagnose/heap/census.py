@@ -16,12 +16,10 @@ import operator
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
-
-from ...state.type_growth import Mark
 
 #: Tracked objects beyond which arrays are not looked for: a second's stall.
 MOST = 1_000_000
@@ -33,7 +31,10 @@ ROWS = 5000
 class Census:
     """What was found, and for how long the interpreter stood still."""
 
-    mark: Mark
+    #: ``time.time()``.
+    time: float
+    #: By the name of the type: how many, and their bytes where those are known.
+    counts: Mapping[str, tuple[int, int | None]]
     objects: int
     #: Seconds, the longest in one piece.
     stall_seconds: float
@@ -42,11 +43,11 @@ class Census:
 
     def as_json(self, rows: int = 200) -> dict[str, Any]:
         """Return it as ``/debug/census`` answers: the largest rows by bytes and by count."""
-        counts = self.mark.counts
+        counts = self.counts
         by_count = sorted(counts, key=lambda name: -counts[name][0])[:rows]
         by_bytes = sorted((name for name in counts if counts[name][1]), key=lambda name: -(counts[name][1] or 0))[:rows]
         return {
-            "time": self.mark.time,
+            "time": self.time,
             "objects": self.objects,
             "stall_seconds": self.stall_seconds,
             "skipped": self.skipped,
@@ -98,7 +99,7 @@ def _census() -> Census:
             stalls.append(time.perf_counter() - start)
             counts[name] = _sizes(things)
             del things
-    return Census(Mark(time.time(), counts), objects, max(stalls), skipped)
+    return Census(time.time(), counts, objects, max(stalls), skipped)
 
 
 def _name(cls: type) -> str:

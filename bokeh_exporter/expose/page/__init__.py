@@ -104,6 +104,4 @@ def _bokehjs() -> Path:
 
 
 def _bokeh_version() -> str:
-    from bokeh import __version__ as version
-
-    return str(version)
+    return str(metadata.version("bokeh"))
