@@ -54,7 +54,10 @@ _APP_ROWS = {
     "data_source_bytes": "bokeh_data_source_size_bytes",
     "attributed_bytes": "bokeh_memory_attributed_bytes",
 }
-_SKIPPED = {"bokeh_memory_verdict", "bokeh_memory_attributed_bytes", "bokeh_python_gc_pause_seconds"}
+_SKIPPED = {
+    "bokeh_memory_verdict", "bokeh_memory_growth_excluded_bytes", "bokeh_memory_seconds_until_limit",
+    "bokeh_memory_attributed_bytes", "bokeh_python_gc_pause_seconds",
+}  # fmt: skip
 #: Key below ``memory`` -> row.
 _MEMORY_ROWS = {
     metric.name.removeprefix("bokeh_").removeprefix("memory_"): metric.name

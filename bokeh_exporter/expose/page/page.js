@@ -84,7 +84,9 @@ function showVerdict(verdict) {
   at("evidence").replaceChildren(...verdict.evidence.map((one) => element("li", {}, one.text)));
   const others = verdict.others.length ? `Also: ${verdict.others.join(", ").replaceAll("_", " ")}. ` : "";
   const beside = verdict.beside?.length ? `Switched on, and growing memory itself: ${verdict.beside.join(", ")}.` : "";
-  at("others").textContent = others + beside;
+  const day = (unix) => new Date(1000 * unix).toLocaleString([], { weekday: "long", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
+  const full = verdict.full_at ? `Memory is full on ${day(verdict.full_at.time)}, between ${day(verdict.full_at.earliest)} and ${day(verdict.full_at.latest)}, at today's traffic. ` : "";
+  at("others").textContent = full + others + beside;
 }
 
 function showStale(status) {
