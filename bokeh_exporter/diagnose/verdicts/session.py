@@ -42,6 +42,9 @@ _STAYS = 0.5
 #: stretch of a day's hundreds that looks like growth is no evidence.
 _MINUTES, _NO_WALK = 240.0, 4.5
 
+#: Seconds that a saw tooth of the collector may take: a stretch of a server that is shorter may be one.
+_TOOTH = 1800.0
+
 #: Rows that are a live document's by definition.
 OF_DOCUMENTS = frozenset({"bokeh_document_models", "bokeh_data_source_size_bytes"})
 #: What is known of the process only: number, words, row, reason.
@@ -80,8 +83,9 @@ class _Stretch(NamedTuple):
 
     def is_no_walk(self, number: Callable[[Sample], float | None]) -> bool:
         """Whether what grew is more than the noise of a server; in a run of seconds it is garbage that matters."""
-        if self.points[-1].time - self.points[0].time < _MINUTES:
-            return True
+        span = self.points[-1].time - self.points[0].time
+        if span < _MINUTES or span < _TOOTH:
+            return span < _MINUTES
         pace = self._pace()
         pairs = [(pace(p), value) for p in self.points if (value := number(p.last)) is not None]
         return along(pairs) >= _NO_WALK
