@@ -123,6 +123,8 @@ def _lines(status: Mapping[str, Any]) -> Iterator[str]:
         yield f"{app['app']}: {counts or 'no sessions'}{_kept(app)}{_constant(app, name)}"
     yield ""
     yield from _hooks(status["hooks"])
+    for line in status.get("known_leaks") or ():
+        yield click.style(line, fg="yellow")
     if status.get("untested"):
         yield click.style(status["untested"], fg="yellow")
 
