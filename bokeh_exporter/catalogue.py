@@ -480,6 +480,16 @@ CATALOGUE: tuple[Metric, ...] = (
         "1 for the verdict that holds now, 0 for the others", "bokeh.memory.verdict", "{flag}", "diagnose",
     ),
     Metric(
+        MEMORY, "bokeh_memory_growth_excluded_bytes", "gauge", (Label("per", ("visit", "day")),),
+        "While the verdict is healthy: nothing above this grows, with 95 % confidence",
+        "bokeh.memory.growth.excluded", "By", "diagnose", optional=True,
+    ),
+    Metric(
+        MEMORY, "bokeh_memory_seconds_until_limit", "gauge", (),
+        "While memory grows: seconds until the limit of the container is reached, at the traffic of late",
+        "bokeh.memory.until_limit", "s", "diagnose", optional=True,
+    ),
+    Metric(
         MEMORY, "bokeh_memory_reclaimed_bytes_total", "counter", (),
         "Bytes given back to the system by trim", "bokeh.memory.reclaimed", "By",
         "malloc_trim, resident memory before and after",

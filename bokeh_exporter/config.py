@@ -152,7 +152,7 @@ class Config(Thresholds):
         0.25,
         _seconds,
         "a number of seconds from 0.05 to 86400",
-        "Seconds that such a collection may take. Once one took longer the exporter never runs one by itself again.",
+        "Seconds of processor time that such a collection may take. After a longer one the exporter waits longer.",
     )
     interactions_kept: int = _option(
         200,

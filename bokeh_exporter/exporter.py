@@ -20,6 +20,7 @@ from .acting import Acting
 from .config import Config
 from .control.draining import Drain
 from .control.sigterm import end
+from .diagnose.heap.whose import known
 from .diagnose.verdicts.monitor import Monitor
 from .explaining import Explaining
 from .expose.about import about
@@ -198,7 +199,7 @@ class Exporter:
             self._acting.collecting.answer if debug else None, self._drain.begin if drain else None,
             self._explaining.studies() if debug else {},
             debug={**self._acting.debug(), "about": lambda: about(self.config)} if debug else {},
-            status=Status(self.state, self._read, self._monitor, life.as_json() if life is not None else None),
+            status=Status(self.state, self._read, self._monitor, life.as_json() if life is not None else None, known),
         )  # fmt: skip
 
     def _open(self, watcher: Watcher) -> None:
@@ -210,6 +211,8 @@ class Exporter:
         hooks = "hooks missing: " + ", ".join(missing) if missing else "all hooks active"
         hooks = "; ".join(filter(None, (hooks, tested.note_on_running())))
         log.info("bokeh_exporter %s serves %s/metrics, level %s, %s", __version__, endpoint.url, config.collect, hooks)
+        for line in known():
+            log.warning("%s", line)
 
     # --- what the outputs read -----------------------------------------------------------------
 

@@ -81,6 +81,10 @@ class Thresholds:
         16_000_000, 1, 10**13, "Bytes by which the process must have grown in all.",
         "Warm-up of a clean Panel app: 4 MB over its first visits, 12 MB with the first imports.",
     )  # fmt: skip
+    growth_per_day: int = _threshold(
+        1_000_000, 1, 10**13, "Bytes per day from where on growth that goes on for hours matters.",
+        "A server that runs for a month grows by 30 MB; below that a restart for any other reason comes first.",
+    )  # fmt: skip
     slack_bytes: int = _threshold(
         64_000_000, 1, 10**13, "Free memory that the allocator keeps resident, from where on it matters.",
         "One arena is 64 MB; what clean servers kept grew by 1 to 2 MB, that of a fragmented one by 275 to 360 MB.",

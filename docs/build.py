@@ -189,6 +189,7 @@ ATTRIBUTES: dict[str, tuple[str, str]] = {
     "autoreload": ("Whether the server reloads changed files", ""),
     "bokeh": ("Version of Bokeh", "3.9.2"),
     "cache": ("The function under `pn.cache`", "app.py:load"),
+    "per": ("What growth is counted by", ""),
     "callback": ("The user's function: its file or module, and its qualified name", "app.py:view"),
     "code": ("Close code of the WebSocket", ""),
     "collector": ("What reads numbers for a scrape", "memory"),

@@ -15,7 +15,7 @@ import click
 
 from .._version import __version__
 from ..config import ConfigError
-from . import act, capture, catalogue, dashboards, demo, doctor, explain, rules, run, setup_script, soak
+from . import act, capture, catalogue, dashboards, demo, doctor, explain, report, rules, run, setup_script, soak, top
 from .common import EX_USAGE, PIPE_CLOSED, SETTINGS, colour, fail
 
 __all__ = ["commands", "main"]
@@ -67,7 +67,7 @@ def commands() -> None:
     """
 
 
-for module in (demo, run, setup_script, doctor, explain, capture, soak, catalogue, dashboards, rules):
+for module in (demo, run, setup_script, doctor, top, explain, capture, report, soak, catalogue, dashboards, rules):
     commands.add_command(module.command)
 for command in act.COMMANDS:
     commands.add_command(command)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 import urllib.error
 from typing import Any
 
@@ -12,6 +13,9 @@ from .reach import open_url, root, why_not
 
 #: Seconds: a search at 3 million objects on a busy machine, behind one that began by itself.
 _TIMEOUT = 180.0
+
+#: Seconds that a busy exporter is waited for, and the longest wait in between that an answer may ask for.
+_PATIENCE, _LONGEST_WAIT = 90.0, 30.0
 
 _REMEDIES = {
     401: "it wants a bearer token: give the right one with --token",
@@ -26,6 +30,13 @@ class Refused(Exception):  # noqa: N818 - it is the outcome, as click's exceptio
     """The exporter does not answer: one line that names it and the remedy."""
 
 
+class _Later(Refused):
+    def __init__(self, message: str, wait: str | None) -> None:
+        super().__init__(message)
+        self.seconds = min(float(wait), _LONGEST_WAIT) if wait is not None and wait.isdecimal() else 2.0
+        self.seconds = max(self.seconds, 0.5)
+
+
 def post(url: str, path: str, token: str | None = None, timeout: float = _TIMEOUT) -> dict[str, Any]:
     """Post to a debug endpoint of the exporter at ``url`` and return its JSON; ends the command where that fails."""
     try:
@@ -35,11 +46,22 @@ def post(url: str, path: str, token: str | None = None, timeout: float = _TIMEOU
 
 
 def asked(url: str, path: str, token: str | None = None, timeout: float = _TIMEOUT) -> dict[str, Any]:
-    """Post to a debug endpoint, as :func:`post`.
+    """Post to a debug endpoint, as :func:`post`; one that is busy, or asked too soon, is waited for.
 
     Raises:
         Refused: it cannot be asked, or answers with an error.
     """
+    ends = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return _once(url, path, token, timeout)
+        except _Later as later:
+            if time.monotonic() + later.seconds > ends:
+                raise
+            time.sleep(later.seconds)
+
+
+def _once(url: str, path: str, token: str | None, timeout: float) -> dict[str, Any]:
     address = root(url) + path
     if not address.startswith(("http://", "https://", "unix://")):
         raise Refused(f"{url} is not the URL of an exporter: give one such as http://127.0.0.1:10506")
@@ -73,6 +95,9 @@ def _asked(address: str, token: str | None, timeout: float) -> bytes:
     except urllib.error.HTTPError as error:
         with error:
             said = error.read(2000).decode("utf-8", "replace").strip()
-        raise Refused(f"{address} answers {error.code}: {_REMEDIES.get(error.code, said)}") from None
+        refusal = f"{address} answers {error.code}: {_REMEDIES.get(error.code, said)}"
+        if error.code in (409, 429):
+            raise _Later(refusal, error.headers.get("Retry-After")) from None
+        raise Refused(refusal) from None
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise Refused(f"{address} cannot be asked: {why_not(error)}") from None

@@ -21,6 +21,8 @@ _PERIOD = 2.0
 _EVIDENCE = 8
 #: Destroyed sessions that may stay without anything being wrong: Bokeh keeps the last, Panel one per process.
 _HARMLESS = 1
+#: Keys of ``full_at``.
+_FULL = ("time", "earliest", "latest")
 _COLORS = {"healthy": "green", "event_loop_stalled": "red"}
 
 
@@ -100,6 +102,10 @@ def _lines(status: Mapping[str, Any]) -> Iterator[str]:
     for one in verdict["evidence"][:_EVIDENCE]:
         yield f"  - {one['text']}"
     yield verdict["advice"]
+    full = verdict.get("full_at")
+    if full is not None:
+        when, *bounds = (time.strftime("%a %Y-%m-%d %H:%M", time.localtime(full[key])) for key in _FULL)
+        yield f"Memory is full on {when}, between {bounds[0]} and {bounds[1]}, at today's traffic"
     if verdict.get("beside"):
         yield f"Switched on, and growing memory itself: {', '.join(verdict['beside'])}"
     stale = status["stale_seconds"]
@@ -114,9 +120,11 @@ def _lines(status: Mapping[str, Any]) -> Iterator[str]:
     for app in status["apps"]:
         states = app.get("sessions", {})
         counts = ", ".join(f"{number:.0f} {state}" for state, number in states.items() if number)
-        yield f"{app['app']}: {counts or 'no sessions'}{_kept(app)}"
+        yield f"{app['app']}: {counts or 'no sessions'}{_kept(app)}{_constant(app, name)}"
     yield ""
     yield from _hooks(status["hooks"])
+    for line in status.get("known_leaks") or ():
+        yield click.style(line, fg="yellow")
     if status.get("untested"):
         yield click.style(status["untested"], fg="yellow")
 
@@ -140,6 +148,12 @@ def _kept(app: Mapping[str, Any]) -> str:
         if number
     ]
     return f"; of destroyed ones {', '.join(kept)}" if kept else ""
+
+
+def _constant(app: Mapping[str, Any], verdict: str) -> str:
+    """Say whose the one is that Bokeh and Panel keep: it is no leak, and looks like one."""
+    one = app.get("uncollected_sessions", {}).get("retained", 0) == _HARMLESS
+    return " (constant: the host keeps one itself)" if one and verdict != "retained_sessions" else ""
 
 
 def _hooks(hooks: Mapping[str, bool]) -> Iterator[str]:

@@ -21,7 +21,8 @@ def command(target: str | None, token: str | None, live: bool, as_json: bool) ->
     """Say who holds what destroyed sessions left in the server at TARGET: its PID, or its exporter's URL.
 
     Without TARGET it is this user's only server on this machine. By URL the server must run with
-    BOKEH_EXPORTER_DEBUG=1. Ends with status 0 if nothing is retained, 1 if something is.
+    BOKEH_EXPORTER_DEBUG=1. Ends with status 0 if nothing is retained but what the host keeps for itself, 1 if
+    something is. Waits while somebody else asks, or right after somebody did.
 
     \b
     bokeh-exporter explain 4711
@@ -30,11 +31,13 @@ def command(target: str | None, token: str | None, live: bool, as_json: bool) ->
     answer = post(reached(target, token), "/debug/explain" + ("?live=1" if live else ""), token)
     if as_json:
         click.echo(json.dumps(answer, indent=2))
-    elif not answer["retained"]:
-        click.echo("nothing is retained")
     else:
         for found in answer["retained"]:
             click.echo("\n".join(tree(found)) + "\n")
+        if not answer["retained"]:
+            click.echo("nothing is retained")
+        for found in answer.get("constant") or ():
+            click.echo(f"constant: {found['text']}")
     return UNHEALTHY if answer["retained"] and not live else 0
 
 
@@ -45,3 +48,6 @@ def tree(found: dict[str, Any]) -> Iterator[str]:
         where = f"  {step['file']}:{step['line']}" if step["file"] else ""
         yield f"{'   ' * depth}└─ {step['name'] or 'held'}: {step['type']}{where}"
     yield f"   {found['text']}"
+    if found.get("remedy"):
+        yield f"   to do: {found['remedy']}"
+    yield from (f"   {line}" for line in (found.get("diff") or "").splitlines())

@@ -30,6 +30,10 @@ log = logging.getLogger("bokeh_exporter")
 QUIET = 0.5
 #: Seconds of a full collection for each allocated block, of which objects in containers are half or fewer.
 _PER_BLOCK = 1e-7
+#: Seconds without a full collection after which the judge's floors are garbage: it compares those of ten minutes.
+_FLOORS = 600.0
+#: Times as long until the next after one that took long, and at the most: from five minutes to five hours.
+_BACK_OFF, _MOST = 4.0, 64.0
 #: Seconds that a request waits for the loop, before it collects in its own thread.
 PATIENCE = 2.0
 
@@ -41,6 +45,8 @@ class Collected(NamedTuple):
     pause: float
     #: Unreachable objects that it found.
     collected: int
+    #: Seconds of processor time: what is the collection's own, and not a neighbour's load.
+    work: float
 
 
 class Collecting:
@@ -66,6 +72,10 @@ class Collecting:
         self._due_since: float | None = None
         #: Whether the exporter may still collect by itself.
         self.willing = config.collect_garbage
+        #: Full collections that were run by anybody, and when that number was new.
+        self._count, self._counted = -1, 0.0
+        #: Times as long as configured that lies between two: grows while they take long.
+        self._factor = 1.0
 
     # --- on request ----------------------------------------------------------------------------
 
@@ -119,26 +129,38 @@ class Collecting:
         return None
 
     def _collected(self) -> Collected:
-        start = time.monotonic()
+        start, worked = time.monotonic(), time.thread_time()
         found = gc.collect()
-        pause = time.monotonic() - start
+        pause, work = time.monotonic() - start, time.thread_time() - worked
         self._judge()
-        return Collected(pause, found)
+        return Collected(pause, found, work)
 
     # --- by itself -----------------------------------------------------------------------------
 
     def look(self, now: float) -> None:
         """Look, on the loop after a sample, whether a collection is due and the moment is quiet."""
         oldest = self._oldest_pending()
-        due = oldest is not None and now - oldest > self._options.grace
+        due = (oldest is not None and now - oldest > self._options.grace) or self._judge_waits(now)
         if not self.willing or not due:
             self._due_since = None
             return
         if self._due_since is None:
             self._due_since = now
-        if now - self._last >= self._options.collect_garbage_limit and self._quiet(now - self._due_since):
+        if now - self._last >= self._options.collect_garbage_limit * self._factor and self._quiet(
+            now - self._due_since
+        ):
             self._last = now
             asyncio.get_running_loop().call_soon(self._by_itself, context=contextvars.Context())
+
+    def _judge_waits(self, now: float) -> bool:
+        """Whether nobody has collected for long, so that the judge's floors hold garbage, and it would be short."""
+        count = gc.get_stats()[2]["collections"]
+        if count != self._count:
+            self._count, self._counted = count, now
+        return (
+            now - self._counted > _FLOORS
+            and sys.getallocatedblocks() * _PER_BLOCK <= self._options.collect_garbage_pause
+        )
 
     def _quiet(self, waited: float) -> bool:
         if any(self._running(thread) for thread in sys._current_frames()):
@@ -150,15 +172,18 @@ class Collecting:
 
     def _by_itself(self) -> None:
         try:
-            pause = self._collected().pause
+            done = self._collected()
         except Exception as error:
             self._numbers.swallow("collecting", error)
             return
-        if pause > self._options.collect_garbage_pause:
-            self.willing = False
-            log.warning(
-                "a full garbage collection took %.2f s: the exporter runs no other by itself. What is destroyed and "
-                "not freed stays pending until Python or Bokeh runs one; %s raises the bound, %s=0 keeps it from ever "
-                "running one",
-                pause, options.variable("collect_garbage_pause"), options.variable("collect_garbage"),
-            )  # fmt: skip
+        if done.work <= self._options.collect_garbage_pause:
+            self._factor = 1.0
+            return
+        self._factor = min(self._factor * _BACK_OFF, _MOST)
+        log.warning(
+            "a full garbage collection took %.2f s of processor time: the exporter runs the next by itself in %.0f s "
+            "at the earliest. What is destroyed and not freed stays pending until Python, Bokeh or it runs one; %s "
+            "raises the bound, %s=0 keeps it from ever running one",
+            done.work, self._options.collect_garbage_limit * self._factor,
+            options.variable("collect_garbage_pause"), options.variable("collect_garbage"),
+        )  # fmt: skip

@@ -70,9 +70,12 @@ def masked(arguments: Iterable[str]) -> list[str]:
             shown.append(_MASK)
             hide = False
             continue
+        if shown and shown[-1] == "--args":
+            shown.append(_MASK)  # the app's own, whose flags nobody knows
+            break
         name, equals, _ = argument.partition("=")
         hide = name.startswith("-") and not equals and bool(_NAMED.search(name))
-        if equals and _NAMED.search(name):
+        if equals and re.fullmatch(r"[\w-]+", name) and _NAMED.search(name):
             shown.append(f"{name}={_MASK}")
         else:
             shown.append(_without(argument))

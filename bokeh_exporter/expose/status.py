@@ -54,7 +54,10 @@ _APP_ROWS = {
     "data_source_bytes": "bokeh_data_source_size_bytes",
     "attributed_bytes": "bokeh_memory_attributed_bytes",
 }
-_SKIPPED = {"bokeh_memory_verdict", "bokeh_memory_attributed_bytes", "bokeh_python_gc_pause_seconds"}
+_SKIPPED = {
+    "bokeh_memory_verdict", "bokeh_memory_growth_excluded_bytes", "bokeh_memory_seconds_until_limit",
+    "bokeh_memory_attributed_bytes", "bokeh_python_gc_pause_seconds",
+}  # fmt: skip
 #: Key below ``memory`` -> row.
 _MEMORY_ROWS = {
     metric.name.removeprefix("bokeh_").removeprefix("memory_"): metric.name
@@ -97,12 +100,15 @@ class Status:
         read: gives the levels that are read now.
         judge: gives the verdict and the history.
         last_life: how the process before this one ended, where a flight recorder says so.
+        known: gives the leaks that are known of the loaded versions, a line each.
     """
 
     def __init__(
-        self, state: State, read: Callable[[], list[Level]], judge: Judge, last_life: Mapping[str, Any] | None = None
-    ) -> None:
+        self, state: State, read: Callable[[], list[Level]], judge: Judge, last_life: Mapping[str, Any] | None = None,
+        known: Callable[[], list[str]] = list,
+    ) -> None:  # fmt: skip
         self._state, self._read, self._judge, self._last_life = state, read, judge, last_life
+        self._known = known
         self.verdict = judge.verdict
         self._rows = _ROWS | judge.rows
         self._debug: list[str] = []
@@ -154,6 +160,7 @@ class Status:
             "last_life": self._last_life,
             "apps": _apps(numbers),
             "untested": next((note(bokeh, panel) for _, bokeh, panel, _ in numbers.get(_BUILD, {})), None),
+            "known_leaks": self._known(),
             "hooks": {hook: bool(fits) for (hook,), fits in sorted(numbers.get(_HOOKS, {}).items())},
             "memory": {key: _nested(numbers[row]) for key, row in _MEMORY_ROWS.items() if row in numbers},
             "loop": {key: _nested(numbers[row]) for key, row in _LOOP_ROWS.items() if row in numbers},

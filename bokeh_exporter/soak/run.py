@@ -101,7 +101,7 @@ class _Soak:
             if not await self._stalled(1):
                 raise
         if self.found.stalls:  # all the rest is hidden by it
-            self.found.points = self.history.points() or [Point(*[await self.probe.sample()] * 2)]
+            self.found.points = self.history.points() or [Point(one := await self.probe.sample(), one)]
         else:
             await self._confirm()
         return report(self.plan, self.found, self.thresholds, self.server.grace)

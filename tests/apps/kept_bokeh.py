@@ -1,6 +1,6 @@
-"""python kept_bokeh.py [bare|slow] - Bokeh's ``Server`` with the apps of kept_functions.
+"""python kept_bokeh.py [bare|slow|waits] - Bokeh's ``Server`` with the apps of kept_functions.
 
-``bare`` has no exporter; ``slow`` has full garbage collections of 0.3 s.
+``bare`` has no exporter; ``slow`` has full garbage collections that work for 0.3 s; ``waits`` has some that wait.
 """
 
 import asyncio
@@ -19,7 +19,16 @@ from bokeh.server.server import Server
 from kept_functions import APPS  # type: ignore[import-not-found]
 from tornado.ioloop import IOLoop
 
+
+def work(phase: str, info: dict[str, int]) -> None:
+    until = time.thread_time() + 0.3
+    while phase == "stop" and info["generation"] == 2 and time.thread_time() < until:
+        pass
+
+
 if sys.argv[1:] == ["slow"]:
+    gc.callbacks.append(work)
+if sys.argv[1:] == ["waits"]:
     gc.callbacks.append(lambda phase, info: time.sleep(0.3 * (phase == "stop" and info["generation"] == 2)))
 
 port = int(os.environ["PORT"])

@@ -245,27 +245,17 @@ def test_it_collects_by_itself_when_nobody_else_does(serve: Serve, truth: Truth)
     assert seen.total("bokeh_python_gc_pause_seconds_count", generation="2") == collections + 1, "Bokeh's own"
 
 
-def test_it_never_collects_by_itself_again_after_a_long_pause(serve: Serve, truth: Truth) -> None:
+def test_it_backs_off_after_a_collection_that_took_long_and_tries_again(serve: Serve, truth: Truth) -> None:
     options = {"BOKEH_EXPORTER_GRACE": "0.3", "BOKEH_EXPORTER_COLLECT_GARBAGE_LIMIT": "0.05"}
-    patient = serve(python_script(
-        "kept_bokeh.py", "slow", env={**truth.env, **options, "BOKEH_EXPORTER_COLLECT_GARBAGE_PAUSE": "60"}
-    ))  # fmt: skip
+    waits = serve(python_script("kept_bokeh.py", "waits", env={**truth.env, **options}))
     server = serve(python_script("kept_bokeh.py", "slow", env={**truth.env, **options}))
     for each in (1, 2):
-        visit(patient, ["/document"], 1)
-        until(patient, lambda s, each=each: left(s, "/document")["retained"] == (each, 0), "retained")  # type: ignore[misc]
-    assert "a full garbage collection took" not in patient.log()
-    visit(server, ["/document"], 1)
-    until(server, lambda s: left(s, "/document")["retained"] == (1, 0), "retained, with nobody asking")
-    server.wait_log("a full garbage collection took .* BOKEH_EXPORTER_COLLECT_GARBAGE=0")
-    visit(server, ["/document"], 1)
-    until(server, lambda s: left(s, "/document")["pending"] == (1, 0), "pending")
-    collections = server.scrape().total("bokeh_python_gc_pause_seconds_count", generation="2")
-    time_of_last = server.scrape().total(LAST)
-    seen = until(server, lambda s: s.total(TICK) > time_of_last + 2, "it has had two seconds to do it")
-    assert left(seen, "/document") == {"pending": (1, 0), "retained": (1, 0)}
-    assert seen.total("bokeh_python_gc_pause_seconds_count", generation="2") == collections
-    assert server.log().count("a full garbage collection took") == 1
+        for one in (waits, server):
+            visit(one, ["/document"], 1)
+            until(one, lambda s, each=each: left(s, "/document")["retained"] == (each, 0), "retained")  # type: ignore[misc]
+    server.wait_log("a full garbage collection took .* at the earliest.* BOKEH_EXPORTER_COLLECT_GARBAGE=0")
+    # The clock on the wall is a neighbour's load: it is no reason to wait.
+    assert "a full garbage collection took" not in waits.log()
 
 
 def test_a_module_that_is_held_is_counted_and_still_logged(serve: Serve, truth: Truth) -> None:

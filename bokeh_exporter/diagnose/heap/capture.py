@@ -206,7 +206,7 @@ def _lines(snapshot: tracemalloc.Snapshot) -> tuple[Line, ...]:
     found: dict[tuple[str, int], Line] = {}
     for statistic in snapshot.statistics("traceback"):  # the largest first, so ``via`` is the largest's
         inner = statistic.traceback[-1]
-        asked = next((frame for frame in reversed(statistic.traceback) if _is_of_app(frame.filename)), inner)
+        asked = next((frame for frame in reversed(statistic.traceback) if is_of_app(frame.filename)), inner)
         place = (asked.filename, asked.lineno)
         via = None if asked is inner else f"{inner.filename}:{inner.lineno}"
         line = found.get(place) or Line(*place, 0, 0, via)
@@ -216,7 +216,8 @@ def _lines(snapshot: tracemalloc.Snapshot) -> tuple[Line, ...]:
     return tuple(sorted(found.values(), key=lambda line: -line.bytes)[:LINES])
 
 
-def _is_of_app(file: str) -> bool:
+def is_of_app(file: str) -> bool:
+    """Whether a file is no library's and not ours."""
     return not file.startswith(("<frozen", "<__array", *_LIBRARIES)) and not fnmatch.fnmatch(file, _OURS)
 
 

@@ -15,15 +15,23 @@ from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from .history import History, Since, size
 from .holders import Group, Kind, Target, groups
+from .interpreter import check
 from .paths import Chain, follow, tell
-from .picture import find, picture
+from .picture import Heap, find, picture
+from .retained import Retained, only_by, sizes, starts
 from .roots import Host, Root, at_home, roots
 from .search import Way, above, ways
 from .timers import due
+from .whose import Judged, judge
 
 #: How often what has moved is looked for again.
 _TRIES = 3
+#: Holders that are measured in a search, each by one more search of some tenths of a second.
+_MEASURED = 5
+#: What the observer says of a session whose destroy() raised, before the model.
+_ZOMBIE = "a zombie since the "
 
 
 @dataclass
@@ -37,6 +45,41 @@ class Found:
     chain: Chain
     #: What hangs on them in turn, by kind.
     also: Counter[str] = field(default_factory=Counter)
+    #: The ``id`` of the container that holds them, and what it retains; None where it has not been measured.
+    holder: int = 0
+    retained: Retained | None = None
+    since: Since | None = None
+    #: What is said first, where it is not the root.
+    first: str = ""
+
+    def judged(self) -> Judged:
+        """Say whose code holds it, and what to do."""
+        return judge(self.chain, self.count, self.kind)
+
+    def root(self) -> str:
+        """Return what holds it, in some words."""
+        return f"{self.first}{self.chain.root}"
+
+    def content(self) -> dict[str, object]:
+        """Return it as a row of ``POST /debug/explain``."""
+        judged, since = self.judged(), self.since
+        return {
+            "app": self.app,
+            "kind": self.kind,
+            "count": self.count,
+            "age_seconds": round(self.age_seconds, 1),
+            "root": self.root(),
+            "path": [dataclasses.asdict(step) for step in self.chain.path],
+            "text": self.text(),
+            "retained_bytes": None if self.retained is None else self.retained.bytes,
+            "since": None if since is None else round(since.first, 3),
+            "change_bytes": None if since is None else since.change,
+            "change_since": None if since is None else since.change_since,
+            "whose": judged.whose,
+            "whose_text": judged.text,
+            "remedy": judged.remedy,
+            "diff": judged.diff,
+        }
 
     def text(self) -> str:
         """Say it in a line."""
@@ -46,7 +89,12 @@ class Found:
         if self.also:
             others = " and ".join(f"{number} {_plural(kind, number)}" for kind, number in sorted(self.also.items()))
             words += f", and {others} with {'them' if self.count > 1 else 'it'}"
-        return words
+        if self.retained is not None:
+            arrays = f"{self.retained.arrays} arrays, " if self.retained.arrays else ""
+            words += f"; emptying it would free {arrays}{size(self.retained.bytes)}"
+        if self.since is not None and self.since.change is not None:
+            words += f" ({self.since.text()})"
+        return f"{words}. {self.judged().text}"
 
 
 @dataclass
@@ -56,22 +104,14 @@ class Explanation:
     retained: list[Found]
     objects_visited: int
     seconds: float
+    #: What the host keeps for itself, one per process: no leak.
+    constant: list[Found] = field(default_factory=list)
 
     def content(self) -> dict[str, object]:
         """Return it as ``POST /debug/explain`` does."""
         return {
-            "retained": [
-                {
-                    "app": found.app,
-                    "kind": found.kind,
-                    "count": found.count,
-                    "age_seconds": round(found.age_seconds, 1),
-                    "root": found.chain.root,
-                    "path": [dataclasses.asdict(step) for step in found.chain.path],
-                    "text": found.text(),
-                }
-                for found in self.retained
-            ],
+            "retained": [found.content() for found in self.retained],
+            "constant": [found.content() for found in self.constant],
             "objects_visited": self.objects_visited,
             "seconds": round(self.seconds, 3),
         }
@@ -85,6 +125,7 @@ def explain(
     targets: Iterable[Target],
     hosts: Callable[[], Iterable[Host]] = lambda: (),
     room: Callable[[], float | None] = lambda: None,
+    history: History | None = None,
 ) -> Explanation:
     """Find who holds the targets, in a thread that is not an event loop's.
 
@@ -92,10 +133,13 @@ def explain(
         targets: what to look for; none of it is held longer than it takes to tell one chain.
         hosts: lists what lives by itself besides modules and running functions.
         room: how many bytes the process may still take, None if nobody knows.
+        history: what earlier searches found.
 
     Raises:
+        InterpreterError: what a search relies on has not been tested on this interpreter.
         NoRoomError: the process has no room for a search.
     """
+    check()
     begun, visited = time.monotonic(), 0
     left = [target for target in targets if target.reference() is not None]
     retained: list[Found] = []
@@ -112,7 +156,6 @@ def explain(
         leading = above(heap, missing) if missing else {}
         unseen = [key for key, held in leading.items() if held]
         held = ways(heap, dict.fromkeys(unseen, 0), missing) if missing else {}
-        del heap
         keyed = _tell(keyed, found, begins, retained)
         keyed = {key: target for key, target in keyed.items() if key not in missing or key in held}  # not garbage
         hints = leading.keys() | {each for key in keyed for each in found.get(key, Way([])).ids}
@@ -120,8 +163,25 @@ def explain(
         if attempt:  # only what is still there a picture later is not just something new
             keyed = _tell_unseen(keyed, held, retained)
         left = list(keyed.values())
+        _measure(retained, heap, begins)
+        del heap
     retained.sort(key=lambda found: (found.kind == "model", -found.count, len(found.chain.path), -found.age_seconds))
-    return Explanation(retained, visited, time.monotonic() - begun)
+    for each in retained if history is not None else ():
+        freed = None if each.retained is None else each.retained.bytes
+        each.since = history.seen((each.app, each.kind, *each.chain.shape()[:2]), freed)  # type: ignore[union-attr]
+    constant = [each for each in retained if each.kind != "live_session" and each.judged().whose == "host"]
+    retained = [each for each in retained if each not in constant]
+    return Explanation(retained, visited, time.monotonic() - begun, constant)
+
+
+def _measure(retained: list[Found], heap: Heap, begins: Iterable[int]) -> None:
+    """Say what the holders of most retain, by one more search for each on the picture that is there."""
+    chosen = [each for each in sorted(retained, key=lambda each: -each.count) if each.retained is None][:_MEASURED]
+    if chosen:
+        alive = starts(heap, begins)
+        measured = sizes(heap, {each.holder: only_by(heap, alive, each.holder) for each in chosen})
+        for each in chosen:
+            each.retained = measured[each.holder]
 
 
 def _id(reference: weakref.ref[Any]) -> int | None:
@@ -182,7 +242,11 @@ def _first_told(group: Group, keyed: dict[int, Target], found: dict[int, Way], b
         except LookupError:
             continue
         oldest = min(keyed[each].destroyed for each in group.heads)
-        return Found(target.app, target.kind, len(group.heads), time.monotonic() - oldest, chain)
+        told = Found(target.app, target.kind, len(group.heads), time.monotonic() - oldest, chain)
+        told.holder = group.holder or chain.holder
+        if _ZOMBIE in target.note:
+            told.first = f"{target.note.rpartition(_ZOMBIE)[2]}: "
+        return told
     return None
 
 
@@ -217,9 +281,9 @@ def _end(target: Target) -> str:
 
 
 def _duration(seconds: float) -> str:
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
     return f"{seconds:.0f} s"
 
 

@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any
 
 from .explain import Explanation, explain
+from .history import History
 from .holders import Target
 from .roots import Host
 
@@ -49,13 +50,16 @@ class Explainer:
         room: how many bytes the process may still take, None if nobody knows.
         retained: how many sessions, or models without one, each app retains.
         on_error: is told what went wrong in a search that nobody asked for.
+        clock: returns the Unix time.
     """
 
     def __init__(
         self, *, targets: Callable[[bool], Iterable[Target]], hosts: Callable[[], Iterable[Host]],
         collect: Callable[[], object], room: Callable[[], float | None],
         retained: Callable[[], Mapping[str, int]], on_error: Callable[[BaseException], None],
+        clock: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
+        self._history = History(clock)
         self._targets, self._hosts, self._collect, self._room = targets, hosts, collect, room
         self._retained, self._on_error = retained, on_error
         self._busy = threading.Lock()
@@ -99,7 +103,7 @@ class Explainer:
             if collect:
                 self._collect()
             self.on_search(True)
-            return explain(targets(), self._hosts, self._room)
+            return explain(targets(), self._hosts, self._room, self._history)
         finally:
             self.on_search(False)
             self._busy.release()
@@ -129,7 +133,7 @@ class Explainer:
                 continue
             event: Event = {
                 "name": "bokeh.sessions.retained", "app": app, "count": held[0].count, "kind": held[0].kind,
-                "root": held[0].chain.root, "text": held[0].text(), "seconds": round(found.seconds, 3),
+                "root": held[0].root(), "text": held[0].text(), "seconds": round(found.seconds, 3),
             }  # fmt: skip
             others = f" (and {len(held) - 1} other holders: ask /debug/explain)" if len(held) > 1 else ""
             log.warning("who holds destroyed sessions of %s: %s%s", app, held[0].text(), others, extra={"event": event})

@@ -43,6 +43,8 @@ class Group:
 
     heads: list[int]
     others: list[int] = field(default_factory=list)
+    #: The ``id`` of what refers to all of them by different keys, None if they are one.
+    holder: int | None = None
 
 
 def groups(keyed: dict[int, Target], found: dict[int, Way]) -> list[Group]:
@@ -56,6 +58,7 @@ def groups(keyed: dict[int, Target], found: dict[int, Way]) -> list[Group]:
         holder = max(way.ids[1:-1], key=lambda each: fans.get(each, 0), default=None)
         target = keyed[key]
         of[key] = made[target.app, target.kind, target.note, holder, way.ids[0]]
+        of[key].holder = holder if holder in fans else None
         of[key].heads.append(key)
     for key in found.keys() - leading.keys():
         group = of.get(_head(heads, key))

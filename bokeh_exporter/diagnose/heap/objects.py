@@ -164,7 +164,7 @@ def _attribute(thing: Any, name: str) -> Any:
 
 def _task(task: Any) -> str:
     coroutine = task.get_coro() if safely.type_module(type(task)) == "_asyncio" else _attribute(task, "_coro")
-    return f"task of {coroutine.__qualname__}{place(coroutine).short()}"
+    return f"task of function {coroutine.__qualname__}{place(coroutine).short()}"
 
 
 def _watcher(watcher: Any) -> str:
@@ -183,6 +183,7 @@ _KNOWN: dict[tuple[str, str], Callable[[Any], str]] = {
     ("param.parameterized", "Watcher"): _watcher,
     ("logging", "Logger"): lambda thing: f"logger {safely.label(_attribute(thing, 'name'))}",
     ("threading", "Thread"): lambda thing: f"thread {safely.label(_attribute(thing, '_name'))}",
+    ("concurrent.futures.thread", "_WorkItem"): lambda thing: f"work item of {noun(_attribute(thing, 'fn'))}",
     ("weakref", "_Info"): lambda thing: f"weakref.finalize, which calls {_callable(_slot(thing, 'func'))}",
     ("bokeh.model.model", "Model"): lambda thing: f"{safely.type_name(type(thing))}(...)",
 }

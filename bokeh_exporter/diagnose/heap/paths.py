@@ -7,16 +7,17 @@ attributes are written behind what they belong to; what has a name of its own be
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import frames
+from . import frames, keys
 from . import safe_reads as safely
 from .objects import CONTAINERS, noun, place, plain
-from .references import Edge, edge
+from .references import Edge, edge, variable
 from .roots import Root
 from .search import Way
+from .sources import file_of
 
 _NOT_SEEN = "something that the garbage collector does not see, a C extension, atexit or a call that is running, holds "
 
@@ -39,6 +40,8 @@ class Chain:
     root: str
     path: tuple[Step, ...]
     text: str
+    #: The ``id`` of the container that the root names: what would have to be emptied.
+    holder: int = 0
 
     def shape(self) -> tuple[str, ...]:
         """Return what chains have in common that differ in keys, indexes and threads only."""
@@ -67,27 +70,45 @@ def follow(way: Way, root: Root, target: Any) -> list[Any]:
 
 def tell(objects: Sequence[Any], root: Root, end: str) -> Chain:
     """Put a chain of real objects into words; ``end`` says what the last one is."""
+    with keys.owned_by(_owners(objects, root)):
+        return _told(objects, root, end)
+
+
+def _owners(objects: Sequence[Any], root: Root) -> Iterator[str | None]:
+    """Yield the files of the code on the way: their literals are no secrets."""
+    if root.kind == "module":
+        yield file_of(root.name)
+    for thing in objects[:-1]:
+        if safely.is_a(thing, *CONTAINERS):
+            continue
+        where = place(thing)
+        yield where.file or (file_of(where.module) if where.module and where.module != "builtins" else None)
+
+
+def _told(objects: Sequence[Any], root: Root, end: str) -> Chain:
     current, steps = _begin(objects, root)
     begun = [current]
+    holder = objects[0]
     by_name = root.kind in ("module", "host")
     at = 0
     while at < len(objects) - 1:
-        holder = objects[at]
         found = edge(objects, at)
-        if at == 0 and root.kind == "module" and type(holder) is dict:
-            found = Edge(", " + found.how[1:-1].strip("'"), found.takes)
+        if at == 0 and root.kind == "module" and type(objects[0]) is dict:
+            found = Edge(f", {variable(objects[0], objects[1]) or found.how[1:-1]}", found.takes)
         named = root.kind == "host" and root.level  # what C code holds itself says who it is
-        if (at == 0 and not named) or (at and _goes_on(holder, found, by_name)):
+        if len(begun) == 1 and safely.is_a(objects[at], *CONTAINERS):
+            holder = objects[at]
+        if (at == 0 and not named) or (at and _goes_on(objects[at], found, by_name)):
             current += found.how
         else:
-            begun.append(current := _named(holder, found))
+            begun.append(current := _named(objects[at], found))
         begun[-1] = current
         by_name = found.how.startswith((".", ","))
         at += found.takes
         steps.append(_step(objects[at], found.how.strip(" ,.")))
     words = [_tidy(part) for part in begun]
     words[0] += root.of
-    return Chain(_common(words[0]), tuple(steps), " -> ".join([*words, end]))
+    return Chain(_common(words[0]), tuple(steps), " -> ".join([*words, end]), id(holder))
 
 
 def _goes_on(holder: Any, found: Edge, by_name: bool) -> bool:
@@ -122,6 +143,8 @@ def _begin(objects: Sequence[Any], root: Root) -> tuple[str, list[Step]]:
         return _NOT_SEEN + words, [_step(first, "held by something that the garbage collector does not see")]
     if root.kind == "module":
         return f"module {_module(root.name)}", [Step("module", _module(root.name), root.name, None, None)]
+    if root.kind == "task":
+        return f"{root.name},", [_step(first, root.name)]
     if root.local is not None:
         code, thread = root.local.code, safely.label(frames.thread_name(root.local.thread))
         file = code.co_filename.replace(chr(92), "/").rpartition("/")[2]

@@ -15,7 +15,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice, tee
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +58,8 @@ class Heap:
     first: NDArray[np.int64]
     ends: NDArray[np.int32]
     counts: NDArray[np.int32]
+    #: The ``id`` of contexts of context variables.
+    contexts: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -114,21 +116,23 @@ def find(keys: Iterable[int]) -> dict[int, Any]:
             ids = np.fromiter(map(id, islice(reversed(objects), size)), np.uint64, size)
             for place in np.flatnonzero(_numbers(wanted, ids) >= 0).tolist():
                 found[int(ids[place])] = objects[-1 - place]
-            _shorten(objects, size)
+            shorten(objects, size)
     finally:
-        _let_go(objects)
+        let_go(objects)
     return found
 
 
-def _shorten(objects: list[Any], size: int) -> None:
+def shorten(objects: list[Any], size: int) -> None:
+    """Drop the last objects of a list, and let other threads run."""
     del objects[-size:]
     time.sleep(_REST)
 
 
-def _let_go(objects: list[Any]) -> None:
+def let_go(objects: list[Any]) -> None:
+    """Drop a list of all objects in parts."""
     # Not at once: millions of references are a stall.
     while objects:
-        _shorten(objects, SLICE * 5)
+        shorten(objects, SLICE * 5)
 
 
 def picture(room: Callable[[], float | None] = lambda: None, *, with_arrays: bool = False) -> Heap:
@@ -161,13 +165,13 @@ def picture(room: Callable[[], float | None] = lambda: None, *, with_arrays: boo
             counts[done : done + len(read)] = read
             if reader.found > most:
                 raise NoRoomError(_refusal(left or 0, total, reader.found))
-            _shorten(objects, len(read))
+            shorten(objects, len(read))
     finally:
-        _let_go(objects)
+        let_go(objects)
     reader.resolve()
     counts = np.take(counts, rows)
     sizes = np.concatenate([*reader.sizes, np.array(reader.apart_sizes, np.int32)])
-    heap = Heap(ids, rows, _sums(sizes), np.empty(0, np.int32), counts)
+    heap = Heap(ids, rows, _sums(sizes), np.empty(0, np.int32), counts, reader.contexts)
     apart = heap.numbers(reader.apart)
     heap.rows[apart] = np.arange(total, len(sizes))
     parts = reader.ends + reader.apart_ends

@@ -94,6 +94,14 @@ def _key(mapping: dict[str, Any], wanted: Any) -> str:
     raise ValueError
 
 
+def variable(namespace: dict[str, Any], value: Any) -> str | None:
+    """Return the name of a variable of a module, which is a name in code and no key."""
+    try:
+        return _key(namespace, value)
+    except ValueError:
+        return None
+
+
 def _dict(chain: Chain, at: int) -> Edge | None:
     mapping, to = chain[at], chain[at + 1]
     for key, value in dict.items(mapping):

@@ -8,6 +8,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import Context
 from itertools import chain, compress, islice, repeat, starmap
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ _REST = 0.0005
 #: Never a module's referents: that of ``_asyncio`` shows dead objects of a free list (CPython 3.12), and what is only
 #: looked at comes into that list twice, which then has no end.
 _APART: tuple[type, ...] = (ModuleType, dict, list, tuple, set, frozenset, deque)
-_MODULE, _NEW, _PLAIN, _ARRAY = 0, -1, -2, -3
+_MODULE, _NEW, _PLAIN, _ARRAY, _CONTEXT = 0, -1, -2, -3, -4
 
 Numbered = Callable[["NDArray[np.uint64]"], "NDArray[np.int32]"]
 
@@ -60,6 +61,8 @@ class Reader:
         self._marks = (self._mark,)
         #: By the ``id`` of a type, which of those above it is derived from.
         self._kinds: dict[int, int] = {}
+        #: The ``id`` of contexts of context variables: every timer and task has one, with the current document in it.
+        self.contexts: list[int] = []
         #: What has been read and not resolved: ids, and which objects of the slices they are the edges of.
         self._raw: list[NDArray[np.uint64]] = []
         self._whole: list[NDArray[np.bool_]] = []
@@ -78,10 +81,11 @@ class Reader:
         """
         import numpy as np
 
-        whole, sizes = self._sorted_out(functools.partial(_last, self._objects, size), size)
+        whole, sizes, kinds = self._sorted_out(functools.partial(_last, self._objects, size), size)
         size = min(size, int(np.searchsorted(np.cumsum(sizes), _AT_ONCE)) + 1)
         last = functools.partial(_last, self._objects, size)
         whole = whole[:size]
+        self.contexts += compress(map(id, last()), (kinds[:size] == _CONTEXT).tobytes())
         self._whole.append(whole)
         chosen = last() if whole.all() else compress(last(), whole.tobytes())
         # A None at the end, for zip keeps what it made last.
@@ -132,8 +136,10 @@ class Reader:
             self.found += len(self.apart_ends[-1])
         self.apart_sizes.append(self.found - before)
 
-    def _sorted_out(self, last: Callable[[], Iterator[Any]], size: int) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-        """Return which objects can be read at once, and about how many references each of them has.
+    def _sorted_out(
+        self, last: Callable[[], Iterator[Any]], size: int
+    ) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int8]]:
+        """Return which objects can be read at once, about how many references each has, and what they are.
 
         Those cannot that are modules or arrays, and containers that are too large.
         """
@@ -150,7 +156,7 @@ class Reader:
             except TypeError:  # a type that is gone, and another in its place
                 continue
         whole &= sizes <= _LARGE
-        return whole, np.where(whole, sizes, 0)
+        return whole, np.where(whole, sizes, 0), kinds
 
     def _kinds_of(self, last: Callable[[], Iterator[Any]], size: int) -> NDArray[np.int8]:
         import numpy as np
@@ -169,6 +175,8 @@ class Reader:
 def _kind(kind: type) -> int:
     if kind is getattr(sys.modules.get("numpy"), "ndarray", None):
         return _ARRAY
+    if kind is Context:
+        return _CONTEXT
     return next((number for number, base in enumerate(_APART) if issubclass(kind, base)), _PLAIN)
 
 

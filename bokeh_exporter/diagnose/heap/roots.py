@@ -5,18 +5,21 @@ A root is a number to the search and a way back to the real object for what come
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import signal
 import sys
 import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from types import ModuleType
+from types import CoroutineType, ModuleType
 from typing import Any, Literal, NamedTuple
 
 from . import frames
 from . import safe_reads as safely
 from .atomic_reads import unseen
+from .objects import noun
+from .sources import file_of, read
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Root:
         of: what is written behind it.
     """
 
-    kind: Literal["module", "host", "frame", "unseen"]
+    kind: Literal["module", "host", "frame", "task", "unseen"]
     name: str
     get: Callable[[], Any] = field(compare=False)
     level: int = 0
@@ -40,6 +43,13 @@ class Root:
     of: str = ""
     #: What leads to the object where the search began, where the search did not know it.
     before: tuple[Any, ...] = ()
+
+
+#: Steps after which a search begins in the modules of sessions: what an app's script imported is a real module's, and
+#: an open session's script is no holder while something else is.
+_SESSIONS = 64
+#: Tasks that are looked at.
+_TASKS = 2_000
 
 
 class Host(NamedTuple):
@@ -56,12 +66,14 @@ def roots(hosts: Iterable[Host] = ()) -> dict[int, Root]:
     for name in list(sys.modules):
         start = _module(name)
         if start is not None:
-            found.setdefault(id(start), Root("module", name, functools.partial(_module, name)))
+            level = _SESSIONS if name.startswith("bokeh_app_") else 0
+            found.setdefault(id(start), Root("module", name, functools.partial(_module, name), level))
         del start
     for host in hosts:
         thing = host.reference()
         if thing is not None:
             found.setdefault(id(thing), Root("host", host.words, host.reference, of=host.of))
+            found.update(_tasks(thing))
         del thing
     for number in signal.valid_signals():
         handler = signal.getsignal(number)
@@ -79,16 +91,47 @@ def roots(hosts: Iterable[Host] = ()) -> dict[int, Root]:
     return found
 
 
+def _tasks(loop: Any) -> dict[int, Root]:
+    """Return what the tasks of an event loop run: a task that waits for ever has its function's variables."""
+    found: dict[int, Root] = {}
+    if not safely.is_a(loop, asyncio.AbstractEventLoop):
+        return found
+    for task in list(asyncio.all_tasks(loop))[:_TASKS]:
+        if safely.type_module(type(task)) not in ("_asyncio", "asyncio.tasks"):
+            continue
+        coroutine = task.get_coro()
+        if type(coroutine) is CoroutineType:
+            found[id(coroutine)] = Root("task", noun(task), weakref.ref(coroutine), 1)
+    return found
+
+
 def at_home(objects: list[Any], root: Root) -> tuple[list[Any], Root]:
     """Begin a chain in the module that something is from, where it was found in one that imports it."""
-    if root.kind != "module" or len(objects) < 2:
+    if root.kind != "module" or len(objects) < 2 or type(objects[0]) is not dict:
         return objects, root
     thing = objects[1]
+    names = [name for name, value in dict.items(objects[0]) if value is thing and type(name) is str]
+    if not any(name in read(file_of(root.name)).lines for name in names):
+        assigns = _assigning(names, thing)
+        if assigns is not None:
+            return [_module(assigns), *objects[1:]], Root("module", assigns, functools.partial(_module, assigns))
     home = safely.type_module(thing if safely.is_a(thing, type) else type(thing))
     there = _module(home) if home is not None and home != root.name else None
     if type(there) is not dict or id(thing) not in unseen(set, map(id, there.values())):
         return objects, root
     return [there, *objects[1:]], Root("module", str(home), functools.partial(_module, str(home)))
+
+
+def _assigning(names: list[str], thing: Any) -> str | None:
+    """Return the module whose code assigns one of these names to what has just been found imported."""
+    for module in list(sys.modules):
+        there = _module(module) if not module.startswith("bokeh_app_") else None
+        if type(there) is not dict:
+            continue
+        for name in names:
+            if there.get(name) is thing and name in read(file_of(module)).lines:
+                return module
+    return None
 
 
 def _module(name: str) -> Any:

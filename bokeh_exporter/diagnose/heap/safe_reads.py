@@ -22,6 +22,7 @@ from ...state.safe_looks import namespace as namespace
 from ...state.safe_looks import slots as slots
 from ...state.safe_looks import type_module as type_module
 from ...state.safe_looks import type_name as type_name
+from . import keys
 from .arrays import elements, is_array
 from .atomic_reads import unseen
 
@@ -66,7 +67,7 @@ def text(value: object) -> str:
         shown = repr(value)
         return shown if len(shown) <= 12 else f"<{kind.__name__}>"
     if kind is str:
-        return name(value, "'")  # type: ignore[arg-type]
+        return key(value)  # type: ignore[arg-type]
     if kind is tuple and 0 < len(value) <= 3:  # type: ignore[arg-type]
         inner = ", ".join(text(each) if type(each) is not tuple else "<tuple>" for each in value)  # type: ignore[attr-defined]
         return f"({inner})"
@@ -78,6 +79,13 @@ def name(value: str, quote: str = "") -> str:
     if _NAME.fullmatch(value) and not _ID.fullmatch(value):
         return f"{quote}{value}{quote}"
     return f"<str, {len(value)} chars>"
+
+
+def key(value: str) -> str:
+    """Write a key: a literal of the code that owns the container, of any other its length and a mark."""
+    if keys.is_literal(value) and _NAME.fullmatch(value) and not _ID.fullmatch(value):
+        return f"'{value}'"
+    return keys.hidden(value)
 
 
 def label(value: object) -> str:

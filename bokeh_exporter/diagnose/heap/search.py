@@ -11,7 +11,7 @@ import itertools
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .picture import Heap
 
@@ -19,10 +19,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_UNSEEN, _ROOT = -1, -2
+#: What ``parents`` has of an object that has not been reached.
+UNSEEN, _ROOT = -1, -2
 #: Edges that are looked at before other threads get their turn: 5 ms.
 _STEP = 200_000
 _REST = 0.0005
+#: Steps that what is in a context variable counts as farther away.
+_LATE = 32
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,9 @@ def ways(heap: Heap, roots: Mapping[int, int], targets: Iterable[int]) -> dict[i
     for number, level in zip(heap.numbers(roots).tolist(), roots.values(), strict=True):
         if number >= 0:
             starts.setdefault(level, []).append(number)
-    parents = _search(heap, starts, list(wanted))
-    found = {key: _chain(parents, number) for number, key in wanted.items() if parents[number] != _UNSEEN}
+    late = heap.numbers(heap.contexts)
+    parents = _search(heap, starts, list(wanted), late[late >= 0])
+    found = {key: _chain(parents, number) for number, key in wanted.items() if parents[number] != UNSEEN}
     ids = _ids(heap, [number for each in found.values() for number in each])
     return {key: Way([ids[number] for number in each]) for key, each in found.items()}
 
@@ -68,25 +72,40 @@ def _chain(parents: NDArray[np.int32], number: int) -> list[int]:
     return found[::-1]
 
 
-def _search(heap: Heap, starts: Mapping[int, list[int]], wanted: list[int]) -> NDArray[np.int32]:
-    """Return from where each object was reached first; stop when all that are wanted have been."""
+def _search(
+    heap: Heap, starts: Mapping[int, list[int]], wanted: list[int], late: NDArray[np.int32]
+) -> NDArray[np.int32]:
+    """Return from where each object was reached first; stop when all that are wanted have been.
+
+    What is in a context variable is found last: a context says whose code a timer runs, not who needs the object.
+    """
     import numpy as np
 
-    parents = np.full(len(heap), _UNSEEN, np.int32)
+    parents = np.full(len(heap), UNSEEN, np.int32)
     frontier = np.empty(0, np.int64)
     goal = np.array(wanted, np.int64)
-    for level in range(len(heap)):
-        new = np.array([number for number in starts.get(level, ()) if parents[number] == _UNSEEN], np.int64)
+    is_late = np.zeros(len(heap), bool)
+    is_late[late] = True
+    delayed: dict[int, NDArray[np.int64]] = {}
+    for level in range(len(heap) + _LATE):
+        new = np.array([number for number in starts.get(level, ()) if parents[number] == UNSEEN], np.int64)
         parents[new] = _ROOT
-        frontier = np.concatenate([frontier, new])
-        if not (parents[goal] == _UNSEEN).any():
+        delayed[level + _LATE] = frontier[is_late[frontier]]
+        frontier = np.concatenate([frontier[~is_late[frontier]], new, delayed.pop(level, frontier[:0])])
+        if not (parents[goal] == UNSEEN).any():
             break
         if not len(frontier):
-            if level >= max(starts, default=0):
+            if level >= max(starts, default=0) and not any(map(len, delayed.values())):
                 break
             continue
         frontier = _next(heap, parents, frontier)
     return parents
+
+
+def spread(heap: Heap, parents: NDArray[np.int32], frontier: NDArray[Any]) -> None:
+    """Reach all that some objects lead to and that has not been reached; ``parents`` says so afterwards."""
+    while len(frontier):
+        frontier = _next(heap, parents, frontier)
 
 
 def _next(heap: Heap, parents: NDArray[np.int32], frontier: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -97,7 +116,7 @@ def _next(heap: Heap, parents: NDArray[np.int32], frontier: NDArray[np.int64]) -
         # The edges of some objects, one after the other: where each object's begin, then counting on.
         edges = np.arange(int(sizes.sum())) + np.repeat(firsts - np.cumsum(sizes) + sizes, sizes)
         ends = np.take(heap.ends, edges)
-        new = np.flatnonzero(np.take(parents, ends) == _UNSEEN)
+        new = np.flatnonzero(np.take(parents, ends) == UNSEEN)
         reached = ends[new]
         parents[reached] = np.repeat(numbers, sizes)[new].astype(np.int32)
         once = np.sort(reached).astype(np.int64)

@@ -35,6 +35,26 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class Excluded:
+    """What a server does not do, with 95 % confidence."""
+
+    #: Growth per visit or growth per day.
+    what: str
+    #: Nothing above it grows.
+    bound: float
+    unit: str
+
+
+@dataclass(frozen=True)
+class Full:
+    """When the memory limit is reached at today's traffic, in Unix time; 95 % between the last two."""
+
+    time: float
+    earliest: float
+    latest: float
+
+
+@dataclass(frozen=True)
 class Judgement:
     """What holds, why, and what to do."""
 
@@ -52,3 +72,9 @@ class Judgement:
     reasons: tuple[str, ...] = ()
     #: What is switched on and grows memory itself: autoreload, admin, profiler.
     beside: tuple[str, ...] = ()
+    #: What has not been seen enough of yet; None where all has.
+    observing: str | None = None
+    #: What is excluded, while the verdict is healthy.
+    excluded: tuple[Excluded, ...] = ()
+    #: When the limit is reached; None without growth or a limit.
+    full_at: Full | None = None

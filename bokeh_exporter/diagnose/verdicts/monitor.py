@@ -91,9 +91,15 @@ class Monitor:
         log.log(level, "verdict: %s (was %s)%s", new.name, old.name, _told(new))
 
     def levels(self) -> list[Level]:
-        """Return ``bokeh_memory_verdict``: 1 for the verdict that leads, 0 for the others."""
-        name = self.judgement.name
-        return [Level("bokeh_memory_verdict", float(verdict == name), (verdict,)) for verdict in VERDICTS]
+        """Return 1 for the verdict that leads and 0 for the others, what is excluded, and the time until the limit."""
+        now = self.judgement
+        found = [Level("bokeh_memory_verdict", float(verdict == now.name), (verdict,)) for verdict in VERDICTS]
+        for one in now.excluded:
+            per = one.what.removeprefix("growth per ")
+            found.append(Level("bokeh_memory_growth_excluded_bytes", one.bound, (per,)))
+        if now.full_at is not None:
+            found.append(Level("bokeh_memory_seconds_until_limit", max(0.0, now.full_at.time - time.time())))
+        return found
 
     def verdict(self) -> Mapping[str, Any]:
         """Return what holds, in the shape of ``/api/v1/status``."""

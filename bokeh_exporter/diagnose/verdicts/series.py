@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .fields import AppSample, Process
-from .history import Point
 from .samples import Sample
+
+if TYPE_CHECKING:  # a history keeps rows, which are made with what is here
+    from .history import Point
 
 #: Of what grew, at least this share must have grown in each half; steady growth has half of it in each. A cache that
 #: fills ever more slowly has less than 0.29 in the second; among a dozen visits one more or less is 0.1.
@@ -91,6 +93,13 @@ def windows(points: Sequence[Point]) -> Iterable[Sequence[Point]]:
         if len(part) != size:
             yield part
         size = len(part)
+
+
+def of_this_process(points: Sequence[Point]) -> Sequence[Point]:
+    """Return the points since a counter fell, as it does when a process is started again; all where none did."""
+    ended = [total(point.last, "destroyed") for point in points]
+    begin = next((at for at in range(len(ended) - 1, 0, -1) if ended[at] < ended[at - 1]), 0)
+    return points[begin:]
 
 
 def total(sample: Sample, field: str) -> float:

@@ -16,6 +16,7 @@ from .history import Point
 from .judgement import PROCESS, SESSION, Evidence
 from .samples import Sample
 from .series import Growth, collected, duration, growth, live, resident, size, total
+from .trend import along
 
 #: Events from where on growth is per event rather than over time.
 _EVENTS = 20
@@ -36,6 +37,13 @@ _OBJECT_BYTES = 400
 #: Of what grew, the share that stays when the session has gone for it to be the process that grows.
 _STAYS = 0.5
 
+
+#: Seconds from where on a stretch is a server's, and standard deviations by which it must differ from a walk: one
+#: stretch of a day's hundreds that looks like growth is no evidence.
+_MINUTES, _NO_WALK = 240.0, 4.5
+
+#: Seconds that a saw tooth of the collector may take: a stretch of a server that is shorter may be one.
+_TOOTH = 1800.0
 
 #: Rows that are a live document's by definition.
 OF_DOCUMENTS = frozenset({"bokeh_document_models", "bokeh_data_source_size_bytes"})
@@ -72,6 +80,15 @@ class _Stretch(NamedTuple):
     def growth(self, number: Callable[[Sample], float | None], points: Sequence[Point] | None = None) -> Growth | None:
         pace = self._pace()
         return growth((pace(point), number(point.last)) for point in (self.points if points is None else points))
+
+    def is_no_walk(self, number: Callable[[Sample], float | None]) -> bool:
+        """Whether what grew is more than the noise of a server; in a run of seconds it is garbage that matters."""
+        span = self.points[-1].time - self.points[0].time
+        if span < _MINUTES or span < _TOOTH:
+            return span < _MINUTES
+        pace = self._pace()
+        pairs = [(pace(p), value) for p in self.points if (value := number(p.last)) is not None]
+        return along(pairs) >= _NO_WALK
 
     def _pace(self) -> Callable[[Point], float]:
         """Return what growth is measured against."""
@@ -141,7 +158,7 @@ def _grown(stretch: _Stretch, thresholds: Thresholds) -> Iterator[Evidence]:
         grown = stretch.growth(number, clean)
         if grown is None and reason == "bytes":
             grown, least = stretch.growth(number), _UNCOLLECTED * least
-        if grown is not None and grown.total >= least:
+        if grown is not None and grown.total >= least and stretch.is_no_walk(number):
             verdict = PROCESS if stretch.stays(number, grown) else SESSION
             if reason == "bytes":
                 of = "objects" if grown.total < _OBJECT_BYTES * _more_blocks(clean) else "bytes"

@@ -8,9 +8,12 @@ drives a server collects in between.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Sequence
 
 from ...thresholds import Thresholds
+from .beside import exclusions, full_at, observing, says
+from .held import held
 from .history import Point
 from .judgement import (
     FRAGMENTATION,
@@ -28,9 +31,12 @@ from .judgement import (
 from .lingering import lingering
 from .process import explains, fragmentation, kind_of, process_growth
 from .retained import retained
-from .series import live
+from .series import live, of_this_process
 from .session import OF_DOCUMENTS, session_growth
+from .slow import confirmed, evidence_of, slow_growth
 
+#: What fills memory.
+_GROWTH = frozenset({RETAINED, SESSION, PROCESS})
 #: What grows memory itself, and the words for it.
 _BESIDE = ("autoreload", "admin", "profiler")
 
@@ -81,14 +87,31 @@ def judge(
         without: verdicts that whoever drove the server knows not to hold.
     """
     evidence = [Evidence(STALLED, text, _stall_row(text), None, None, _stall_reason(text)) for text in stalled]
+    points = of_this_process(points)
     if points:
         evidence += lingering(points, thresholds)
-        evidence += retained(points, thresholds, grace)
+        fast = retained(points, thresholds, grace)
+        evidence += fast
+        evidence += (one for one in held(points, thresholds, grace) if one.app not in {other.app for other in fast})
         evidence += _growth(points, thresholds, {one.verdict for one in evidence})
         kept = fragmentation(points, thresholds, released)
         slack = sum(one.bytes or 0 for one in kept)
         evidence = [*(one for one in evidence if explains(one, slack)), *kept]
-    return _judgement([one for one in evidence if one.verdict not in without], settled, points)
+    found = _judgement([one for one in evidence if one.verdict not in without], settled, points)
+    return _beside(found, points, thresholds)
+
+
+def _beside(found: Judgement, points: Sequence[Point], thresholds: Thresholds) -> Judgement:
+    """Return a judgement with what is missing and excluded, or when memory is full."""
+    if found.name != HEALTHY:
+        return dataclasses.replace(found, full_at=full_at(points)) if _GROWTH & {found.name, *found.others} else found
+    missing, bounds = observing(points, thresholds), exclusions(points)
+    advice = found.advice
+    if missing:
+        advice = f"Nothing to do so far. Observing: {missing}."
+    elif bounds:
+        advice = f"Nothing to do: {says(points, bounds)}."
+    return dataclasses.replace(found, advice=advice, observing=missing, excluded=bounds)
 
 
 def _growth(points: Sequence[Point], thresholds: Thresholds, explained: set[str]) -> list[Evidence]:
@@ -96,7 +119,10 @@ def _growth(points: Sequence[Point], thresholds: Thresholds, explained: set[str]
     sessions = [one for one in found if one.verdict == SESSION]
     if RETAINED in explained:  # what is retained stays when its session has gone, and grows the process
         return sessions
-    process = process_growth(points, thresholds)
+    process = [one for one in process_growth(points, thresholds) if confirmed(points, one.metric)]
+    if not sessions and not process and not found:
+        slow = slow_growth(points, thresholds)
+        return [evidence_of(slow, points)] if slow is not None else []
     if not sessions:
         return [*process, *found]
     # Blocks and bytes that grow while a session is open may be the process's own, if they also do without one.

@@ -84,7 +84,9 @@ function showVerdict(verdict) {
   at("evidence").replaceChildren(...verdict.evidence.map((one) => element("li", {}, one.text)));
   const others = verdict.others.length ? `Also: ${verdict.others.join(", ").replaceAll("_", " ")}. ` : "";
   const beside = verdict.beside?.length ? `Switched on, and growing memory itself: ${verdict.beside.join(", ")}.` : "";
-  at("others").textContent = others + beside;
+  const day = (unix) => new Date(1000 * unix).toLocaleString([], { weekday: "long", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
+  const full = verdict.full_at ? `Memory is full on ${day(verdict.full_at.time)}, between ${day(verdict.full_at.earliest)} and ${day(verdict.full_at.latest)}, at today's traffic. ` : "";
+  at("others").textContent = full + others + beside;
 }
 
 function showStale(status) {
@@ -148,10 +150,19 @@ async function explain() {
 const chain = (text) =>
   element("ol", { class: "chain" }, ...text.split(" -> ").map((step) => element("li", {}, element("code", {}, step))));
 
+// What a holder retains, since when, and whose code it is: a line each.
+function held(one) {
+  const parts = [];
+  if (one.retained_bytes !== null) parts.push(`${(one.retained_bytes / 1e6).toFixed(1)} MB`);
+  if (one.change_bytes !== null) parts.push(`${one.change_bytes < 0 ? "" : "+"}${(one.change_bytes / 1e6).toFixed(1)} MB since ${clock(one.change_since)}`);
+  if (one.since !== null) parts.push(`first seen ${clock(one.since)}`);
+  return [...parts, one.whose_text].join(", ");
+}
+
 function showRetained(retained) {
   const found = retained.length;
   at("retention-state").textContent = found ? `${found} ${found === 1 ? "holder" : "holders"}, found ${clock(Date.now() / 1000)}:` : "Nothing is retained.";
-  at("retained").replaceChildren(...retained.map((one) => element("li", {}, element("strong", {}, one.root), chain(one.text))));
+  at("retained").replaceChildren(...retained.map((one) => element("li", {}, element("strong", {}, one.root), element("p", {}, held(one)), chain(one.text), element("p", {}, `To do: ${one.remedy}`))));
 }
 
 // --- the round -------------------------------------------------------------------------------------

@@ -248,7 +248,7 @@ HOLDERS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "dict": (lambda kept: {"figures": kept}, "['figures']"),
     "number": (lambda kept: defaultdict(list, {7: kept}), "[7]"),
     "ordered": (lambda kept: OrderedDict(a=kept), "['a']"),
-    "secret key": (lambda kept: {"f3a9c1e07b52d4866a0b9c1d2e3f4a5b": kept}, "[<str, 32 chars>]"),
+    "secret key": (lambda kept: {"f3a9c1e07b52d4866a0b9c1d2e3f4a5b": kept}, "[<str, 32 chars, #"),
     "key": (lambda kept: {id_key(kept): 1}, "[a key]"),
     "set": (lambda kept: {id_key(kept)}, "[an element]"),
     "closure": (closure, "closure variable kept"),
@@ -304,6 +304,7 @@ def id_key(kept: Any) -> Key:
 @pytest.fixture
 def module() -> Iterator[types.ModuleType]:
     made = types.ModuleType("acme_explained")
+    made.__file__ = __file__
     sys.modules["acme_explained"] = made
     yield made
     del sys.modules["acme_explained"]

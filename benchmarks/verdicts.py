@@ -1,0 +1,109 @@
+"""What the judge detects by when, and what it says to healthy servers: simulated days, judged at the end of each hour.
+
+    python -m benchmarks.verdicts                    the table of detection, 100 random runs a row
+    python -m benchmarks.verdicts --healthy 10000    days of healthy servers, round robin over their kinds
+
+The courses are in ``courses.py``; the judge is the one of the server, through ``bokeh_exporter.diagnose``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from bokeh_exporter.diagnose import AppSample, History, Judgement, Process, Sample, judge
+from bokeh_exporter.thresholds import Thresholds
+
+from .courses import HEALTHY, LEAKS, MB, MINUTES, Day, plus, traffic
+
+_START = 1_700_000_000.0
+_OF_APP = frozenset(AppSample._fields)
+
+
+def judged(day: Day, hours: int = 24) -> Iterator[tuple[int, Judgement]]:
+    """Yield each hour and the judgement at its end."""
+    own = {name: values.tolist() for name, values in day.items() if name in _OF_APP}
+    process = {name: values.tolist() for name, values in day.items() if name not in _OF_APP}
+    history, thresholds = History(), Thresholds()
+    for minute in range(min(MINUTES, 60 * hours)):
+        now = _START + 60.0 * minute
+        app = AppSample(**{name: values[minute] for name, values in own.items()})
+        rest = {name: values[minute] for name, values in process.items()}
+        history.add(
+            Sample(Process(now, lifetime=15.0, check=17.0, swept=now, ticked=now, gc_full=now, **rest), {"/app": app})
+        )
+        if minute % 60 == 59:
+            yield minute // 60 + 1, judge(history.points(), thresholds)
+
+
+def detection(runs: int, only: str = "") -> None:
+    """Print by when each leak is detected."""
+    print(f"| course | verdict | bar | by the bar | median | other verdicts |\n|{' --- |' * 6}")
+    for name, (course, verdict, bar) in LEAKS.items():
+        if only not in name:
+            continue
+        hours: list[float] = []
+        others: Counter[str] = Counter()
+        for seed in range(runs):
+            first = np.inf
+            for hour, found in judged(course(np.random.default_rng(seed))):
+                if found.name == verdict:
+                    first = hour
+                    break
+                if found.name != "healthy":
+                    others[found.name] += 1
+            hours.append(first)
+        share = np.mean(np.array(hours) <= bar)
+        median = np.median(hours)
+        print(f"| {name} | {verdict} | {bar:g} h | {share:.0%} | {median:g} h | {dict(others) or ''} |", flush=True)
+
+
+def healthy(days: int, seed: int, only: str = "") -> int:
+    """Print what healthy servers were told other than that they are; return how many days that were."""
+    kinds = [kind for kind in HEALTHY if only in kind]
+    false: Counter[str] = Counter()
+    for number in range(days):
+        kind = kinds[number % len(kinds)]
+        for hour, found in judged(HEALTHY[kind](np.random.default_rng([seed, number]))):
+            if found.name != "healthy":
+                false[kind] += 1
+                print(f"{kind} {number}, hour {hour}: {found.name}: {found.evidence[0].text}", flush=True)
+                break
+    print(f"{sum(false.values())} of {days} healthy days with a false verdict: {dict(false)}")
+    return sum(false.values())
+
+
+def linear(runs: int) -> None:
+    """Print what a cache that fills linearly is told before it is full, and after."""
+    before = after = 0
+    for seed in range(runs):
+        random = np.random.default_rng(seed)
+        day: Any = traffic(random, 5.0)
+        full = 60 * random.uniform(4, 10)
+        held = np.minimum(np.arange(MINUTES), full) / full * random.uniform(20, 200) * MB
+        told = {hour: found.name for hour, found in judged(plus(day, held, held / 150))}
+        before += any(name != "healthy" for hour, name in told.items() if 60 * hour <= full)
+        after += told[24] != "healthy"
+    print(f"linear fill of 4 to 10 h: growth before it is full in {before} of {runs}, at 24 h in {after}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--healthy", type=int, default=0, metavar="DAYS")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", default="", help="part of a course's name")
+    given = parser.parse_args()
+    if given.healthy:
+        raise SystemExit(bool(healthy(given.healthy, given.seed, given.only)))
+    detection(given.runs, given.only)
+    if not given.only:
+        linear(max(1, given.runs // 4))
+
+
+if __name__ == "__main__":
+    main()

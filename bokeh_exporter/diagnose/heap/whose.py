@@ -1,0 +1,152 @@
+"""Whose code a path leads through, and what to do about it: the sentence that ends each answer of ``explain``.
+
+From the path in words and from source files, never from objects. The diff shows no line of the user's but an empty
+container or a decorator without arguments of its own, which the remedy replaces.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Literal
+
+from . import known_leaks
+from .capture import is_of_app
+from .paths import Chain, Step
+from .sources import file_of, read
+
+Whose = Literal["app", "library", "host", "known"]
+_HOST = {"bokeh", "panel", "tornado", "param", "holoviews", "pyviz_comms", "asyncio", "bokeh_fastapi"}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Whose code holds it, a sentence, what to do, and that as a diff where the line is known."""
+
+    whose: Whose
+    text: str
+    remedy: str
+    diff: str | None = None
+
+
+def judge(chain: Chain, count: int, kind: str) -> Judged:
+    """Judge a path.
+
+    Args:
+        chain: the path.
+        count: how many are held by the same.
+        kind: ``document``, ``session``, ``model``, ``live_session`` or ``container``.
+    """
+    leak = known_leaks.of_path(chain.text, versions())
+    if leak is not None:
+        upgrade = "upgrade" if leak.fixed else "keep what is referred to in the session, or take the reference off"
+        return Judged("known", leak.text(versions()[leak.package]), f"{upgrade}: {leak.what}")
+    place, name, file, line = _app_code(chain)
+    if place:
+        return Judged("app", f"your code: {place}", _remedy(chain), _diff(chain, place, name, file, line))
+    package = _package(chain)
+    if kind == "live_session":
+        return Judged("host", "the host's own: the session is open", "close the page, or see why it does not expire")
+    if package in _HOST and count == 1:
+        return Judged("host", "the host's own: one per process, not a leak", "nothing")
+    if package is None:
+        return Judged("library", "a library: C code that does not say who it is", _remedy(chain))
+    return Judged("library", f"a library: {package}", f"report it to {package} with this path, or clear it yourself")
+
+
+@functools.cache
+def versions() -> dict[str, str]:
+    """Return the versions in use of what known leaks are listed of."""
+    found = {"CPython": ".".join(map(str, sys.version_info[:3]))} if sys.implementation.name == "cpython" else {}
+    for package in {leak.package for leak in known_leaks.KNOWN} - {"CPython"}:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def known() -> list[str]:
+    """Say which leaks are known of the versions that are loaded, and what to upgrade to; a line each."""
+    return known_leaks.of_versions(
+        {package: version for package, version in versions().items() if package == "CPython" or package in sys.modules}
+    )
+
+
+def _app_code(chain: Chain) -> tuple[str, str, str | None, int | None]:
+    """Return the first place of the app's own code on the path: in words, the variable, the file, the line."""
+    for number, step in enumerate(chain.path[:-1]):
+        file, line = step.file, step.line
+        if file is None and step.module is not None:
+            file = file_of(step.module)
+            if step.type == "module" and file is None and _is_made_by_an_app(step.module):
+                shown = "the script of an app" if step.module.startswith("bokeh_app_") else f"module {step.module}"
+                return shown, "", None, None
+        if file is None or not is_of_app(file):
+            continue
+        name = chain.path[number + 1].name if step.type == "module" else ""
+        if line is None:
+            name = name.partition("[")[0].strip(" ,.'")
+            line = read(file).lines.get(name) or read(file).lines.get(step.type)
+        shown = _short(step, file)
+        return (f"{shown}:{line}" if line else shown), name, file, line
+    return "", "", None, None
+
+
+def _is_made_by_an_app(module: str) -> bool:
+    # A module without a file: built in, one that somebody made, or gone.
+    return module in sys.modules and module.partition(".")[0] not in _HOST.union(sys.stdlib_module_names)
+
+
+def _short(step: Step, file: str) -> str:
+    name = file.replace("\\", "/").rpartition("/")[2]
+    parts = (step.module or "").split(".")
+    if step.type == "module" and len(parts) > 1 and not step.file:
+        return "/".join([*parts[:-1], name]) if name != "__init__.py" else "/".join([*parts, name])
+    return name
+
+
+def _package(chain: Chain) -> str | None:
+    for step in chain.path[:-1]:
+        if step.module and step.module != "builtins":
+            return step.module.partition(".")[0].lstrip("_")
+    return "asyncio" if chain.root.startswith("event loop") else None
+
+
+def _remedy(chain: Chain) -> str:
+    text = chain.text
+    for word, remedy in _REMEDIES:
+        if word in text:
+            return remedy
+    return (
+        "take the entry out when the session ends: "
+        "curdoc().on_session_destroyed(lambda context: REGISTRY.pop(key, None)); or hold it weakly (weakref)"
+    )
+
+
+_REMEDIES = (
+    ("destroy() of", "catch what destroy() raises: Bokeh never lets go of a session whose destroy() fails"),
+    ("lru_cache", "give the cache a maxsize, and key it with what is not the session's (no Document, no self)"),
+    ("panel.state._param__private.values['cache']", "key pn.state.cache without the session, and keep data in it, no "
+     "views; take out what is not needed any more"),
+    ("watcher of parameter", "unwatch when the session ends: watcher = obj.param.watch(f, 'name'); "
+     "pn.state.on_session_destroyed(lambda context: obj.param.unwatch(watcher))"),
+    ("task of", "cancel the task when its session ends: "
+     "curdoc().on_session_destroyed(lambda context: task.cancel())"),
+    ("PeriodicCallback", "stop it when the session ends: curdoc().on_session_destroyed(lambda context: "
+     "periodic.stop()); or use curdoc().add_periodic_callback, which ends by itself"),
+    ("that runs in thread", "end the thread when its session ends: set an event in on_session_destroyed"),
+    ("event loop", "cancel the timer or task when the session ends: on_session_destroyed"),
+    ("logger", "take the handler off when the session ends: logger.removeHandler(handler) in on_session_destroyed"),
+)  # fmt: skip
+
+
+def _diff(chain: Chain, place: str, name: str, file: str | None, line: int | None) -> str | None:
+    found = read(file).replaceable.get(name) or read(file).decorators.get(line or 0)
+    if found is None:
+        return None
+    at, old, new = found
+    shown = place.rpartition(":")[0]
+    return f"--- {shown}\n+++ {shown}\n@@ -{at} +{at} @@\n-{old}\n+{new}\n"

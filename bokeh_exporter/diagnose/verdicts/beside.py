@@ -1,0 +1,72 @@
+"""What stands beside a verdict: what is still missing, what is excluded, and when memory is full."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...thresholds import Thresholds
+from .history import Point
+from .judgement import Excluded, Full
+from .rows import HEAP, LIMIT, RESIDENT, TIME, USED, table
+from .series import duration, size, total
+from .slow import excluded
+from .trend import BOUND, WINDOWS, drift, floors
+
+#: Seconds of history without which no slow leak is told.
+_ENOUGH = WINDOWS[0][0] * WINDOWS[0][1]
+
+
+def observing(points: Sequence[Point], thresholds: Thresholds) -> str | None:
+    """Return what has not been seen enough of yet, None where all has."""
+    if not points:
+        return "no sample yet"
+    first, last = points[0], points[-1]
+    missing = []
+    destroyed = total(last.last, "destroyed")
+    if destroyed < thresholds.judge_sessions:
+        missing.append(f"{destroyed:.0f} of {thresholds.judge_sessions} sessions")
+    full = last.last.process.gc_full
+    if full is None or full < first.time:
+        missing.append("no full collection yet")
+    span = last.time - first.time
+    if span < _ENOUGH - 60:
+        missing.append(f"{duration(span)} of the {duration(_ENOUGH)} that slow leaks take to tell")
+    return ", ".join(missing) or None
+
+
+def exclusions(points: Sequence[Point]) -> tuple[Excluded, ...]:
+    """Return above what no growth is, per visit and per day."""
+    return tuple(Excluded(f"growth per {bound.per}", bound.bytes, "bytes") for bound in excluded(points))
+
+
+def says(points: Sequence[Point], bounds: Sequence[Excluded]) -> str:
+    """Say what a healthy server excludes."""
+    first, last = points[0], points[-1]
+    seen = total(last.last, "destroyed") - total(first.last, "destroyed")
+    above = " or ".join(f"{size(one.bound)} {one.what.removeprefix('growth ')}" for one in bounds)
+    return f"{max(seen, 0):.0f} sessions seen in {duration(last.time - first.time)}; nothing above {above} is growing"
+
+
+def full_at(points: Sequence[Point]) -> Full | None:
+    """Return when the limit is reached at today's traffic; None without a limit, or where growth is not certain."""
+    if not points:
+        return None
+    rows = table(points)
+    if len(rows) < 2 or np.isnan(rows[-1, LIMIT]) or np.isnan(rows[-1, USED]):
+        return None
+    now, room = float(rows[-1, TIME]), float(rows[-1, LIMIT] - rows[-1, USED])
+    if room <= 0:
+        return None
+    column = RESIDENT if np.isnan(rows[:, HEAP]).all() else HEAP
+    for width, count in reversed(WINDOWS):
+        found = floors(rows, column, now, width, count)
+        seen = drift(found, TIME) if found is not None else None
+        if seen is not None and seen.slope > BOUND * seen.error:
+            least, most = seen.slope - BOUND * seen.error, seen.slope + BOUND * seen.error
+            latest = now + room / least
+            if math.isfinite(latest):
+                return Full(now + room / seen.slope, now + room / most, latest)
+    return None

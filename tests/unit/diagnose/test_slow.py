@@ -1,0 +1,68 @@
+"""The judge on simulated days: slow leaks are told in time, healthy servers are not, and a level stands."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.courses import HEALTHY, LEAKS, MB, keeps, leaves, plus, traffic
+from benchmarks.verdicts import judged
+from bokeh_exporter.diagnose import judge
+from bokeh_exporter.thresholds import Thresholds
+
+from .courses import history
+
+pytestmark = pytest.mark.once
+
+#: Healthy days of each kind; the many run offline (benchmarks/README.md).
+DAYS = 1
+
+
+@pytest.mark.parametrize("name", LEAKS)
+def test_a_slow_leak_is_told_in_time(name: str) -> None:
+    course, verdict, bar = LEAKS[name]
+    told = {hour: found.name for hour, found in judged(course(np.random.default_rng(7)), int(bar))}
+    assert told[int(bar)] == verdict
+    assert set(told.values()) <= {"healthy", verdict}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in HEALTHY if kind != "caches that fill slowly"])
+def test_healthy_days_have_no_verdict(kind: str) -> None:
+    for seed in range(DAYS):
+        for hour, found in judged(HEALTHY[kind](np.random.default_rng([11, seed]))):
+            assert found.name == "healthy", (seed, hour, found.evidence)
+
+
+def test_sessions_that_stay_when_visits_stop_are_told_until_they_are_freed() -> None:
+    random = np.random.default_rng(5)
+    day = keeps(random, 50, 20)
+    still = {name: np.where(np.arange(1440) < 600, values, values[600]) for name, values in day.items()}
+    freed = {**still, "retained_sessions": np.where(np.arange(1440) < 1200, still["retained_sessions"], 1.0)}
+    told = dict(judged(freed))
+    assert {told[hour].name for hour in range(3, 20)} == {"retained_sessions"}
+    assert "none new for" in told[19].evidence[0].text or "in memory" in told[19].evidence[0].text
+    assert told[24].name == "healthy"
+
+
+def test_healthy_says_what_it_excludes_and_observing_what_is_missing() -> None:
+    told = dict(judged(traffic(np.random.default_rng(3), 5.0), 6))
+    assert told[1].observing is not None
+    assert told[6].observing is None
+    bounds = {one.what: one.bound for one in told[6].excluded}
+    assert 0 < bounds["growth per visit"] < 20_000
+    assert 0 < bounds["growth per day"] < 20 * MB
+    few = judge(history(lambda step: {"destroyed": 8.0, "created": 8.0}, 10, 60.0).points(), Thresholds())
+    assert few.observing is not None
+    assert "8 of 10 sessions" in few.observing
+
+
+def test_a_leak_with_a_limit_says_when_memory_is_full() -> None:
+    day = leaves(np.random.default_rng(2), 2e4, 200, 20)
+    limit = np.full(1440, 2000 * MB)
+    (*_, (_, found)) = judged(plus(day, cgroup_limit=limit, cgroup_usage=day["rss_anon"]), 12)
+    assert found.name == "process_growth"
+    full = found.full_at
+    assert full is not None
+    assert full.earliest < full.time < full.latest
+    room = float(limit[719] - day["rss_anon"][719])
+    assert full.time - (1_700_000_000 + 719 * 60) == pytest.approx(room / (2e4 * 20 / 60), rel=0.3)
