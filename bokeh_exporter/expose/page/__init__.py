@@ -13,6 +13,7 @@ import importlib.util
 import string
 from collections.abc import Mapping
 from functools import lru_cache, partial
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
