@@ -41,6 +41,7 @@ from .observe.sessions.lifetimes import Sessions
 from .observe.table import HOSTS, OBSERVERS
 from .operating import Operating
 from .state import Level, State
+from .switch import Switch
 from .telemetry import Telemetry
 
 log = logging.getLogger("bokeh_exporter")
@@ -71,8 +72,8 @@ class Exporter:
         self._acting = Acting(config, self.state, self._frame, flush=lambda: self._telemetry.flush())
         self._explaining = Explaining(config, self._frame, self._acting.collecting)
         self._operating = Operating(config, self._frame)
-        self._serving = self._closed = False
-        self._lock, self._reading = threading.Lock(), threading.Lock()
+        self._serving = False
+        self._switch, self._reading = Switch(self._end), threading.Lock()
 
     # --- for the user --------------------------------------------------------------------------
 
@@ -92,21 +93,27 @@ class Exporter:
         return self._endpoint.url if self._endpoint is not None else None
 
     def close(self) -> None:
-        """Take every hook out, stop the timers and the endpoint. Idempotent."""
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-        self._on_close()
-        self._telemetry.close()
-        self._operating.close()
-        self._explaining.stop()
-        self._frame.stop()
-        self._frame.apps.clear()
-        if self._watcher is not None:
-            self._watcher.stop()
-        if self._endpoint is not None:
-            self._endpoint.close()
+        """Take every hook out, stop the timers and the endpoint. Idempotent, from any thread, also while it starts."""
+        self._switch.turn_off()
+
+    @property
+    def closing(self) -> bool:
+        """Whether somebody has closed it, or is about to have."""
+        return self._switch.off
+
+    def _end(self) -> None:
+        try:
+            self._telemetry.close()
+            self._operating.close()
+            self._explaining.stop()
+            self._frame.stop()
+            self._frame.apps.clear()
+            if self._watcher is not None:
+                self._watcher.stop()
+        finally:
+            if self._endpoint is not None:
+                self._endpoint.close()
+            self._on_close()  # last: who installs next finds the port free
 
     def use_providers(self, providers: Any) -> None:
         """Give the numbers to OpenTelemetry's providers of metrics, traces and logs too."""
@@ -126,6 +133,9 @@ class Exporter:
 
     def start(self) -> None:
         """Hook in, and serve as soon as a loop runs."""
+        self._switch.during(self._hook_in)
+
+    def _hook_in(self) -> None:
         for context in contexts():
             self._frame.apps.add(context)
         if any(session_count(context) for context, _ in self._frame.apps.alive()):
@@ -149,11 +159,14 @@ class Exporter:
 
     def _serve(self) -> None:
         """Open the endpoint, once. What goes wrong is logged and never reaches the host."""
-        with self._lock:
-            if self._serving or self._closed:
-                return None
-            self._serving = True
-            self._watcher = watcher = self._watch()
+        if not self._serving:
+            self._switch.during(self._begin)
+
+    def _begin(self) -> None:
+        if self._serving:
+            return None
+        self._serving = True
+        self._watcher = watcher = self._watch()
         self._acting.serve()
         self._telemetry.start()
         self._operate(watcher)
@@ -251,7 +264,8 @@ class Exporter:
 
     def after_fork(self, tornado_task: bool) -> None:
         """In a child: close what was inherited, and be transparent unless it is a server process."""
-        self._lock, self._reading = threading.Lock(), threading.Lock()  # a thread that is gone may have held one
+        self._switch.after_fork()
+        self._reading = threading.Lock()  # a thread that is gone may have held it
         self.state.after_fork()
         self._watcher = None
         if self._endpoint is not None:

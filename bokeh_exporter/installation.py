@@ -54,6 +54,9 @@ def _install(**given: Any) -> Exporter:
     _let_start_line_through()
     armed: Any = sys.modules.get("bokeh_exporter.startup")  # only where ``run`` started this process
     config = Config.load(**{**(armed.flags if armed is not None else {}), **given})
+    ending = _current
+    if ending is not None and ending.closing:
+        ending.close()  # waits until it has ended, so that the port is free
     with _lock:
         if _current is not None:
             log.warning(

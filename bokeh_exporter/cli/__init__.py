@@ -15,10 +15,29 @@ import click
 
 from .._version import __version__
 from ..config import ConfigError
-from . import act, capture, catalogue, dashboards, demo, doctor, explain, report, rules, run, setup_script, soak, top
+from . import (
+    act,
+    capture,
+    catalogue,
+    dashboards,
+    demo,
+    doctor,
+    explain,
+    reach,
+    report,
+    rules,
+    run,
+    setup_script,
+    soak,
+    top,
+)
 from .common import EX_USAGE, PIPE_CLOSED, SETTINGS, colour, fail
 
 __all__ = ["commands", "main"]
+
+
+#: What the parts of an answer raise that is not what an exporter sends.
+_NONSENSE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, OSError, RecursionError)
 
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
@@ -33,6 +52,10 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
         fail(error.format_message(), EX_USAGE)
     except ConfigError as error:
         fail(str(error), EX_USAGE)
+    except _NONSENSE:
+        if not reach.answered:
+            raise  # no server has a part in it
+        fail("what answered is no bokeh_exporter of this version: give the exporter's URL, not the server's")
     sys.exit(status or 0)
 
 

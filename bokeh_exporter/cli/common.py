@@ -8,6 +8,8 @@ from typing import Any, NoReturn
 
 import click
 
+from ..state.wording import printable
+
 #: The verdict is ``healthy``, or there was nothing to judge.
 HEALTHY = 0
 #: Any other verdict.
@@ -28,8 +30,8 @@ def colour() -> bool | None:
 
 
 def fail(message: str, status: int = FAILED) -> NoReturn:
-    """Say in one line what is wrong and how to mend it, and end."""
-    click.echo(f"bokeh-exporter: {message}", err=True)
+    """Say in one line what is wrong and how to fix it, and end. What a server said in it cannot write the terminal."""
+    click.echo(f"bokeh-exporter: {printable(message)}", err=True)
     sys.exit(status)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import http.client
-import json
 import time
 import urllib.error
 from typing import Any
 
+from ..state.wording import printable
 from .common import fail
-from .reach import open_url, root, why_not
+from .reach import content_of, open_url, root, why_not
 
 #: Seconds: a search at 3 million objects on a busy machine, behind one that began by itself.
 _TIMEOUT = 180.0
@@ -77,13 +77,13 @@ def text_of(url: str, path: str, token: str | None = None, timeout: float = _TIM
     Raises:
         Refused: it cannot be asked, or answers with an error.
     """
-    return _asked(root(url) + path, token, timeout).decode("utf-8", "replace")
+    return printable(_asked(root(url) + path, token, timeout).decode("utf-8", "replace"), keep="\n\t")
 
 
 def _decoded(body: bytes) -> object:
     try:
-        return json.loads(body)
-    except ValueError:
+        return content_of(body)
+    except (ValueError, RecursionError):
         return None
 
 
@@ -94,7 +94,7 @@ def _asked(address: str, token: str | None, timeout: float) -> bytes:
             return body
     except urllib.error.HTTPError as error:
         with error:
-            said = error.read(2000).decode("utf-8", "replace").strip()
+            said = printable(error.read(2000).decode("utf-8", "replace").strip())
         refusal = f"{address} answers {error.code}: {_REMEDIES.get(error.code, said)}"
         if error.code in (409, 429):
             raise _Later(refusal, error.headers.get("Retry-After")) from None

@@ -13,6 +13,8 @@ from typing import Any
 
 import psutil
 
+from ..state.wording import printable
+
 #: Seconds for an answer: the endpoint has a thread of its own and needs milliseconds.
 TIMEOUT = 10.0
 #: Seconds for each port of a process, of which one is the exporter's.
@@ -64,7 +66,42 @@ def open_url(url: str, token: str | None = None, *, method: str = "GET", timeout
     if token is not None:
         request.add_header("Authorization", f"Bearer {token}")
     # No proxy: it would be asked for the loopback address of its own machine.
-    return urllib.request.build_opener(urllib.request.ProxyHandler({}), _Local()).open(request, timeout=timeout)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _Local(), _NoRedirects)
+    return opener.open(request, timeout=timeout)
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows nobody: an exporter never redirects, and the token would go to whoever is named."""
+
+    def redirect_request(self, *args: Any, **named: Any) -> None:
+        """Let the redirect be the error that it is."""
+
+
+#: Bytes of an answer that are read: many times a status with six hours of history.
+_LARGEST = 64 * 1024 * 1024
+#: Whether an answer was read by this process: what goes wrong after that is most likely the answer's fault.
+answered: list[bool] = []
+
+
+def content_of(body: bytes) -> Any:
+    """Return the JSON that was answered, its text printable: whoever answers must not write the terminal.
+
+    Raises:
+        ValueError: it is no JSON, or too much.
+        RecursionError: it is nested without end.
+    """
+    if len(body) > _LARGEST:
+        raise ValueError(f"more than {_LARGEST >> 20} MB came")
+    answered.append(True)
+    return _tame(json.loads(body))
+
+
+def _tame(content: Any) -> Any:
+    if isinstance(content, str):
+        return printable(content)
+    if isinstance(content, dict):
+        return {printable(key): _tame(value) for key, value in content.items()}
+    return [_tame(value) for value in content] if isinstance(content, list) else content
 
 
 def root(url: str) -> str:
@@ -92,7 +129,7 @@ def status_of(url: str, token: str | None = None, timeout: float = TIMEOUT) -> d
     refused = answered = False
     try:
         with open_url(url + _PATH, token, timeout=timeout) as response:
-            status = json.load(response)
+            status = content_of(response.read(_LARGEST + 1))
         if isinstance(status, dict) and status.get("schema") == 1:
             return status
         answered = True
@@ -103,10 +140,10 @@ def status_of(url: str, token: str | None = None, timeout: float = TIMEOUT) -> d
             why = "it wants a bearer token: give the right one with --token"
         else:
             why = f"it answers {error.code} to {_PATH}: give the exporter's URL, which its log line names"
-    except (OSError, ValueError, http.client.HTTPException) as error:
+    except (OSError, ValueError, RecursionError, http.client.HTTPException) as error:
         refused = isinstance(getattr(error, "reason", None), ssl.SSLCertVerificationError)
         why = why_not(error)
-    raise Unreachable(f"{url} cannot be asked: {why}", refused=refused, answered=answered)
+    raise Unreachable(printable(f"{url} cannot be asked: {why}"), refused=refused, answered=answered)
 
 
 def url_of_process(pid: int, token: str | None = None) -> str:

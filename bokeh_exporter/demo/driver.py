@@ -39,9 +39,9 @@ async def _visit(url: str) -> None:
     tab = await Tab.open(url)
     try:
         with contextlib.suppress(CallbackError, Unanswered, WebSocketClosedError):
-            for turn in range(USES):
-                for control in tab.controls:
-                    await tab.send(control.move(turn), ANSWER)
+            for _ in range(USES):
+                for control in tab.page.visible():
+                    await tab.use(control, ANSWER)
                 await asyncio.sleep(PAUSE)
     finally:
         await tab.close()

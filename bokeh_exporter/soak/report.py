@@ -12,6 +12,7 @@ from ..diagnose.verdicts.judgement import LINGERING, Kind
 from ..diagnose.verdicts.session import BLOCKS_ALONE
 from ..thresholds import Thresholds
 from .plan import Plan
+from .streams import Unbounded, with_streams
 
 #: Of the growth that is evidence, the share that makes an app suspect.
 _SUSPECT = 0.2
@@ -36,6 +37,9 @@ class Found:
         stalls: why nobody was served, a line for each time, once that is evidence.
         retained: as explain tells it.
         points: the history that is judged.
+        streams: data sources that grow without bounds while a page is open.
+        controls: widgets and buttons that were used, and how often.
+        not_used: those that never were, with the reason.
     """
 
     used: list[tuple[int, Sample]] = field(default_factory=list)
@@ -50,6 +54,9 @@ class Found:
     stalls: list[str] = field(default_factory=list)
     retained: list[Any] = field(default_factory=list)
     points: Sequence[Point] = ()
+    streams: list[Unbounded] = field(default_factory=list)
+    controls: dict[str, int] = field(default_factory=dict)
+    not_used: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,10 +91,11 @@ def judged(found: Found, thresholds: Thresholds, grace: float) -> Judgement:
     # A session that lingered before the visits that count, and none of theirs, is one that the host keeps.
     without = () if lingering(found) else (LINGERING,)
     stalled = list(dict.fromkeys(found.stalls))[-_STALLS:]
-    return judge(
+    judgement = judge(
         found.points, thresholds, grace=grace, stalled=stalled, settled=found.settled, released=found.released,
         without=without,
     )  # fmt: skip
+    return with_streams(judgement, found.streams)
 
 
 def is_suspect(looks: Sequence[Sample], thresholds: Thresholds) -> bool:
@@ -114,6 +122,7 @@ def report(plan: Plan, found: Found, thresholds: Thresholds, grace: float) -> Re
     end = found.end or found.points[-1].last
     base, warm = found.base or end, found.warm or end
     counts = {name: round(max(0.0, _sum(end, name) - _sum(warm, name))) for name in _COUNTS}
+    attributed, fit = _attributed(base, end, found.points)
     content = {
         "verdict": judgement.name,
         "verdicts": [name for name in (judgement.name, *judgement.others) if name != "healthy"],
@@ -126,10 +135,10 @@ def report(plan: Plan, found: Found, thresholds: Thresholds, grace: float) -> Re
         "lingering_sessions": lingering(found),
         "pending_sessions": counts["pending_sessions"],
         "bytes_per_session": round(((end.process.rss or 0) - (base.process.rss or 0)) / max(1, found.sessions)),
-        "attributed_bytes": {
-            activity: round(_sum(end, f"attributed_{activity}") - _sum(base, f"attributed_{activity}"))
-            for activity in _ACTIVITIES
-        },
+        "attributed_bytes": attributed if fit else {},
+        "attributed_rank": _rank(attributed),
+        "used": found.controls,
+        "not_used": found.not_used,
         "retained": found.retained,
     }
     return Report(judgement, content, found.used)
@@ -137,6 +146,29 @@ def report(plan: Plan, found: Found, thresholds: Thresholds, grace: float) -> Re
 
 _COUNTS = ("retained_sessions", "retained_models", "pending_sessions")
 _ACTIVITIES = ("session_create", "session_destroy", "message", "callback", "http")
+
+
+def _attributed(base: Sample, end: Sample, points: Sequence[Point]) -> tuple[dict[str, int], bool]:
+    """Return growth of resident memory by activity with what is left over, and whether the numbers can be true.
+
+    Each is the sum of many small differences. One that is larger than what resident memory ever moved by is made of
+    memory that was taken in one activity and given back in another.
+    """
+    numbers = {
+        activity: round(_sum(end, f"attributed_{activity}") - _sum(base, f"attributed_{activity}"))
+        for activity in _ACTIVITIES
+    }
+    levels = [rss for sample in (base, end, *(point.last for point in points)) if (rss := sample.process.rss)]
+    if not levels:
+        return numbers, False
+    numbers["left_over"] = round((end.process.rss or 0) - (base.process.rss or 0) - sum(numbers.values()))
+    return numbers, all(abs(number) <= max(levels) - min(levels) for number in numbers.values())
+
+
+def _rank(numbers: Mapping[str, int]) -> list[str]:
+    """Return the activities in which memory grew, the most first."""
+    grew = [name for name in _ACTIVITIES if numbers[name] > 0]
+    return sorted(grew, key=numbers.__getitem__, reverse=True)
 
 
 def _table(sample: Sample) -> float:
@@ -167,8 +199,17 @@ def _lines(report: Report) -> Iterator[str]:
     )
     yield f"lingering           {content['lingering_sessions']} sessions"
     yield from _per_use(report.used)
+    if content["used"]:
+        yield "used                " + ", ".join(f"{name} {times}x" for name, times in content["used"].items())
+    for name, why in content["not_used"].items():
+        yield f"not used            {name}: {why}"
+    if not content["attributed_bytes"] and content["attributed_rank"]:
+        # Memory that comes and goes within callbacks counts each time that it comes.
+        yield f"  most during         {', '.join(content['attributed_rank'])}; the numbers exceed the process's own"
     for activity, number in content["attributed_bytes"].items():
-        if number:
+        if number and activity == "left_over":
+            yield f"  outside of these          {number:+,} bytes"
+        elif number:
             yield f"  during {activity:18} {number:+,} bytes"
     for held in content["retained"]:
         yield from _holder(held)

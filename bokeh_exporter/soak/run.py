@@ -1,10 +1,8 @@
 """The course of a soak.
 
 Two visits come first and are subtracted: they fill the caches of the process. The second is alone and uses the page
-a hundred times; what grows with the uses grows in a session. The first visit that counts is alone as well and stays
-open for a while, during which the grace of the two before it passes: what grows then grows by itself. The others
-follow in a few batches. Each number is read after a full collection, so that what waits for one is not taken
-for growth; the last when the grace of all visits has passed too.
+a hundred times: what grows with the uses grows in a session. The first that counts stays open while the grace of those
+two passes: what grows then grows by itself. The others follow in batches. Each number is read after a full collection.
 """
 
 from __future__ import annotations
@@ -22,6 +20,7 @@ from .plan import Plan
 from .probe import Probe, ProbeError
 from .report import Found, Report, is_suspect, judged, report
 from .server import SoakServer
+from .streams import unbounded
 from .visitor import VisitError
 from .visits import STAY, Visits
 
@@ -104,6 +103,7 @@ class _Soak:
             self.found.points = self.history.points() or [Point(one := await self.probe.sample(), one)]
         else:
             await self._confirm()
+        self.found.controls, self.found.not_used = self.visits.used, self.visits.not_used()
         return report(self.plan, self.found, self.thresholds, self.server.grace)
 
     async def _course(self) -> None:
@@ -153,22 +153,21 @@ class _Soak:
         try:
             uses = self.visits.uses_of_a_long_visit(tab)
             # What the first use of each widget makes is there to stay, in caches and on the page.
-            done = await self.visits.use(tab, min(uses, len(tab.controls)))
+            done = await self.visits.explore(tab)
             self.found.used.append((done, await self._look()))
             for part in range(1, LOOKS + 1):
                 self.say("using the page", f"{done} of {uses} times")
-                more = (uses - done) // (LOOKS + 1 - part)
-                done += await self.visits.use(tab, more, done)
+                done += await self.visits.use(tab, max(0, (uses - done) // (LOOKS + 1 - part)))
                 self.found.used.append((done, await self._look()))
             await asyncio.sleep(STAY)
         finally:
-            await tab.close()
+            await self.visits.leave(tab)
 
     async def _held_visit(self, until: float) -> None:
         """Visit as the others do, and stay for a while; the counts to subtract are read when ``until`` has come."""
         tab = await self.visits.open()
         try:
-            await self.visits.use_as_others(tab)
+            await self.visits.use_as_others(tab, stays=True)
             begun, held, part = time.monotonic(), HELD, 0
             self.found.held.append(await self._look())
             while part * HELD / LOOKS < held:
@@ -178,12 +177,13 @@ class _Soak:
                 self.found.held.append(await self._look())
                 if part == LOOKS and is_suspect(self.found.held, self.thresholds):
                     held = HELD_LONGER
+            self.found.streams = unbounded(list(tab.page.streams), begun, time.monotonic())
             if until > time.monotonic():  # the grace may be longer than that
                 await asyncio.sleep(until - time.monotonic())
                 self.found.held.append(await self._look())
             self.found.warm, self.found.sessions = self.found.held[-1], 1
         finally:
-            await tab.close()
+            await self.visits.leave(tab)
 
     async def _batches(self) -> None:
         total, made = self.plan.sessions - 1, 1

@@ -15,7 +15,8 @@ from tornado.simple_httpclient import SimpleAsyncHTTPClient
 from tornado.websocket import WebSocketClosedError, websocket_connect
 
 from ..clients.protocol import LARGEST, Conversation, Json, event, token_in, websocket_url
-from .widgets import Control, controls
+from .page import Page
+from .widgets import Control
 
 #: Seconds in which a server closes a websocket as well.
 LEAVE = 1.0
@@ -33,13 +34,21 @@ class Unanswered(Exception):  # noqa: N818 - what happened, not what is wrong
     """The server has not answered in time; the session goes on."""
 
 
+class _Listener(Conversation):
+    page: Page | None = None
+
+    def heard(self, header: Json, content: Json) -> None:
+        if header["msgtype"] == "PATCH-DOC" and self.page is not None:
+            for each in content["events"]:
+                self.page.apply(each)
+
+
 class Tab:
     """One open page. ``async with Tab.open(url)`` closes it."""
 
     def __init__(self, connection: Any) -> None:
-        self._conversation = Conversation(connection)
+        self._conversation = _Listener(connection)
         self._unanswered = False
-        self.controls: list[Control] = []
 
     @classmethod
     async def open(cls, url: str, query: str = "", timeout: float = 60.0) -> Tab:
@@ -69,9 +78,32 @@ class Tab:
         return tab
 
     async def pull(self, timeout: float) -> None:
-        """Fetch the document, and find the widgets in it."""
+        """Fetch the document, and what is on it."""
         reply = await self._request("PULL-DOC-REQ", {}, timeout)
-        self.controls = controls(reply["doc"])
+        page = self._conversation.page
+        if page is None:
+            self._conversation.page = Page(reply["doc"])
+        else:
+            page.replace(reply["doc"])
+
+    @property
+    def page(self) -> Page:
+        """What is on it now.
+
+        Raises:
+            VisitError: no document has come yet.
+        """
+        if self._conversation.page is None:
+            raise VisitError("the page holds no document")
+        return self._conversation.page
+
+    async def use(self, control: Control, timeout: float) -> None:
+        """Move a widget or press a button, as often as this page needs it; errors are those of :meth:`send`."""
+        events = control.move(self.page.uses(control))
+        self.page.count(control)
+        for each in events:
+            self.page.apply(each)
+        await self.send(events, timeout)
 
     async def send(self, events: list[Json], timeout: float) -> None:
         """Send changes or events in one message and wait until the server has dealt with them.

@@ -5,15 +5,25 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from collections import Counter
 from collections.abc import Callable
 
 from tornado.websocket import WebSocketClosedError
 
 from .plan import Plan
 from .visitor import CallbackError, Tab, Unanswered, VisitError
+from .widgets import Control
 
 #: Uses of each widget and button in a visit.
 ROUNDS = 3
+#: Uses of all in an ordinary visit at most: a page that shows one more with each use has no end.
+MOST = 300
+#: Seconds that what was started runs before something else is used, and seconds of that in all. A periodic callback
+#: has a period of a second and less.
+RUNNING, EXPLORING = 2.5, 30.0
+#: Seconds of using the page in an ordinary visit, and in each of the four parts of the long one: a chat takes a second
+#: for each answer.
+PART = 15.0
 #: Uses of all together in the long one.
 USES = 100
 #: Seconds that an ordinary visit lasts after its last use, for what the page does by itself.
@@ -38,10 +48,14 @@ class Visits:
         errors: answers that were errors: the app's callback raised.
         unanswered: uses without an answer.
         slow: uses whose answer took long.
+        used: what was used, by class and label, and how often.
+        not_usable: what was on a page and could not be used at some time, with the reason.
     """
 
     def __init__(self, plan: Plan, url: str, slow_after: float = 5.0) -> None:
         self._plan, self._url, self._slow_after = plan, url, slow_after
+        self.used: Counter[str] = Counter()
+        self.not_usable: dict[str, str] = {}
         self.opened = self.uses = self.errors = self.unanswered = self.slow = 0
         # Two pages that are built at once keep the server so long from the first one's websocket that the sweep
         # takes its session for unused.
@@ -62,19 +76,35 @@ class Visits:
                 # On a busy machine the sweep takes a session whose websocket comes late: it has no document any more.
                 return await Tab.open(self._url, query)
 
-    async def use(self, tab: Tab, times: int, first: int = 0) -> int:
-        """Use everything on the page in turn, ``times`` uses or until the server stops answering; return how many."""
+    async def use(self, tab: Tab, times: int) -> int:
+        """Use all that can be seen in turn, ``times`` uses or for 15 s, while the server answers; return how many."""
+        end = time.monotonic() + PART
         for done in range(times):
-            if not tab.controls or self.slow >= SLOW_USES or not await self._use(tab, first + done):
+            control = tab.page.next()
+            if control is None or time.monotonic() > end or not await self._use(tab, control):
                 return done
         return times
 
-    async def _use(self, tab: Tab, number: int) -> bool:
-        at, turn = number % len(tab.controls), number // len(tab.controls)
+    async def explore(self, tab: Tab) -> int:
+        """Use all that can be seen once, and leave what that starts running for a while; return how many uses."""
+        done, patience = 0, EXPLORING
+        while self._plan.interact and (control := tab.page.next(1)) is not None and done < MOST:
+            if not await self._use(tab, control):
+                break
+            done += 1
+            if control.starts and patience > 0:
+                patience -= RUNNING
+                await asyncio.sleep(RUNNING)
+        return done
+
+    async def _use(self, tab: Tab, control: Control) -> bool:
+        if self.slow >= SLOW_USES:
+            return False
         self.uses += 1
+        self.used[control.name] += 1
         begun = time.monotonic()
         try:
-            await tab.send(tab.controls[at].move(turn), STUCK if self.unanswered else ANSWER)
+            await tab.use(control, STUCK if self.unanswered else ANSWER)
         except CallbackError:
             self.errors += 1
             try:
@@ -97,12 +127,30 @@ class Visits:
             await self.use_as_others(tab)
             await asyncio.sleep(STAY)
         finally:
-            await tab.close()
+            await self.leave(tab)
 
-    async def use_as_others(self, tab: Tab) -> None:
-        """Use everything on the page a few times, if visitors are to use it at all."""
+    async def leave(self, tab: Tab) -> None:
+        """Remember what was on the page and could not be used, and close it."""
         if self._plan.interact:
-            await self.use(tab, ROUNDS * len(tab.controls))
+            self.not_usable.update(tab.page.not_usable())
+        await tab.close()
+
+    async def use_as_others(self, tab: Tab, stays: bool = False) -> None:
+        """Use everything that can be seen a few times, if visitors are to use it at all.
+
+        Args:
+            tab: the page.
+            stays: the visitor stays afterwards, and so leaves what was started running.
+        """
+        end = time.monotonic() + PART
+        for _ in range(MOST if self._plan.interact else 0):
+            control = tab.page.next(ROUNDS, undoing=not stays)
+            if control is None or time.monotonic() > end or not await self._use(tab, control):
+                break
+
+    def not_used(self) -> dict[str, str]:
+        """Return what was on some page and was never used, with the reason."""
+        return {name: why for name, why in sorted(self.not_usable.items()) if name not in self.used}
 
     async def visits(self, number: int, seconds: float, progress: Callable[[], None]) -> int:
         """Make at least ``number`` visits, and go on for at least ``seconds``; return how many."""
@@ -127,5 +175,5 @@ class Visits:
 
     def uses_of_a_long_visit(self, tab: Tab) -> int:
         """How many uses the long visit makes: each widget as often as in others, all at least a hundred times."""
-        count = len(tab.controls)
+        count = len(tab.page.visible())
         return count * max(ROUNDS, math.ceil(USES / count)) if self._plan.interact and count else 0

@@ -59,6 +59,28 @@ def test_an_app_that_blocks_the_loop_is_left_soon_and_its_callback_named(monkeyp
     assert report.content["sessions"] < 12
 
 
+@pytest.mark.usefixtures("brisk")
+def test_what_was_started_runs_before_it_is_stopped_and_hidden_buttons_are_not_pressed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("BOKEH_EXPORTER_STALL_AFTER", "0.5")
+    report = soak(Plan.of(APPS / "play_pause_bokeh.py", sessions=4, interact=True))
+    # A Pause some ms after each Play would stop it every time.
+    assert report.content["verdict"] == "event_loop_stalled", report.text()
+    assert "play_pause_bokeh.py:follow" in report.content["evidence"][0]
+    assert set(report.content["used"]) == {"Button 'Play'", "Button 'Pause'"}
+    assert report.content["not_used"] == {"Button 'Clear'": "not visible"}
+
+
+@pytest.mark.usefixtures("brisk")
+@pytest.mark.parametrize(("query", "verdict"), [("", "session_growth"), ("bounded=1", "healthy")])
+def test_a_stream_that_never_rolls_over_is_growth_of_the_session(query: str, verdict: str) -> None:
+    report = soak(Plan.of(APPS / "streaming_bokeh.py", sessions=10, query=query))
+    assert report.content["verdict"] == verdict, report.text()
+    if not query:
+        assert "the columns x, y is streamed to with a rollover that rises" in report.content["evidence"][0]
+
+
 def test_a_stall_is_the_apps_only_if_it_is_named() -> None:
     plan = Plan.of(LEAKS / "98_sleeps_on_click.py", server_args=["--prefix", "x"])
     for words, named in (

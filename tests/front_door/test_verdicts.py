@@ -170,7 +170,8 @@ def test_doctor_names_what_it_cannot_ask(serve: Serve, free_port: int) -> None:
         (bare.url, 2, "answers 404"),
         (bare.pid, 2, f"no bokeh_exporter listens in process {bare.pid}"),
         (2**22 + 7, 2, "there is no process 4194311"),
-        ("localhost:10506", 64, "is no URL and no PID"),
+        (f"localhost:{free_port}", 2, "cannot be asked: Connection refused"),
+        ("localhost", 64, "is no URL and no PID"),
     ):
         done = doctor(target)
         assert (done.returncode, done.stdout) == (status, ""), target
