@@ -35,7 +35,7 @@ class Explaining:
     """Who holds it, and which lines made it, for one exporter."""
 
     def __init__(self, config: Config, frame: Frame, collecting: Collecting) -> None:
-        self._config, self._frame = config, frame
+        self._options, self._frame = config, frame
         self._capture: Capture | None = None
         self._next_capture = 0.0
         self.explainer = Explainer(
@@ -50,16 +50,16 @@ class Explaining:
 
     def studies(self) -> dict[str, Study]:
         """Return what ``/debug`` offers."""
-        return {"explain": self.explainer.study, "capture": capture_study(self._config.capture_seconds)}
+        return {"explain": self.explainer.study, "capture": capture_study(self._options.capture_seconds)}
 
     def start(self) -> None:
         """Take the signal, while debugging is on."""
-        if self._config.debug:
+        if self._options.debug:
             self.explainer.listen()
 
     def look(self) -> None:
         """Called a few times a second, in the watcher's thread."""
-        if self._config.explain_retained:
+        if self._options.explain_retained:
             self.explainer.look()
 
     def _searches(self, begins: bool) -> None:
@@ -92,10 +92,10 @@ class Explaining:
         """Capture once an hour at the most while a verdict says that memory grows, if that is wanted."""
         now = time.monotonic()
         grows = {"session_growth", "process_growth"} & {judgement.name, *judgement.others}
-        if not self._config.capture or not grows or now < self._next_capture:
+        if not self._options.capture or not grows or now < self._next_capture:
             return
         self._next_capture = now + EVERY
-        self._capture = capture = Capture(self._config.capture_seconds)
+        self._capture = capture = Capture(self._options.capture_seconds)
 
         def run() -> None:
             try:

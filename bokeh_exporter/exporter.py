@@ -20,7 +20,7 @@ from .acting import Acting
 from .config import Config
 from .control.draining import Drain
 from .control.sigterm import end
-from .diagnose.heap.whose import known
+from .diagnose.blame.whose import known
 from .diagnose.verdicts.monitor import Monitor
 from .explaining import Explaining
 from .expose.about import about

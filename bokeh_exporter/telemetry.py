@@ -46,7 +46,7 @@ class Telemetry:
     """
 
     def __init__(self, state: State, config: Config) -> None:
-        self._state, self._config = state, config
+        self._numbers, self._options = state, config
         #: ``Providers``, given by the instrumentor.
         self._given: Any = None
         self._pending: Any = None
@@ -61,7 +61,7 @@ class Telemetry:
         """Begin to keep what has to be handed over value by value, if anybody asked for it."""
         if given is not None:
             self._given = given
-        if (self._given is None and not self._config.otlp) or self._pending is not None or self._refused:
+        if (self._given is None and not self._options.otlp) or self._pending is not None or self._refused:
             return
         installed = _version("opentelemetry-api")
         if installed is not None and installed < OLDEST:
@@ -73,7 +73,7 @@ class Telemetry:
         except ImportError as error:
             self._missing(error)
             return
-        self._pending = Pending(self._state)
+        self._pending = Pending(self._numbers)
         self._pending.start()
 
     def start(self) -> None:
@@ -87,7 +87,7 @@ class Telemetry:
         except ValueError as error:
             log.error("bokeh_exporter does not export by OTLP: %s. The app runs on", error)
         except Exception as error:
-            self._state.swallow("otel", error)
+            self._numbers.swallow("otel", error)
         if not self._parts:
             self._pending.stop()
 
@@ -110,17 +110,17 @@ class Telemetry:
             providers = self._sdk.providers
         self._flushes = list(providers.flushes())
         self._endings = Endings(self._sdk.lasts if self._sdk is not None else self._flushes)
-        self._parts.append(Metrics(self._state, providers.meter, self._pending))
-        traced = self._config.includes("callback") and Traces.are_wanted(providers.tracer)
+        self._parts.append(Metrics(self._numbers, providers.meter, self._pending))
+        traced = self._options.includes("callback") and Traces.are_wanted(providers.tracer)
         if traced:
-            traces = Traces(self._state, providers.tracer, self._pending)
+            traces = Traces(self._numbers, providers.tracer, self._pending)
             self._parts.append(traces)
             traces.start()
-        requests = Requests(self._state, providers)
+        requests = Requests(self._numbers, providers)
         self._parts.append(requests)
         requests.start(traced=traced)
         if is_configured(providers.logger):
-            self._events = Events(self._state, providers.logger)
+            self._events = Events(self._numbers, providers.logger)
             self._events.start()
 
     def look(self) -> None:
@@ -132,7 +132,7 @@ class Telemetry:
         """Send what there is, for 5 s at most, where the process may end without a word."""
         self.look()
         if self._flushes:
-            self._state.drain()  # spans are made of what has ended a moment ago
+            self._numbers.drain()  # spans are made of what has ended a moment ago
             from .expose.otel.shutdown import Endings
 
             Endings(self._flushes).run()
@@ -143,7 +143,7 @@ class Telemetry:
             self._events.stop()  # before the SDK sends what is left
             self._events = None
         if self._endings is not None:
-            self._state.drain()
+            self._numbers.drain()
             self._endings.run()
             self._endings, self._flushes = None, []
         if self._sdk is not None:

@@ -1,8 +1,7 @@
 """``/api/v1/status``: what the status page and ``doctor`` show, as JSON. Keys are only ever added.
 
-Read in the endpoint's thread, so it answers while the event loop is blocked; ``stale_seconds`` says how old
-what the loop was asked for is. Pages that are open at once share one reading and its JSON: only what each has not yet
-of the history is its own.
+Read in the endpoint's thread, so it answers while the event loop is blocked; ``stale_seconds`` says how old the sample
+is. Pages that are open at once share one reading and its JSON: only what each lacks of the history is its own.
 """
 
 from __future__ import annotations

@@ -38,6 +38,8 @@ OTHERS_PRIVATE = {
     "state/events.py": "prometheus_client: its Counter and Histogram are subclassed, which pyproject.toml caps it for",
     "diagnose/heap/census.py": "pandas: the blocks of a data frame are behind no public name",
     "diagnose/heap/objects.py": "asyncio, weakref: what describes a task or a finalizer is behind no public name",
+    "diagnose/heap/interpreter.py": "sys: whether there is an interpreter lock has no public name",
+    "diagnose/heap/roots.py": "asyncio: tasks made in C are of a module that is private",
     "diagnose/heap/timers.py": "asyncio: a loop has no public list of its timers",
     "expose/otel/deferred_spans.py": "OpenTelemetry: the runtime context, which its API uses itself",
     "expose/otel/providers.py": "OpenTelemetry: the configuration that its environment variables set",
@@ -92,6 +94,7 @@ NOT_IN_SERVERS = {
 LINES = 250
 #: File -> why it may be longer.
 LONGER = {
+    "diagnose/heap/explain.py": "one search, from weak references to rows; its steps are files of their own",
     "catalogue.py": "data: each metric is a row of it, and a second file would be a second place to look",
     "exporter.py": "composition: one place says what is made of what and in which order it starts, ends and forks",
     "config.py": "data: each option is a field of it, and documents, flags and variables come from it",

@@ -15,6 +15,7 @@ from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..blame.whose import Judged, judge
 from .history import History, Since, size
 from .holders import Group, Kind, Target, groups
 from .interpreter import check
@@ -24,7 +25,6 @@ from .retained import Retained, only_by, sizes, starts
 from .roots import Host, Root, at_home, roots
 from .search import Way, above, ways
 from .timers import due
-from .whose import Judged, judge
 
 #: How often what has moved is looked for again.
 _TRIES = 3

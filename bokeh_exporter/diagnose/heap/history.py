@@ -38,14 +38,14 @@ class History:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._lock = threading.Lock()
+        self._guard = threading.Lock()
         #: By holder: when first seen, when last, bytes then.
         self._seen: OrderedDict[tuple[str, ...], tuple[float, float, int | None]] = OrderedDict()
 
     def seen(self, holder: tuple[str, ...], held: int | None) -> Since:
         """Remember what a holder retains now, and return since when it does."""
         now = self._clock()
-        with self._lock:
+        with self._guard:
             first, last, before = self._seen.pop(holder, (now, now, None))
             self._seen[holder] = (first, now, held)
             while len(self._seen) > HOLDERS:

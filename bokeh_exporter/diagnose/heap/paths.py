@@ -11,13 +11,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import frames, keys
+from ..blame import keys
+from ..blame.sources import file_of
+from . import frames
 from . import safe_reads as safely
 from .objects import CONTAINERS, noun, place, plain
 from .references import Edge, edge, variable
 from .roots import Root
 from .search import Way
-from .sources import file_of
 
 _NOT_SEEN = "something that the garbage collector does not see, a C extension, atexit or a call that is running, holds "
 

@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from types import CoroutineType, ModuleType
 from typing import Any, Literal, NamedTuple
 
+from ..blame.sources import file_of, read
 from . import frames
 from . import safe_reads as safely
 from .atomic_reads import unseen
 from .objects import noun
-from .sources import file_of, read
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from ...state.safe_looks import namespace as namespace
 from ...state.safe_looks import slots as slots
 from ...state.safe_looks import type_module as type_module
 from ...state.safe_looks import type_name as type_name
-from . import keys
+from ..blame import keys
 from .arrays import elements, is_array
 from .atomic_reads import unseen
 

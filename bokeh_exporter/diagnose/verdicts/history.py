@@ -115,14 +115,14 @@ class History:
     """
 
     def __init__(self, *, whole: bool = False) -> None:
-        self._lock = threading.Lock()
+        self._guard = threading.Lock()
         self._recent: deque[_Bucket] = deque()
         self._tiers: list[deque[_Bucket]] = [deque() for _ in TIERS]
         self._whole = whole
 
     def add(self, sample: Sample) -> None:
         """Append a sample. One that is older than the newest is left out: a clock that was set back."""
-        with self._lock:
+        with self._guard:
             before = self._recent[-1].last if self._recent else None
             if before is not None and sample.time <= before.time:
                 return
@@ -144,7 +144,7 @@ class History:
 
     def points(self, since: float = 0.0) -> list[Point]:
         """Return the points that came after ``since``, all by default, the oldest first."""
-        with self._lock:  # buckets are changed in place, what they hold is not
+        with self._guard:  # buckets are changed in place, what they hold is not
             pairs = [
                 (b.low, b.last, b.rows)
                 for buckets in (*reversed(self._tiers), self._recent)

@@ -45,7 +45,7 @@ class Monitor:
     def __init__(
         self, state: State, config: Config, read: Callable[[], list[Level]], stalled: Callable[[], Sequence[str]]
     ) -> None:
-        self._state, self._config, self._read, self._stalled = state, config, read, stalled
+        self._numbers, self._options, self._read, self._stalled = state, config, read, stalled
         self.history = History()
         #: What ``columns`` needs of the numbers.
         self.rows = ROWS
@@ -74,10 +74,10 @@ class Monitor:
             return
         if stalled and not self._was_stalled:
             self.stalls.append((time.time(), stalled[0]))
-        self._due, self._was_stalled = now + self._config.verdict_period, bool(stalled)
-        self.history.add(sample_of(of_state(self._state, self._read(), ROWS), time.time()))
+        self._due, self._was_stalled = now + self._options.verdict_period, bool(stalled)
+        self.history.add(sample_of(of_state(self._numbers, self._read(), ROWS), time.time()))
         points, settled = self.history.points(), self.settled
-        self._replace(judge(points, self._config, grace=self._config.grace, stalled=stalled, settled=settled))
+        self._replace(judge(points, self._options, grace=self._options.grace, stalled=stalled, settled=settled))
         self.on_judged(self.judgement)
 
     def _replace(self, new: Judgement) -> None:
@@ -86,7 +86,7 @@ class Monitor:
             return
         self.since = time.time()
         named = {"bokeh.memory.verdict": new.name, "bokeh.memory.verdict.previous": old.name}
-        self._state.story.tell(VERDICT, named, warns=new.name != HEALTHY)
+        self._numbers.story.tell(VERDICT, named, warns=new.name != HEALTHY)
         level = logging.INFO if new.name == HEALTHY else logging.WARNING
         log.log(level, "verdict: %s (was %s)%s", new.name, old.name, _told(new))
 

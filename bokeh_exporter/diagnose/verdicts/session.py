@@ -81,23 +81,14 @@ class _Stretch(NamedTuple):
         pace = self._pace()
         return growth((pace(point), number(point.last)) for point in (self.points if points is None else points))
 
-    def is_no_walk(self, number: Callable[[Sample], float | None], points: Sequence[Point]) -> bool:
-        """Whether what grew at some points is more than the noise of a server.
-
-        In a run of seconds it is. In some minutes it may be one tooth of the collector's saw, unless each of the
-        points comes right after a full collection.
-        """
+    def is_no_walk(self, number: Callable[[Sample], float | None]) -> bool:
+        """Whether what grew is more than the noise of a server; in a run of seconds it is garbage that matters."""
         span = self.points[-1].time - self.points[0].time
-        if span < _MINUTES:
-            return True
-        if self.is_short() and points is self.points:
-            return False
+        if span < _MINUTES or span < _TOOTH:
+            return span < _MINUTES
         pace = self._pace()
-        return along([(pace(p), value) for p in points if (value := number(p.last)) is not None]) >= _NO_WALK
-
-    def is_short(self) -> bool:
-        """Whether it may be one tooth of the collector's saw."""
-        return self.points[-1].time - self.points[0].time < _TOOTH
+        pairs = [(pace(p), value) for p in self.points if (value := number(p.last)) is not None]
+        return along(pairs) >= _NO_WALK
 
     def _pace(self) -> Callable[[Point], float]:
         """Return what growth is measured against."""
@@ -164,10 +155,10 @@ def _grown(stretch: _Stretch, thresholds: Thresholds) -> Iterator[Evidence]:
     clean = collected(stretch.points)
     for number, what, metric, reason in _OF_PROCESS:
         least = _least(reason, stretch, thresholds)
-        grown, points = stretch.growth(number, clean), clean if stretch.is_short() else stretch.points
+        grown = stretch.growth(number, clean)
         if grown is None and reason == "bytes":
-            grown, least, points = stretch.growth(number), _UNCOLLECTED * least, stretch.points
-        if grown is not None and grown.total >= least and stretch.is_no_walk(number, points):
+            grown, least = stretch.growth(number), _UNCOLLECTED * least
+        if grown is not None and grown.total >= least and stretch.is_no_walk(number):
             verdict = PROCESS if stretch.stays(number, grown) else SESSION
             if reason == "bytes":
                 of = "objects" if grown.total < _OBJECT_BYTES * _more_blocks(clean) else "bytes"

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bokeh_exporter.diagnose.heap import keys, known_leaks
+from bokeh_exporter.diagnose.blame import keys, known_leaks
+from bokeh_exporter.diagnose.blame.whose import judge
 from bokeh_exporter.diagnose.heap.explain import Explanation, explain
 from bokeh_exporter.diagnose.heap.history import HOLDERS, History
 from bokeh_exporter.diagnose.heap.holders import Target
@@ -27,7 +28,6 @@ from bokeh_exporter.diagnose.heap.paths import Chain, Step
 from bokeh_exporter.diagnose.heap.picture import Heap
 from bokeh_exporter.diagnose.heap.retained import only_by
 from bokeh_exporter.diagnose.heap.roots import Host
-from bokeh_exporter.diagnose.heap.whose import judge
 
 SOURCE = "import functools\n\nCACHE = {}\nLIMIT = 'figures'\n"
 
@@ -152,7 +152,7 @@ def test_each_sentence_says_whose_code_it_is(module: Any, monkeypatch: pytest.Mo
     assert judge(host, 1, "document").text == "the host's own: one per process, not a leak"
     assert judge(host, 2, "document").text == "a library: bokeh"
     views = way("panel.state._views['a']", Step("module", "panel.io.state", "panel.io.state", None, None))
-    monkeypatch.setattr("bokeh_exporter.diagnose.heap.whose.versions", lambda: {"panel": "1.9.1"})
+    monkeypatch.setattr("bokeh_exporter.diagnose.blame.whose.versions", lambda: {"panel": "1.9.1"})
     assert judge(views, 2, "model").text == "Panel 1.9.1: known, fixed in 1.9.2 (holoviz/panel#8605)"
     assert known_leaks.of_versions({"panel": "1.9.2", "CPython": "3.14.5"}) == []
     assert "CPython 3.14.4: known, fixed in 3.14.5" in known_leaks.of_versions({"CPython": "3.14.4"})[0]

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Literal
 
+from ..heap.capture import is_of_app
+from ..heap.paths import Chain, Step
 from . import known_leaks
-from .capture import is_of_app
-from .paths import Chain, Step
 from .sources import file_of, read
 
 Whose = Literal["app", "library", "host", "known"]
