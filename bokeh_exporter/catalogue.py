@@ -551,7 +551,7 @@ CATALOGUE: tuple[Metric, ...] = (
     Metric(
         EXPORTER, "bokeh_exporter_last_sample_timestamp_seconds", "gauge", (),
         "Unix time of the last sample taken on the loop; of several loops the oldest",
-        "bokeh.exporter.last_sample.timestamp", "s", "PeriodicCallback", merge="min",
+        "bokeh.exporter.last_sample.timestamp", "s", "a timer on the loop", merge="min",
     ),
     Metric(
         EXPORTER, "bokeh_exporter_hook_enabled", "gauge", (Label("hook"),),

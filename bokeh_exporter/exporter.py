@@ -32,6 +32,7 @@ from .expose.prometheus import LevelCollector, build_registry_extras
 from .expose.status import Status
 from .observe.frame import Frame
 from .observe.hosts.bokeh_sessions import contexts, loop_of, session_count
+from .observe.loop.clocks import WallClock
 from .observe.loop.executors import Executors, Pool
 from .observe.loop.loops import Loops
 from .observe.loop.stacks import report
@@ -189,7 +190,7 @@ class Exporter:
             running=lambda thread: self._frame.running(thread),
             also=(
                 self._drain.look, lambda: self._monitor.look(), self._explaining.look, self._telemetry.look,
-                ElementsWriter(self.state, self.config).look, self._operating.look,
+                WallClock().look, ElementsWriter(self.state, self.config).look, self._operating.look,
             ),
         )  # fmt: skip
         self._monitor = Monitor(self.state, self.config, self._read, lambda: watcher.problems(self.config.stall_after))

@@ -168,7 +168,8 @@ class Collecting:
         newest = max((each.time + each.seconds for each in self._numbers.interactions), default=0.0)
         # A server that is never quiet is collected as well in the end, in ever shorter breaks.
         wanted = QUIET * (1 - waited / self._options.collect_garbage_limit)
-        return time.time() - newest >= wanted
+        age = time.time() - newest
+        return age >= wanted or age < -QUIET  # the wall clock has been set back since
 
     def _by_itself(self) -> None:
         try:

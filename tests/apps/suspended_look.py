@@ -15,7 +15,7 @@ class Ticking:
     """A loop, to the watcher."""
 
     thread = threading.get_ident()
-    ticked = time.time()
+    ticked = time.monotonic()
 
 
 def freeze() -> None:
@@ -33,6 +33,6 @@ loop: LoopState = Ticking()  # type: ignore[assignment]
 watcher = Watcher(state, 1.0, sites=lambda: [loop], pools=list, also=[freeze])
 watcher.start()
 while not looked.wait(0.05):
-    loop.ticked = time.time()
+    loop.ticked = time.monotonic()
 watcher.stop()
 print("stalls", state.registry.get_sample_value("bokeh_event_loop_stalls_total"))

@@ -177,8 +177,3 @@ def token_payload(token: str | None) -> dict[str, Any]:
     except Exception:  # whatever is wrong with it, there is nothing to read
         return {}
     return payload if isinstance(payload, dict) else {}
-
-
-def new_sampler(call: Callable[[], None], seconds: float) -> Any:
-    """Return a periodic callback of tornado's; it runs on asyncio's loops, too."""
-    return find("tornado.ioloop", "PeriodicCallback")(call, seconds * 1000)

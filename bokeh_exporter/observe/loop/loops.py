@@ -2,8 +2,9 @@
 
 A loop is known from the first moment that something of a host runs on it: the load hook of an
 application, uvicorn's start, or, on hosts without either, the first session. On each, a 100 ms timer measures
-how late it is called, as JupyterHub does, and a tornado ``PeriodicCallback`` samples. Both start in an empty
-context, since tasks copy contexts and would keep what is in them. Nothing here holds a loop.
+how late it is called, as JupyterHub does, and another samples. Both start in an empty context, since tasks copy
+contexts and would keep what is in them. Nothing here holds a loop. Rejected: tornado's ``PeriodicCallback``, which
+goes by the wall clock: set back by two days, it samples again in two days.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from typing import Any, ClassVar
 from ...state import Level
 from ..frame import Frame, Observer
 from ..hosts.bokeh_sessions import loop_of
-from ..hosts.tornado import new_sampler
 
 #: Seconds. Short against what a user feels, long against what a timer costs (20 us).
 TICK = 0.1
@@ -32,10 +32,10 @@ class LoopState:
         self.loop = weakref.ref(loop)
         #: The thread that runs it.
         self.thread = threading.get_ident()
-        self.ticked = time.time()
-        self.sampled = time.time()
+        #: ``time.monotonic()`` of the last tick and the last sample: the wall clock may be set while we run.
+        self.ticked = self.sampled = time.monotonic()
         self.last: dict[str, list[Level]] = {}
-        self.sampler: weakref.ref[Any] | None = None
+        self.sampler: asyncio.TimerHandle | None = None
         self.timer: asyncio.TimerHandle | None = None
         self.expected = 0.0
 
@@ -127,18 +127,13 @@ class Loops(Observer):
         self.frame.on_loop()
 
     def _begin(self, site: LoopState, loop: asyncio.AbstractEventLoop) -> None:
-        sampler = new_sampler(lambda: self._sample(site), self.frame.config.sample_period)
-        site.sampler = weakref.ref(sampler)
-        sampler.start()
-        self._sample(site)
+        self._sample_again(site)
         self._schedule(site, loop)
 
     def _detach(self, site: LoopState) -> None:
-        sampler = site.sampler() if site.sampler is not None else None
-        if sampler is not None:
-            sampler.stop()
-        if site.timer is not None:
-            site.timer.cancel()
+        for timer in (site.sampler, site.timer):
+            if timer is not None:
+                timer.cancel()
 
     # --- on the loop ---------------------------------------------------------------------------
 
@@ -150,9 +145,17 @@ class Loops(Observer):
         loop = site.loop()
         if loop is None or self._stopped:
             return
-        site.ticked, site.thread = time.time(), threading.get_ident()
+        site.ticked, site.thread = time.monotonic(), threading.get_ident()
         self.state.queue.append((self._lag, max(0.0, loop.time() - site.expected), 0))
         self._schedule(site, loop)
+
+    def _sample_again(self, site: LoopState) -> None:
+        loop = site.loop()
+        if loop is None or self._stopped:
+            return
+        self._sample(site)
+        # From the end of one sample to the begin of the next, so that slow ones do not follow on each other's heels.
+        site.sampler = loop.call_later(self.frame.config.sample_period, self._sample_again, site)
 
     def _sample(self, site: LoopState) -> None:
         if self._stopped:
@@ -163,7 +166,7 @@ class Loops(Observer):
             mine = [(context, app) for context, app in self.apps.alive() if loop_of(context) is loop]
             self.state.levels.replace(id(loop), self.frame.sample(mine, site.last))
             self.apps.prune()
-            site.sampled = time.time()
+            site.sampled = time.monotonic()
         except Exception as error:
             self.state.swallow(self.name, error)
         spent = time.perf_counter() - start
@@ -172,6 +175,7 @@ class Loops(Observer):
 
     def collect(self) -> Iterable[Level]:
         """Read the times of ticks and samples; the thread that answers a scrape is another one."""
+        began = time.time() - time.monotonic()
         for site in self.sites():
-            yield Level("bokeh_event_loop_last_tick_timestamp_seconds", site.ticked)
-            yield Level("bokeh_exporter_last_sample_timestamp_seconds", site.sampled)
+            yield Level("bokeh_event_loop_last_tick_timestamp_seconds", began + site.ticked)
+            yield Level("bokeh_exporter_last_sample_timestamp_seconds", began + site.sampled)

@@ -97,7 +97,7 @@ class Watcher:
         """Say for how long and by whose fault nobody is served, if for longer than that. From any thread."""
         found = []
         for site in self._sites():
-            age = time.time() - site.ticked
+            age = time.monotonic() - site.ticked
             if age > after:
                 found.append(f"the event loop has not ticked for {age:.0f} s{self._culprit(site.thread, age)}")
         now = time.monotonic()
@@ -134,7 +134,7 @@ class Watcher:
     def _woke(self, late: float, cpu: float) -> None:
         """Measure how late we are: somebody kept the interpreter lock, or the process did not run."""
         self._late.observe(late)
-        ages = [time.time() - site.ticked for site in self._sites()]
+        ages = [time.monotonic() - site.ticked for site in self._sites()]
         if late <= self._stall_after or any(PERIOD < age < late - PERIOD for age in ages):
             return  # where a loop ticked meanwhile, it was one of our looks that waited, as for a slow log handler
         if cpu > late / 2:
