@@ -39,7 +39,7 @@ class CallbackTimes(Observer):
         """Subscribe to what the hosts call, Panel among them."""
         self.on.runs("callback_running", self._calling)
         self.on.changes("session_callback_added", self._adding)
-        self.on.after("session_callback_added", self._added)
+        self.on.after("session_callback_added", lambda document, kind, once: mark(document))
         self.on.before("session_destroyed_hooks", self._destroying)
         self.on.runs("watcher_calling", self._watching)
         self.on.changes("watcher_calling", self._scheduling)
@@ -66,10 +66,6 @@ class CallbackTimes(Observer):
         if app is None or kind is None:
             return callback
         return self.calls.wrapped(app, kind, callback, keep=once)
-
-    def _added(self, document: Any, kind: str | None, once: bool) -> None:
-        if self._app(document) is not None:
-            mark(document)
 
     def _destroying(self, context: object, session_id: object, document: Any) -> None:
         app = self._app(document)

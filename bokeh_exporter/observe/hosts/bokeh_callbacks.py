@@ -110,35 +110,39 @@ def _document_events(original: Callable[..., Any], hosts: Hosts) -> Callable[...
 
 def _timers_added(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
     patches, added = hosts.patches, hosts.event("session_callback_added")
-    change, say = added.change, added.hot()
+    change, say = added.changer(), added.hot()
 
     @functools.wraps(original)
     def add_session_callback(manager: Any, callback_obj: Any, callback: Any, one_shot: bool) -> Any:
         if not patches.on:
             return original(manager, callback_obj, callback, one_shot)
-        facts = manager._document(), KINDS.get(type(callback_obj).__name__), one_shot
-        result = original(manager, callback_obj, change(callback, *facts), one_shot)
-        say(*facts)
+        document, kind = manager._document(), KINDS.get(type(callback_obj).__name__)
+        result = original(manager, callback_obj, change(callback, document, kind, one_shot), one_shot)
+        say(document, kind, one_shot)
         return result
 
     return add_session_callback
 
 
 def _timers_removed(original: Callable[[Any, Any], None], hosts: Hosts) -> Callable[[Any, Any], None]:
-    patches, say = hosts.patches, hosts.event("session_callback_removed").hot()
+    patches, swallow = hosts.patches, hosts.state.swallow
+    component, say = hosts.event("session_callback_removed").only()
 
     @functools.wraps(original)
     def remove_session_callback(manager: Any, callback_obj: Any) -> None:
         original(manager, callback_obj)
         if patches.on:
-            say(manager._document())
+            try:
+                say(manager._document())
+            except Exception as ours:
+                swallow(component, ours)
 
     return remove_session_callback
 
 
 def _documents_changed(original: Callable[..., None], hosts: Hosts) -> Callable[..., None]:
-    patches, swallow, say = hosts.patches, hosts.swallow, hosts.event("document_changed").hot()
-    told = slots.told.name
+    patches, swallow, told = hosts.patches, hosts.state.swallow, slots.told.name
+    component, say = hosts.event("document_changed").only()
 
     @functools.wraps(original)
     def trigger_on_change(manager: Any, event: Any) -> None:
@@ -150,7 +154,7 @@ def _documents_changed(original: Callable[..., None], hosts: Hosts) -> Callable[
                         setattr(event, told, True)
                     say(event.document, type(event))
             except Exception as ours:
-                swallow(ours)
+                swallow(component, ours)
         original(manager, event)
 
     return trigger_on_change

@@ -139,6 +139,11 @@ class Event:
 
         return say
 
+    def only(self) -> tuple[str, Callable[..., object]]:
+        """Return component and subscriber where there is one, for a wrapper that guards itself and saves a call."""
+        rows = [(component, observe) for _, component, observe in (*self._enter, *self._after)]
+        return rows[0] if len(rows) == 1 else ("hosts", self.hot())
+
     def change(self, value: Any, *facts: Any) -> Any:
         """Return what stands for a value; where a subscriber fails, the value as it was."""
         for _, component, change in self._changes:
@@ -147,6 +152,21 @@ class Event:
             except Exception as error:
                 self.state.swallow(component, error)
         return value
+
+    def changer(self) -> Callable[..., Any]:
+        """Return :meth:`change` for the hot path: one call where there is one subscriber."""
+        if len(self._changes) != 1:
+            return self.change
+        (_, component, only), swallow = self._changes[0], self.state.swallow
+
+        def change_one(value: Any, *facts: Any) -> Any:
+            try:
+                return only(value, *facts)
+            except Exception as error:
+                swallow(component, error)
+                return value
+
+        return change_one
 
     def runner(self) -> Callable[..., Any] | None:
         """Return ``run(call, *facts)`` of all runners, the first of the table the innermost; None without any."""
