@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .. import config as options
 from .frame import Observer
-from .hosts.imports import Finder
+from .hosts.imports import LIBRARIES, SERVERS, Finder
 
 
 class LateImports(Observer):
-    """Hooks into libraries that an app imports while its first document is built."""
+    """Hooks into what is imported after the apps are made: servers, and libraries that elements are made with."""
 
     name: ClassVar[str] = "late_imports"
-    level: ClassVar[options.Level] = "element"
 
     def start(self) -> None:
         """Look at what is imported from now on."""
-        self._finder = Finder(self._imported)
+        # Elements alone have to be seen in the very build that imports their library.
+        names = SERVERS | LIBRARIES if self.frame.config.includes("element") else SERVERS
+        self._finder = Finder(self._imported, names)
         self._finder.start()
 
     def stop(self) -> None:

@@ -32,6 +32,7 @@ from ..support.servers import (
 from ..support.tabs import Tab, open_tab
 from ..support.versions import HAS_ASGI, line_ships
 from ..support.waiting import wait_until
+from ..support.web import get
 
 pytestmark = pytest.mark.front_door
 
@@ -446,6 +447,12 @@ if HAS_ASGI and line_ships("uvicorn"):
         life(server, "/good", "/bokeh/good")
         life(server, "/good", "/panel/good")
         assert server.get("/hello").text == '{"hello":"world"}'
+
+    def test_uvicorn_imported_after_the_app(serve: Serve) -> None:
+        server = serve(python_script("asgi_late_uvicorn.py"))
+        # Before anybody asks for a page, so that a probe does not kill the pod.
+        assert get(f"{server.exporter_url}/healthz").status == 200
+        life(server, "/app")
 
     def test_run_uvicorn(serve: Serve) -> None:
         server = serve(uvicorn("asgi_bare:app", run=True))

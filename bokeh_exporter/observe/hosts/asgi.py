@@ -48,6 +48,7 @@ class _WatchedSend:
 def _calling(original: App, hosts: Hosts) -> App:
     """Say ``request_answered``, and let runners of ``http_answering`` and ``asgi_request`` carry the call."""
     patches, answered = hosts.patches, hosts.event("request_answered")
+    runs = hosts.event("loop_runs")
     memory, middleware = hosts.event("http_answering").runner(), hosts.event("asgi_request").runner()
 
     async def answer(host: Any, scope: Message, receive: Receive, send: Send) -> None:
@@ -75,6 +76,8 @@ def _calling(original: App, hosts: Hosts) -> App:
     @functools.wraps(original)
     async def wrapper(host: Any, scope: Message, receive: Receive, send: Send) -> None:
         # One host may hand a request on to another, and a subclass to super(): they find our send.
+        if patches.on and scope["type"] == "lifespan":
+            runs.say(host)  # whatever serves it: the loop is its
         if not patches.on or scope["type"] == "lifespan" or isinstance(send, _WatchedSend):
             return await original(host, scope, receive, send)
         if scope["type"] != "http":

@@ -1,4 +1,4 @@
-"""Sees where an app imports Panel, HoloViews or a plotting backend only while its first document is built.
+"""Sees where a program imports uvicorn after its apps are made, or an app Panel or HoloViews during its first build.
 
 A finder on ``sys.meta_path`` looks at the names of modules that are imported for the first time, and tells when one
 of a few has been executed. It finds nothing itself: the loader is Python's own.
@@ -13,15 +13,17 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
+#: What serves an app, and may be imported when all apps are made.
+SERVERS = frozenset({"uvicorn.server"})
 #: What has functions that we wrap; the last part of a library that has what we need.
-NAMES = frozenset({"param", "panel", "holoviews", "holoviews.plotting.bokeh", "holoviews.plotting.mpl", "hvplot"})
+LIBRARIES = frozenset({"param", "panel", "holoviews", "holoviews.plotting.bokeh", "holoviews.plotting.mpl", "hvplot"})
 
 
 class Finder:
     """Sees modules found, and tells when they have been executed."""
 
-    def __init__(self, executed: Callable[[], None]) -> None:
-        self._executed = executed
+    def __init__(self, executed: Callable[[], None], names: frozenset[str]) -> None:
+        self._executed, self._names = executed, names
         self._finding: set[str] = set()
 
     def start(self) -> None:
@@ -37,7 +39,7 @@ class Finder:
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Find nothing unless the module is one of ours, then what Python finds, with a loader that tells."""
-        if name not in NAMES or name in self._finding:
+        if name not in self._names or name in self._finding:
             return None
         self._finding.add(name)
         try:
