@@ -23,6 +23,7 @@ from .hosts import (
     bokeh_models,
     bokeh_server,
     bokeh_sessions,
+    document_locks,
     holoviews,
     panel,
     panel_components,
@@ -99,6 +100,7 @@ OBSERVERS: tuple[type[Observer], ...] = (
 HOSTS: tuple[ModuleType, ...] = (
     bokeh_server,
     bokeh_sessions,
+    document_locks,
     bokeh_documents,
     bokeh_messages,
     bokeh_models,

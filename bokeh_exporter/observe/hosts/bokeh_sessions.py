@@ -225,11 +225,6 @@ def lock_is_free(session: Any) -> bool:
     return not lock.locked() if hasattr(lock, "locked") else int(lock._block._value) > 0
 
 
-def is_contended(lock: Any) -> bool:
-    """Whether who wants an asyncio lock has to wait: it has waiters for a moment after it was let go."""
-    return bool(lock._locked or lock._waiters)
-
-
 def context_of_connection(connection: Any) -> Any | None:
     """Return the context that a connection belongs to; Bokeh 4 keeps it with the session's document."""
     context = getattr(connection, "application_context", None)

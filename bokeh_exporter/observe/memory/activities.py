@@ -21,6 +21,9 @@ from .attribution import Attribution
 from .blocks import Blocks
 from .stepped import Stepped
 
+#: On the hot path the slot's name saves a call.
+_APP = slots.app.name
+
 
 class Activities(Observer):
     """Net change of resident memory by app and activity, and while none ran."""
@@ -65,7 +68,7 @@ class Activities(Observer):
 
     def _applying(self, call: Callable[[], Any], document: Any, events: object) -> Any:
         try:
-            app = slots.app.get(document) or self.apps.of_document(document)
+            app = getattr(document, _APP, None) or self.apps.of_document(document)
         except Exception as ours:
             self.on.swallow(ours)
             app = None
