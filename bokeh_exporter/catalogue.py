@@ -487,7 +487,8 @@ CATALOGUE: tuple[Metric, ...] = (
     Metric(
         MEMORY, "bokeh_memory_seconds_until_limit", "gauge", (),
         "While memory grows: seconds until the limit of the container is reached, at the traffic of late",
-        "bokeh.memory.until_limit", "s", "diagnose", optional=True,
+        # In braces, so that no suffix is added to a name that has its unit in the middle.
+        "bokeh.memory.seconds_until_limit", "{second}", "diagnose", optional=True,
     ),
     Metric(
         MEMORY, "bokeh_memory_reclaimed_bytes_total", "counter", (),

@@ -190,7 +190,9 @@ def test_by_keyboard(serve: Serve, browser: Browser) -> None:
 
 def test_it_shows_what_leaks_and_asks_nobody_else(serve: Serve, browser: Browser) -> None:
     slower = {**QUICK, "BOKEH_EXPORTER_VERDICT_PERIOD": "3"}  # what has stopped to grow is no verdict for long
-    server = serve(bokeh_serve(LEAKY, env={**slower, "BOKEH_EXPORTER_DEBUG": "1", "BOKEH_EXPORTER_COLLECT": "all"}))
+    env = {**slower, "BOKEH_EXPORTER_DEBUG": "1", "BOKEH_EXPORTER_COLLECT": "all"}
+    # A session lives until its websocket comes, also where a browser keeps the processor busy: they are counted below.
+    server = serve(bokeh_serve(LEAKY, env=env, lifetime_ms=3000))
     watched = Watched(browser, server.exporter_url)
     page = watched.page
     watched.shows('body[data-state="live"][data-verdict="healthy"]')

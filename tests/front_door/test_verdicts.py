@@ -144,7 +144,9 @@ def test_a_clean_server_is_healthy_from_the_start_and_after_visits(
 
 
 def test_doctor_says_it_plainly_or_in_colour_by_url_or_pid(serve: Serve) -> None:
-    server = serve(bokeh_serve("slider_bokeh.py", env={**QUICK, "BOKEH_EXPORTER_TOKEN": TOKEN}))
+    # Without the socket by which the server's own user needs no token.
+    env = {**QUICK, "BOKEH_EXPORTER_TOKEN": TOKEN, "BOKEH_EXPORTER_LOCAL_DEBUG": "0"}
+    server = serve(bokeh_serve("slider_bokeh.py", env=env))
     url = server.exporter_url
     for target in (f"{url}/", server.pid):
         done = doctor(target, "--token", TOKEN)
