@@ -10,9 +10,9 @@ play, pause, hidden = Button(label="Play"), Button(label="Pause"), Button(label=
 started: list[object] = []
 
 
-def follow() -> None:
+async def follow() -> None:
     stop()
-    time.sleep(1.5)
+    time.sleep(1.5)  # on the loop, as what is async is in every version of Bokeh
 
 
 def start() -> None:

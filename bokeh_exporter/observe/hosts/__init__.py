@@ -86,12 +86,17 @@ class Hosts:
         """Whether the function of an owner has been wrapped."""
         return owner in self._owners.get(seam, ())
 
-    def wrap(self, owner: Any, seam: Seam) -> None:
+    def wrap(self, owner: Any, seam: Seam, *, asked: bool = False) -> None:
         """Wrap one function, once, if somebody subscribes to its event.
 
         Files call it for owners that are only known at run time: instances, subclasses, modules that took a function.
+
+        Args:
+            owner: the class, module or instance that has the function.
+            seam: the row, which may have a wrapper of its own for this owner.
+            asked: an observer wants this owner's wrapped, and needs no event.
         """
-        if self.is_wrapped(owner, seam) or not self._is_heard(seam):
+        if self.is_wrapped(owner, seam) or not (asked or self._is_heard(seam)):
             return
         self._owners.setdefault(seam, weakref.WeakSet()).add(owner)
 

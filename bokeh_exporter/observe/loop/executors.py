@@ -129,7 +129,8 @@ class Executors(Observer):
             self.patches.enabled[_HOOK] = False
         elif not thread_pools.is_shut_down(executor):
             pool = Pool(executor, loop)
-            self.frame.hosts.wrap(executor, dataclasses.replace(SUBMIT, wrap=self._submit(executor, pool)))
+            seam = dataclasses.replace(SUBMIT, wrap=self._submit(executor, pool))
+            self.frame.hosts.wrap(executor, seam, asked=True)
             with self._guard:
                 self._pools[executor] = pool
 
