@@ -432,9 +432,10 @@ def test_what_a_client_does_not_take_is_dropped(run: Run) -> None:
 def test_who_is_new_gets_the_place_of_who_has_been_silent_for_longest(run: Run) -> None:
     endpoint = run(connections=3)
     with contextlib.ExitStack() as stack:
-        inside = [stack.enter_context(client(endpoint, b"GET /metrics HTTP/1.1\r\n\r\n")) for _ in range(3)]
-        for sock in inside:
-            assert sock.recv(4096).startswith(b"HTTP/1.1 200")
+        inside = []
+        for _ in range(3):  # one after the other: who is answered first has been silent for longest
+            inside.append(stack.enter_context(client(endpoint, b"GET /metrics HTTP/1.1\r\n\r\n")))
+            assert inside[-1].recv(4096).startswith(b"HTTP/1.1 200")
         assert get(endpoint.url + "/healthz").status == 200
         assert rest(inside[0]) == b""
         inside[2].sendall(b"GET /healthz HTTP/1.1\r\n\r\n")
