@@ -32,8 +32,10 @@ class LoopState:
         self.loop = weakref.ref(loop)
         #: The thread that runs it.
         self.thread = threading.get_ident()
-        #: ``time.monotonic()`` of the last tick and the last sample: the wall clock may be set while we run.
-        self.ticked = self.sampled = time.monotonic()
+        #: ``time.monotonic()`` of the last tick, from which ages are: the wall clock may be set while we run.
+        self.ticked = time.monotonic()
+        #: Unix times of the last tick and the last sample, as they are written down.
+        self.tick_time = self.sample_time = time.time()
         self.last: dict[str, list[Level]] = {}
         self.sampler: asyncio.TimerHandle | None = None
         self.timer: asyncio.TimerHandle | None = None
@@ -145,7 +147,7 @@ class Loops(Observer):
         loop = site.loop()
         if loop is None or self._stopped:
             return
-        site.ticked, site.thread = time.monotonic(), threading.get_ident()
+        site.ticked, site.tick_time, site.thread = time.monotonic(), time.time(), threading.get_ident()
         self.state.queue.append((self._lag, max(0.0, loop.time() - site.expected), 0))
         self._schedule(site, loop)
 
@@ -166,7 +168,7 @@ class Loops(Observer):
             mine = [(context, app) for context, app in self.apps.alive() if loop_of(context) is loop]
             self.state.levels.replace(id(loop), self.frame.sample(mine, site.last))
             self.apps.prune()
-            site.sampled = time.monotonic()
+            site.sample_time = time.time()
         except Exception as error:
             self.state.swallow(self.name, error)
         spent = time.perf_counter() - start
@@ -175,7 +177,6 @@ class Loops(Observer):
 
     def collect(self) -> Iterable[Level]:
         """Read the times of ticks and samples; the thread that answers a scrape is another one."""
-        began = time.time() - time.monotonic()
         for site in self.sites():
-            yield Level("bokeh_event_loop_last_tick_timestamp_seconds", began + site.ticked)
-            yield Level("bokeh_exporter_last_sample_timestamp_seconds", began + site.sampled)
+            yield Level("bokeh_event_loop_last_tick_timestamp_seconds", site.tick_time)
+            yield Level("bokeh_exporter_last_sample_timestamp_seconds", site.sample_time)
