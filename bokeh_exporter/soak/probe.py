@@ -10,8 +10,8 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 from tornado.httpclient import HTTPClientError, HTTPRequest
-from tornado.simple_httpclient import SimpleAsyncHTTPClient
 
+from ..clients.requests import fetch
 from ..diagnose import Sample, sample_of
 from ..state import numbers as shapes
 
@@ -19,6 +19,8 @@ from ..state import numbers as shapes
 PATIENCE = 120.0
 #: Seconds for a number.
 SCRAPE = 30.0
+#: Bytes of an answer at most.
+LARGEST = 2**28
 
 
 class ProbeError(Exception):
@@ -75,7 +77,6 @@ class Probe:
             raise ProbeError(f"{path}: the answer is not JSON") from None
 
     async def _ask(self, method: str, path: str, timeout: float) -> bytes:
-        client = SimpleAsyncHTTPClient(force_instance=True, max_buffer_size=2**28)
         request = HTTPRequest(
             self._root + path, method=method, headers=self._headers, body=b"" if method == "POST" else None,
             request_timeout=timeout, connect_timeout=timeout,
@@ -83,7 +84,7 @@ class Probe:
         try:
             while True:
                 try:
-                    answer = await client.fetch(request)
+                    answer = await fetch(request, LARGEST)
                     return bytes(answer.body)
                 except HTTPClientError as error:
                     if error.code == 404:
@@ -93,8 +94,6 @@ class Probe:
                         raise ProbeError(f"{path}: HTTP {error.code} {error.message}") from None
         except OSError as error:
             raise ProbeError(f"{path}: {error}") from None
-        finally:
-            client.close()
 
 
 class _MissingError(ProbeError):

@@ -11,10 +11,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tornado.httpclient import HTTPClientError, HTTPRequest
-from tornado.simple_httpclient import SimpleAsyncHTTPClient
 from tornado.websocket import WebSocketClosedError, websocket_connect
 
 from ..clients.protocol import LARGEST, Conversation, Json, event, token_in, websocket_url
+from ..clients.requests import fetch
 from .page import Page
 from .widgets import Control
 
@@ -138,15 +138,12 @@ class Tab:
 
 
 async def _token(address: str, path: str, timeout: float) -> str:
-    client = SimpleAsyncHTTPClient(force_instance=True, max_buffer_size=LARGEST)
     try:
-        page = await client.fetch(HTTPRequest(address, request_timeout=timeout, connect_timeout=timeout))
+        page = await fetch(HTTPRequest(address, request_timeout=timeout, connect_timeout=timeout), LARGEST)
     except HTTPClientError as error:
         raise VisitError(f"GET {path}: HTTP {error.code} {error.message}") from None
     except OSError as error:
         raise VisitError(f"GET {path}: {error}") from None
-    finally:
-        client.close()
     token = token_in(page.body)
     if token is None:
         raise VisitError(f"GET {path}: the page holds no session; does it ask for a login, or is it an index?")
