@@ -140,7 +140,7 @@ class Drain:
     def _begin(self, reason: Reason, now: float) -> None:
         self._begun = self._told = now
         self._deadline = now + (self._seconds or DEADLINE)
-        self._numbers.child("bokeh_server_drains_total", reason).inc()
+        self._numbers.counter("bokeh_server_drains_total", reason).inc()
         log.warning(
             "draining, since %s: not ready for new visitors, %d sessions left, which may take up to %.0f s",
             _WHY[reason], self._left, self._deadline - now,

@@ -44,7 +44,7 @@ class Trims:
         self._options, self._numbers, self._loops = config, state, loops
         self._unsupported, self._give_back = unsupported, give_back
         self._one_at_a_time = threading.Lock()
-        self._reclaimed = state.child("bokeh_memory_reclaimed_bytes_total")
+        self._reclaimed = state.counter("bokeh_memory_reclaimed_bytes_total")
         self._ended = self._trimmed = 0
         self._next = 0.0
         self._thread: threading.Thread | None = None

@@ -56,7 +56,7 @@ class Pages:
         debug: Mapping[str, Callable[[], Mapping[str, Any]]] | None = None,
     ) -> None:
         self._state = state
-        self._exposition = Exposition(state.registry, state.child("bokeh_exporter_unwritable_series_total").inc)
+        self._exposition = Exposition(state.registry, state.counter("bokeh_exporter_unwritable_series_total").inc)
         self._problems = problems
         self._not_ready = not_ready
         self._stacks = stacks

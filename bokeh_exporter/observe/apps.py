@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from ..catalogue import OTHER
 from ..state import State
+from ..state.events import EventCounter, EventHistogram
 from . import slots
 from .hosts.bokeh_sessions import context_of, document_of, path_of, sessions_of
 
@@ -33,17 +34,27 @@ class App:
         #: What was looked up and made once: by name and labels of a row, and by what :meth:`bundle` was given.
         self.bound: dict[Any, Any] = {}
 
-    def child(self, name: str, *labels: str) -> Any:
-        """Return the child of a catalogue row for this app, looked up once."""
-        key = (name, labels)
-        bound = self.bound.get(key)
+    def counter(self, name: str, *labels: str) -> EventCounter:
+        """Return the child of a counter's row for this app, looked up once."""
+        bound: EventCounter | None = self.bound.get((name, labels))
         if bound is None:
-            bound = self.bound[key] = self._numbers.child(name, self.label, *labels)
+            bound = self.bound[name, labels] = self._numbers.counter(name, self.label, *labels)
+        return bound
+
+    def histogram(self, name: str, *labels: str) -> EventHistogram:
+        """Return the child of a histogram's row for this app, looked up once."""
+        bound: EventHistogram | None = self.bound.get((name, labels))
+        if bound is None:
+            bound = self.bound[name, labels] = self._numbers.histogram(name, self.label, *labels)
         return bound
 
     def counting(self, name: str, *labels: str) -> Callable[[], Any]:
-        """Return what counts one for a child of a catalogue row, looked up once; of a histogram, a 0 observed."""
-        return self._numbers.counts.of(self.child(name, *labels)).one
+        """Return what counts one of a counter's row for this app, for a hot path."""
+        return self._numbers.counts.of(self.counter(name, *labels)).one
+
+    def zeros(self, name: str, *labels: str) -> Callable[[], Any]:
+        """Return what observes a 0 of a histogram's row for this app, for a hot path."""
+        return self._numbers.counts.of(self.histogram(name, *labels)).one
 
     def bundle(self, label: Any, make: Callable[[App, Any], Made]) -> Made:
         """Return what ``make`` made for a label (or what it stands for, as a class) of this app, made once."""
@@ -73,7 +84,7 @@ class Apps:
             label = self._numbers.limiter.admit_app(path)
             if label == OTHER != path:
                 # Its children are looked up by "other", so the limiter sees no folding there.
-                self._numbers.child("bokeh_exporter_overflow_total", "bokeh_sessions").inc()
+                self._numbers.counter("bokeh_exporter_overflow_total", "bokeh_sessions").inc()
             app = self._apps.get(label)
             if app is None:
                 app = self._apps[label] = App(self._numbers, label)

@@ -29,7 +29,7 @@ class Configuration(Observer):
 
     def start(self) -> None:
         """Follow tornado's autoreload, which replaces the process: the count goes on through its environment."""
-        self.state.child("bokeh_server_app_reloads_total").inc(self._restarts)
+        self.state.counter("bokeh_server_app_reloads_total").inc(self._restarts)
         tornado.add_reload_hook(self._restarting)
         self.on.after("panel_reloaded", self._reloaded)
 
@@ -41,7 +41,7 @@ class Configuration(Observer):
         os.environ[_RESTARTS] = str(self._restarts + 1)
 
     def _reloaded(self) -> None:
-        self.state.child("bokeh_server_app_reloads_total").inc()
+        self.state.counter("bokeh_server_app_reloads_total").inc()
 
     def collect(self) -> Iterable[Level]:
         """Read the switches."""

@@ -11,6 +11,8 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+from .events import EventCounter, EventHistogram
+
 
 class Count:
     """Counts for one child of a counter, or how often 0 was observed by one of a histogram."""
@@ -37,14 +39,14 @@ class Counts:
     """The counts of one state. Those of children that are gone go with :meth:`forget`."""
 
     def __init__(self) -> None:
-        self._counts: dict[Any, Count] = {}
+        self._counts: dict[EventCounter | EventHistogram, Count] = {}
 
-    def of(self, child: Any) -> Count:
+    def of(self, child: EventCounter | EventHistogram) -> Count:
         """Return the count of a counter's child, or of the zeros that a histogram's child observes."""
         found = self._counts.get(child)
         if found is None:
-            zeros = getattr(child, "observe_zeros", None)
-            found = self._counts.setdefault(child, Count(child.inc if zeros is None else zeros))
+            apply = child.inc if isinstance(child, EventCounter) else child.observe_zeros
+            found = self._counts.setdefault(child, Count(apply))
         return found
 
     def settle(self, failed: Callable[[Exception], None]) -> None:
@@ -55,6 +57,6 @@ class Counts:
             except Exception as error:
                 failed(error)
 
-    def forget(self, child: Any) -> None:
+    def forget(self, child: EventCounter | EventHistogram) -> None:
         """Drop the count of a child that is removed."""
         self._counts.pop(child, None)

@@ -78,7 +78,7 @@ class State:
         #: Seconds spent in hooks and samples; a plain cell, since a lock costs more than the number is worth.
         self.overhead = [0.0]
         self._events: dict[str, EventCounter | EventHistogram] = {}
-        self._children: dict[str, dict[tuple[str, ...], Any]] = {}
+        self._children: dict[str, dict[tuple[str, ...], EventCounter | EventHistogram]] = {}
         self._guard = threading.Lock()
         self._logged: set[str] = set()
         #: Rows of a library that the app has not imported: not even at zero.
@@ -99,11 +99,32 @@ class State:
         histogram.listeners = self.listeners
         return histogram
 
-    def child(self, name: str, *labels: str) -> Any:
-        """Return the counter or histogram child of a row, its label values bounded.
+    def counter(self, name: str, *labels: str) -> EventCounter:
+        """Return the child of a counter's row, its label values bounded.
 
-        Look it up once and keep it: this takes a lock, the child's ``inc`` or ``observe`` is the hot path.
+        Look it up once and keep it: this takes a lock, the child's ``inc`` is the hot path.
+
+        Raises:
+            TypeError: the row is no counter.
         """
+        child = self._child(name, *labels)
+        if not isinstance(child, EventCounter):
+            raise TypeError(f"{name} is no counter")
+        return child
+
+    def histogram(self, name: str, *labels: str) -> EventHistogram:
+        """Return the child of a histogram's row, as :meth:`counter` does.
+
+        Raises:
+            TypeError: the row is no histogram.
+        """
+        child = self._child(name, *labels)
+        if not isinstance(child, EventHistogram):
+            raise TypeError(f"{name} is no histogram")
+        return child
+
+    def _child(self, name: str, *labels: str) -> EventCounter | EventHistogram:
+        """Return the child of a row of either kind."""
         children = self._children[name]
         found = children.get(labels)
         if found is not None:
@@ -116,15 +137,15 @@ class State:
             if found is not None:
                 return found
             admitted, folded = self.limiter.admit(BY_NAME[name], labels)
-            child = self._events[name].labels(*admitted)
+            child: EventCounter | EventHistogram = self._events[name].labels(*admitted)
             if not folded:
                 children[labels] = child
         if folded and name != "bokeh_exporter_overflow_total":
-            self.child("bokeh_exporter_overflow_total", name).inc()
+            self.counter("bokeh_exporter_overflow_total", name).inc()
         return child
 
     def record(self, update: Callable[[float], None], value: float) -> None:
-        """Observe from a hot path: hand ``child.inc`` or ``child.observe`` over with its value.
+        """Observe from a hot path: hand a counter's ``inc`` or a histogram's ``observe`` over with its value.
 
         Costs a tenth of calling it: it is queued, with the interaction it belongs to, and called off the
         hot path by :meth:`drain`. Takes no lock. Who has the number at hand appends to :attr:`queue` itself.
@@ -170,7 +191,7 @@ class State:
         """Let the series of a row exist at zero: every closed value, for one app where the row has apps."""
         closed = [(app,) if label is APP and app is not None else label.values for label in BY_NAME[name].labels]
         for labels in itertools.product(*closed):
-            self.child(name, *labels)
+            self._child(name, *labels)
 
     def touch_app(self, app: str) -> None:
         """Let every series of an app exist at zero, as far as its labels are closed."""
@@ -203,7 +224,7 @@ class State:
 
     def swallow(self, component: str, error: BaseException) -> None:
         """Count an exception of ours that must not reach the host; log the first of each component."""
-        self.child("bokeh_exporter_errors_total", component).inc()
+        self.counter("bokeh_exporter_errors_total", component).inc()
         if component not in self._logged:
             self._logged.add(component)
             # Not the message: a KeyError's is the key, and that may be a session's id.

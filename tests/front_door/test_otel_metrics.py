@@ -247,8 +247,11 @@ def test_names_after_translation_are_the_catalogues() -> None:
     metrics = Metrics(state, provider, pending)
     for row in CATALOGUE:
         if is_event(row):
-            child = state.child(row.name, *[(label.values or ("x",))[0] for label in row.labels])
-            child.inc(2) if row.kind == "counter" else child.observe(row.buckets[1])
+            labels = [(label.values or ("x",))[0] for label in row.labels]
+            if row.kind == "counter":
+                state.counter(row.name, *labels).inc(2)
+            else:
+                state.histogram(row.name, *labels).observe(row.buckets[1])
     samples = [sample for family in reader._collector.collect() for sample in family.samples]
     assert {sample.name for sample in samples} == {
         row.name + part for row in CATALOGUE for part in PARTS.get(row.kind, ("",))
@@ -269,7 +272,7 @@ def test_what_nobody_fetches_is_bounded_and_counted(monkeypatch: pytest.MonkeyPa
     pending.start()
     provider = MeterProvider([reader], shutdown_on_exit=False)
     metrics = Metrics(state, provider, pending)
-    child = state.child("bokeh_event_loop_lag_seconds")
+    child = state.histogram("bokeh_event_loop_lag_seconds")
     child.observe_all([0.2] * 60)
     child.observe_all([0.2] * 60)
     child.observe(0.2)

@@ -32,7 +32,7 @@ class Events:
         story = self._state.story
         if story.dropped:
             dropped, story.dropped = story.dropped, 0
-            self._state.child("bokeh_exporter_otel_dropped_total", "event").inc(dropped)
+            self._state.counter("bokeh_exporter_otel_dropped_total", "event").inc(dropped)
         for event in story.take():
             self._logger.emit(
                 LogRecord(

@@ -63,7 +63,7 @@ class Pending:
         """Take what there is now, and count what was dropped meanwhile."""
         if self._dropped:
             dropped, self._dropped = self._dropped, 0
-            self._state.child("bokeh_exporter_otel_dropped_total", "histogram").inc(dropped)
+            self._state.counter("bokeh_exporter_otel_dropped_total", "histogram").inc(dropped)
         for _ in range(len(self._queue)):
             yield self._queue.popleft()
 

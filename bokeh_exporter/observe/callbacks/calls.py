@@ -164,11 +164,11 @@ class Calls:
             failed = error is not None and isinstance(error, Exception) and not is_skip(error)
             queue = self.state.queue
             if kind is not None:
-                queue.append((app.child("bokeh_callback_duration_seconds", kind).observe, seconds, number))
+                queue.append((app.histogram("bokeh_callback_duration_seconds", kind).observe, seconds, number))
             if label is not None:
                 queue.append((app.bound.get(label) or app.bundle(label, tally), busy, number))
                 if failed:
-                    queue.append((app.child("bokeh_callback_errors_total", label).inc, 1, number))
+                    queue.append((app.counter("bokeh_callback_errors_total", label).inc, 1, number))
                 record = self.state.interactions.get(number)
                 if record is not None:
                     record.callbacks += 1
@@ -235,5 +235,7 @@ class Calls:
 
 def tally(app: App, label: str) -> Tally:
     """Return what takes the busy time of calls of a user's function, one each."""
-    app.child("bokeh_callback_errors_total", label)  # at zero before the first failure
-    return Tally(app.child("bokeh_callback_calls_total", label), app.child("bokeh_callback_busy_seconds_total", label))
+    app.counter("bokeh_callback_errors_total", label)  # at zero before the first failure
+    return Tally(
+        app.counter("bokeh_callback_calls_total", label), app.counter("bokeh_callback_busy_seconds_total", label)
+    )

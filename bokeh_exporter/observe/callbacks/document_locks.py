@@ -41,12 +41,12 @@ class DocumentLocks(Observer):
 
     def _watch(self, session: Any, app: App) -> None:
         row, queue = "bokeh_document_lock_wait_seconds", self.state.queue
-        observe = app.child(row).observe
+        observe = app.histogram(row).observe
 
         def waited(seconds: float) -> None:
             queue.append((observe, seconds, current.get()))
 
-        document_locks.watch(session, waited, app.counting(row))
+        document_locks.watch(session, waited, app.zeros(row))
 
     def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:
         """Read from the totals what is registered, by kind."""

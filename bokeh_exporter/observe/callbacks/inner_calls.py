@@ -80,9 +80,9 @@ class InnerCall:
             if calls:
                 state.record(self._app.bundle(self._label, tally), busy)
             elif calls is not None:
-                state.record(self._app.child("bokeh_callback_busy_seconds_total", self._label).inc, busy)
+                state.record(self._app.counter("bokeh_callback_busy_seconds_total", self._label).inc, busy)
             if failed:
-                state.record(self._app.child("bokeh_callback_errors_total", self._label).inc, 1)
+                state.record(self._app.counter("bokeh_callback_errors_total", self._label).inc, 1)
             interaction = state.interactions.get(number)
             if interaction is not None:
                 interaction.callbacks += calls or 0

@@ -39,7 +39,7 @@ class AppModules(Observer):
         try:
             if self.patches.on and "extra unexpected referrers" in str(record.msg)[:_BEGIN]:
                 app = self.frame.find(Ledger).destroying() or OTHER
-                self.apps.labelled(app).child("bokeh_module_referrer_warnings_total").inc()
+                self.apps.labelled(app).counter("bokeh_module_referrer_warnings_total").inc()
         except Exception as error:
             self.state.swallow(self.name, error)
         return True

@@ -118,7 +118,7 @@ class Ledger(Observer):
 
     def _freed(self, app: str, ended: float) -> None:
         seconds = max(0.0, time.monotonic() - ended)
-        self.apps.labelled(app).child("bokeh_session_collect_duration_seconds").observe(seconds)
+        self.apps.labelled(app).histogram("bokeh_session_collect_duration_seconds").observe(seconds)
 
     def _retained(self, owner: Owner) -> None:
         # With the accounts' lock held: an append and no more.

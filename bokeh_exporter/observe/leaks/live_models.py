@@ -79,7 +79,7 @@ class LiveModels(Observer):
         if label is None:
             (label,), folded = self.state.limiter.admit(BY_NAME[_ORPHANED], (cls,))
             if folded:
-                self.state.child("bokeh_exporter_overflow_total", _ORPHANED).inc()
+                self.state.counter("bokeh_exporter_overflow_total", _ORPHANED).inc()
             else:
                 self._labels[cls] = label
         return label

@@ -75,7 +75,7 @@ class Executors(Observer):
         self._tasks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[float, int]] = (
             weakref.WeakKeyDictionary()
         )
-        self._wait: Any = self.state.child("bokeh_executor_wait_seconds")
+        self._wait = self.state.histogram("bokeh_executor_wait_seconds")
         self._has_pools = thread_pools.server_has_pools()
 
     def start(self) -> None:

@@ -56,8 +56,8 @@ class Loops(Observer):
         super().__init__(frame)
         self._sites: dict[int, LoopState] = {}
         self._guard = threading.Lock()
-        self._lag = self.state.child("bokeh_event_loop_lag_seconds").observe
-        self._duration = self.state.child("bokeh_exporter_sample_duration_seconds")
+        self._lag = self.state.histogram("bokeh_event_loop_lag_seconds").observe
+        self._duration = self.state.histogram("bokeh_exporter_sample_duration_seconds")
         self._stopped = False
         frame.loops = lambda: [loop for site in self.sites() if (loop := site.loop()) is not None]
 

@@ -73,8 +73,8 @@ class Watcher:
     ) -> None:  # fmt: skip
         self._numbers, self._stall_after = state, stall_after
         self._sites, self._pools, self._running, self._also = sites, pools, running, also
-        self._stalls = state.child("bokeh_event_loop_stalls_total")
-        self._late = state.child("bokeh_exporter_gil_wait_seconds")
+        self._stalls = state.counter("bokeh_event_loop_stalls_total")
+        self._late = state.histogram("bokeh_exporter_gil_wait_seconds")
         self._loops: dict[LoopState, _Loop] = {}
         self._full: dict[Pool, _Full] = {}
         self._ending = threading.Event()

@@ -32,7 +32,9 @@ class Garbage(Observer):
         super().__init__(frame)
         self._begun = 0.0
         self._pauses: deque[tuple[int, float]] = deque(maxlen=_QUEUE)
-        self._observe = [self.state.child("bokeh_python_gc_pause_seconds", each).observe_all for each in GENERATIONS]
+        self._observe = [
+            self.state.histogram("bokeh_python_gc_pause_seconds", each).observe_all for each in GENERATIONS
+        ]
         #: ``time.monotonic()`` at which the last full collection that has ended began.
         self.full_begun = -math.inf
         #: Unix time at which it ended; 0 before the first.

@@ -60,7 +60,7 @@ class Creations(Observer):
             return None  # a subclass that calls its parent
         app = self.apps.of(context)
         attempt = self._attempts[key] = _Attempt(app)
-        app.child("bokeh_sessions_created_total").inc()
+        app.counter("bokeh_sessions_created_total").inc()
         build = self.state.interactions.begin(app.label, "build", "init")
         token = current.set(build.number)
         spans = self.state.spans
@@ -68,7 +68,7 @@ class Creations(Observer):
 
         def leave(result: object, error: BaseException | None) -> None:
             build.seconds = time.monotonic() - attempt.start
-            self.state.record(app.child("bokeh_session_create_duration_seconds").observe, build.seconds)
+            self.state.record(app.histogram("bokeh_session_create_duration_seconds").observe, build.seconds)
             current.reset(token)
             self._attempts.pop(key, None)
             if span is not None:
@@ -76,7 +76,7 @@ class Creations(Observer):
             if error is not None and not attempt.failed and not isinstance(error, asyncio.CancelledError):
                 attempt.failed.add("token")  # neither hook nor script: reading the token's payload
             for step in attempt.failed:
-                app.child("bokeh_session_create_errors_total", step).inc()
+                app.counter("bokeh_session_create_errors_total", step).inc()
 
         return leave
 

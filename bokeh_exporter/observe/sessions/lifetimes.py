@@ -140,17 +140,17 @@ class Sessions(Observer):
         spans = self.state.spans
         span = spans.session(app.label, "destroy session", session.id) if spans is not None else None
         reason = self._reason(session, record)
-        app.child("bokeh_sessions_destroyed_total", reason).inc()
+        app.counter("bokeh_sessions_destroyed_total", reason).inc()
         self._tell(DESTROYED, session, record, reason=reason)
         if record.connected:
-            app.child("bokeh_session_linger_duration_seconds").observe(start - left_at(session))
+            app.histogram("bokeh_session_linger_duration_seconds").observe(start - left_at(session))
         else:
-            app.child("bokeh_sessions_never_connected_total").inc()
+            app.counter("bokeh_sessions_never_connected_total").inc()
         if record.created is not None:
-            app.child("bokeh_session_duration_seconds").observe(start - record.created)
+            app.histogram("bokeh_session_duration_seconds").observe(start - record.created)
 
         def leave(result: object, error: BaseException | None) -> None:
-            app.child("bokeh_session_destroy_duration_seconds").observe(time.monotonic() - start)
+            app.histogram("bokeh_session_destroy_duration_seconds").observe(time.monotonic() - start)
             if span is not None:
                 span.leave(error)
 

@@ -55,7 +55,7 @@ class PanelPages(Observer):
             delattr(document, slots.launched.name)
         app = self.apps.of_document(document)
         if launched is not None and app is not None:
-            app.child("panel_render_duration_seconds").observe(perf_counter() - launched)
+            app.histogram("panel_render_duration_seconds").observe(perf_counter() - launched)
 
     def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:
         """Have it wrapped where an app was the first to import Panel, after it was registered."""
@@ -75,7 +75,7 @@ class PanelPages(Observer):
             (label,), folded = self.state.limiter.admit(BY_NAME["panel_cache_entries"], (name,))
             yield Level("panel_cache_entries", entries, (label,))
             if folded:
-                self.state.child("bokeh_exporter_overflow_total", "panel_cache_entries").inc()
+                self.state.counter("bokeh_exporter_overflow_total", "panel_cache_entries").inc()
 
     def _cached(self, func: Any, args: tuple[Any, ...]) -> None:
         """Learn the name of a cached function: Panel keeps it under a digest, which it is about to work out."""

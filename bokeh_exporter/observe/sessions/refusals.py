@@ -27,7 +27,7 @@ class Refusals(Observer):
             # A creation that was begun has counted itself.
             if isinstance(error, Exception) and not began_a_session(error):
                 app = self.apps.of(context)
-                app.child("bokeh_sessions_created_total").inc()
-                app.child("bokeh_session_create_errors_total", "token").inc()
+                app.counter("bokeh_sessions_created_total").inc()
+                app.counter("bokeh_session_create_errors_total", "token").inc()
 
         return leave

@@ -54,7 +54,7 @@ class Sweeps(Observer):
 
         def leave(result: object, error: BaseException | None) -> None:
             if error is None:
-                self.state.child("bokeh_session_cleanup_duration_seconds").observe(time.perf_counter() - start)
+                self.state.histogram("bokeh_session_cleanup_duration_seconds").observe(time.perf_counter() - start)
                 self._servers[server] = time.time()
 
         return leave

@@ -53,12 +53,12 @@ class _Connection:
         elif kind in ("websocket.close", "websocket.disconnect") and self._code is None:
             self._code = message.get("code", 1005)
         elif kind == "bokeh_exporter.end" and self._app is not None:
-            self._app.child("bokeh_websocket_closed_total", close_code(self._code)).inc()
+            self._app.counter("bokeh_websocket_closed_total", close_code(self._code)).inc()
 
     def _book(self, name: str, message: asgi.Message) -> int:
         size = _payload(message)
         if self._app is not None:
-            self._observer.state.record(self._app.child(name).inc, size)
+            self._observer.state.record(self._app.counter(name).inc, size)
         return size
 
     def _refused(self) -> None:
@@ -69,7 +69,7 @@ class _Connection:
             return  # not logged in: an answer about the user, not about the websocket
         if reason == "token" and token_expired(self._scope["subprotocols"][1]):
             reason = "expired"
-        self._observer.state.child("bokeh_websocket_rejected_total", reason).inc()
+        self._observer.state.counter("bokeh_websocket_rejected_total", reason).inc()
 
 
 def _payload(message: asgi.Message) -> int:

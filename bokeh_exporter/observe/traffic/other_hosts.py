@@ -25,7 +25,7 @@ class OtherHosts(Observer):
         self.on.around("message_sending", self._sending)
 
     def _received(self, context: Any, fragments: list[Any]) -> None:
-        received = self.apps.of(context).child("bokeh_websocket_received_bytes_total")
+        received = self.apps.of(context).counter("bokeh_websocket_received_bytes_total")
         for fragment in fragments:
             received.inc(payload_size(fragment))
 
@@ -33,6 +33,6 @@ class OtherHosts(Observer):
         def leave(sent: Any, error: BaseException | None) -> None:
             if error is None:
                 # Both return characters, which JSON from Python keeps ASCII, and buffer bytes.
-                self.apps.of(context).child("bokeh_websocket_sent_bytes_total").inc(sent or 0)
+                self.apps.of(context).counter("bokeh_websocket_sent_bytes_total").inc(sent or 0)
 
         return leave

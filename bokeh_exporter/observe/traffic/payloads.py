@@ -55,8 +55,8 @@ class ConnectionBytes:
             self.looks -= 1
             return
         self._counted, self.looks = now, _LOOKS
-        self.app.child("bokeh_websocket_received_bytes_total").inc(now[0] - before[0])
-        self.app.child("bokeh_websocket_sent_bytes_total").inc(now[1] - before[1])
+        self.app.counter("bokeh_websocket_received_bytes_total").inc(now[0] - before[0])
+        self.app.counter("bokeh_websocket_sent_bytes_total").inc(now[1] - before[1])
 
 
 def _gone() -> None:

@@ -47,7 +47,7 @@ class Requests(Observer):
         if observe is None:
             named = method if method in METHODS else OTHER_METHOD
             # An HTTPStatus is an int too, but its text is another.
-            observe = self.state.child(METRIC, named, route, f"{int(status):03}").observe
+            observe = self.state.histogram(METRIC, named, route, f"{int(status):03}").observe
             if named is method and len(self._bound) < BOUND:
                 self._bound[key] = observe
         self.state.record(observe, seconds)

@@ -32,7 +32,7 @@ class WebSockets(Observer):
     def _checking_origin(self, handler: object) -> Leave:
         def leave(allowed: Any, error: BaseException | None) -> None:
             if error is None and not allowed:
-                self.state.child("bokeh_websocket_rejected_total", "origin").inc()
+                self.state.counter("bokeh_websocket_rejected_total", "origin").inc()
 
         return leave
 
@@ -43,14 +43,14 @@ class WebSockets(Observer):
                 reason = "subprotocol"
                 if protocol == "bokeh":
                     reason = "expired" if token_expired(token) else "token"
-                self.state.child("bokeh_websocket_rejected_total", reason).inc()
+                self.state.counter("bokeh_websocket_rejected_total", reason).inc()
 
         return leave
 
     def _closing(self, handler: Any, context: Any, connection: object, code: int | None) -> None:
         if slots.refused.get(handler):
             return  # refused, and counted there
-        self.apps.of(context).child("bokeh_websocket_closed_total", close_code(code)).inc()
+        self.apps.of(context).counter("bokeh_websocket_closed_total", close_code(code)).inc()
 
     def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:
         """Count connections, and the bytes that slow browsers have not taken."""

@@ -99,7 +99,7 @@ def test_levels_and_the_whole_catalogue(accept: str) -> None:
     for step in range(4):
         numbers[f"/{ODD}{step}"] = 1e7 * step
         numbers.pop(f"/{ODD}{step - 2}", None)
-        state.child("bokeh_callback_errors_total", "/a", f"app.py:{step}").inc()
-        state.record(state.child("bokeh_session_duration_seconds", "/a").observe, step)
+        state.counter("bokeh_callback_errors_total", "/a", f"app.py:{step}").inc()
+        state.record(state.histogram("bokeh_session_duration_seconds", "/a").observe, step)
         state.drain()
         assert exposition(accept)[1] == official(Official(state.registry))

@@ -651,8 +651,8 @@ READ = [
 def state() -> State:
     state = State()
     state.touch_app("/a")
-    state.child("bokeh_session_duration_seconds", "/a").observe(2)
-    state.child("bokeh_exporter_errors_total", 'quote " \\ and\nline').inc()
+    state.histogram("bokeh_session_duration_seconds", "/a").observe(2)
+    state.counter("bokeh_exporter_errors_total", 'quote " \\ and\nline').inc()
     state.levels.replace("loop", snapshot([Level("bokeh_sessions", 4.0, ("/a", "connected"))]))
     build_registry_extras(state.registry)
     build_registry_extras(state.registry)  # as after a second start

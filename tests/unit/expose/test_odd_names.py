@@ -62,9 +62,9 @@ def every_output_holds(name: str) -> None:
     pending = Pending(state)
     pending.start()
     metrics = Metrics(state, MeterProvider([reader]), pending)
-    state.child(CALLS, name, name).inc(3)
+    state.counter(CALLS, name, name).inc(3)
     state.registry.register(LevelCollector(state, lambda: [Level(MODELS, 7.0, (name,))]))
-    exposition = Exposition(state.registry, state.child("bokeh_exporter_unwritable_series_total").inc)
+    exposition = Exposition(state.registry, state.counter("bokeh_exporter_unwritable_series_total").inc)
     for accept, parse in (("", parse_text), (OPENMETRICS, parse_openmetrics)):
         for names in ((), (CALLS, MODELS)):
             text = exposition(accept, names)[1].decode()
@@ -114,9 +114,9 @@ def test_a_name_that_is_no_plain_string_runs_nothing() -> None:
 def test_what_cannot_be_written_is_left_out_and_counted() -> None:
     """As if a name had come in by another door: both encoders, whole and restricted."""
     state = State()
-    state.child(CALLS, "/app", "good").inc()
+    state.counter(CALLS, "/app", "good").inc()
     state._events[CALLS].labels("/app", "caf\udce9").inc()
-    left = state.child("bokeh_exporter_unwritable_series_total")
+    left = state.counter("bokeh_exporter_unwritable_series_total")
     exposition = Exposition(state.registry, left.inc)
     for count, (accept, names) in enumerate([("", ()), (OPENMETRICS, ()), ("", (CALLS,)), (OPENMETRICS, (CALLS,))], 1):
         assert b'bokeh_callback_calls_total{app="/app",callback="good"} 1.0' in exposition(accept, names)[1]
