@@ -224,7 +224,9 @@ def test_labels_and_errors_of_a_panel_app(serve: Serve, panel: Counted) -> None:
 
 def test_what_panel_calls_itself(serve: Serve, tmp_path: Path) -> None:
     panel = Counted(tmp_path, "/called_panel")
-    server = serve(panel_serve("called_panel.py", env={**panel.env, "BOKEH_EXPORTER_COLLECT": "element"}))
+    # On a busy machine a page is open for longer than the tests' usual lifetime before its websocket comes.
+    env = {**panel.env, "BOKEH_EXPORTER_COLLECT": "element"}
+    server = serve(panel_serve("called_panel.py", env=env, lifetime_ms=4000))
     with server.open_tab(panel.app) as tab:
         tab.click("go")
         panel.wait("calls", pressed=1, tick=2, executed=1, answered=1, **{"callbacks_module:scheduled": 1})
