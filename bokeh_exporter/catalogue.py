@@ -132,6 +132,17 @@ CATALOGUE: tuple[Metric, ...] = (
         "bokeh.server.session_check_interval", "s", "BokehTornado._check_unused_sessions_milliseconds", merge="max",
     ),
     Metric(
+        CONFIGURATION, "bokeh_server_session_token_lifetime_seconds", "gauge", (),
+        "Configured --session-token-expiration, within which a page must open its websocket; of several servers the "
+        "shortest", "bokeh.server.session_token_lifetime", "s", "BokehTornado.session_token_expiration", merge="min",
+    ),
+    Metric(
+        CONFIGURATION, "bokeh_server_keep_alive_interval_seconds", "gauge", (),
+        "Configured --keep-alive, the time between two pings of a browser, 0 where they are off; of several servers "
+        "the longest", "bokeh.server.keep_alive_interval", "s", "BokehTornado._keep_alive_milliseconds", merge="max",
+        optional=True,
+    ),
+    Metric(
         CONFIGURATION, "bokeh_server_app_reloads_total", "counter", (),
         "Autoreload restarts and reloads", "bokeh.server.app_reloads", "{reload}",
         "panel.io.reload._reload; tornado.autoreload for bokeh serve --dev",
@@ -317,6 +328,12 @@ CATALOGUE: tuple[Metric, ...] = (
         WEBSOCKET, "bokeh_websocket_send_buffer_bytes", "gauge", (APP,),
         "Unsent bytes held for slow browsers", "bokeh.websocket.send_buffer", "By",
         "IOStream._write_buffer (duck-typed)", asgi="absent",
+    ),
+    Metric(
+        WEBSOCKET, "bokeh_websocket_cut_age_seconds", "gauge", (APP,),
+        "Age at which most of the last websockets that were cut off (1006) ended, as a proxy's time-out makes them; "
+        "absent while they have none in common", "bokeh.websocket.cut_age", "s",
+        "WSHandler.open and on_close; what the ASGI host sends", optional=True, merge="max",
     ),
     # --- Callbacks and document lock -----------------------------------------------------------
     Metric(

@@ -102,6 +102,9 @@ def _lines(status: Mapping[str, Any]) -> Iterator[str]:
     for one in verdict["evidence"][:_EVIDENCE]:
         yield f"  - {one['text']}"
     yield verdict["advice"]
+    for one in verdict.get("harm") or ():
+        yield click.style(f"also harms users: {one['text']}", fg="yellow")
+        yield f"  {one['advice']}"
     full = verdict.get("full_at")
     if full is not None:
         when, *bounds = (time.strftime("%a %Y-%m-%d %H:%M", time.localtime(full[key])) for key in _FULL)

@@ -57,6 +57,8 @@ totals: Slot[SessionTotals] = Slot("totals")
 connection: Slot[ConnectionBytes] = Slot("connection")
 #: On a websocket's handler: it has been refused, and counted.
 refused: Slot[bool] = Slot("refused")
+#: On a websocket's handler: ``monotonic`` at which it was opened.
+opened: Slot[float] = Slot("opened")
 #: On a document: ``perf_counter`` at which its build began.
 launched: Slot[float] = Slot("launched")
 #: On a change of a document: it has been counted, and comes again when it is let go.

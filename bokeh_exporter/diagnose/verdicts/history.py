@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from ..harm.trouble import PackedApps
 from .fields import AppSample, Process
 from .rows import joined, row_of
 from .samples import Sample
@@ -45,10 +46,12 @@ class Point(NamedTuple):
 class _Packed:
     """A sample as an array of doubles; None is NaN. The names of its apps are shared by all that have the same."""
 
-    __slots__ = ("apps", "extras", "values")
+    __slots__ = ("apps", "extras", "trouble", "values")
 
-    def __init__(self, apps: tuple[str, ...], values: array[float], extras: Sample | None) -> None:
-        self.apps, self.values, self.extras = apps, values, extras
+    def __init__(
+        self, apps: tuple[str, ...], values: array[float], extras: Sample | None, trouble: PackedApps | None = None
+    ) -> None:
+        self.apps, self.values, self.extras, self.trouble = apps, values, extras, trouble
 
     @property
     def time(self) -> float:
@@ -59,7 +62,12 @@ class _Packed:
         starts = range(_PROCESS, len(numbers), _APP)
         apps = {app: AppSample._make(numbers[at : at + _APP]) for app, at in zip(self.apps, starts, strict=True)}
         sample = Sample(Process._make(numbers[:_PROCESS]), apps)
-        return sample if self.extras is None else self.extras._replace(process=sample.process, apps=apps)
+        if self.extras is None:
+            return sample
+        trouble = self.extras.trouble
+        if trouble is not None and self.trouble is not None:
+            trouble = trouble._replace(apps=self.trouble.unpacked())
+        return self.extras._replace(process=sample.process, apps=apps, trouble=trouble)
 
 
 def _packed(sample: Sample, before: _Packed | None) -> _Packed:
@@ -67,7 +75,11 @@ def _packed(sample: Sample, before: _Packed | None) -> _Packed:
     if before is not None and before.apps == names:
         names = before.apps
     values = array("d", _numbers((sample.process, *sample.apps.values())))
-    return _Packed(names, values, sample._replace(process=Process(0.0), apps={}))
+    extras, trouble = sample._replace(process=Process(0.0), apps={}), None
+    if sample.trouble is not None:
+        trouble = PackedApps(sample.trouble, before.trouble if before is not None else None)
+        extras = extras._replace(trouble=sample.trouble._replace(apps={}))
+    return _Packed(names, values, extras, trouble)
 
 
 def _numbers(tables: Iterable[Iterable[float | None]]) -> Iterator[float]:

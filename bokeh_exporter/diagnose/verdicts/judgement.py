@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ..harm.judged import Harm
+
 HEALTHY = "healthy"
 STALLED = "event_loop_stalled"
 LINGERING = "lingering_sessions"
@@ -78,3 +80,5 @@ class Judgement:
     excluded: tuple[Excluded, ...] = ()
     #: When the limit is reached; None without growth or a limit.
     full_at: Full | None = None
+    #: What harms users and is not memory, what most of them notice first.
+    harm: tuple[Harm, ...] = ()

@@ -10,6 +10,8 @@ from typing import NamedTuple, TypeVar
 
 from ...catalogue import BY_NAME
 from ...state.numbers import Numbers
+from ..harm.trouble import ROWS as TROUBLE_ROWS
+from ..harm.trouble import Trouble, trouble_of
 from .fields import APP_SOURCES, SOURCES, AppSample, Process
 
 #: Callbacks and classes that a sample names; those that weigh most.
@@ -26,7 +28,7 @@ _APPS = ("bokeh_sessions", "bokeh_sessions_created_total")
 _CALLBACKS = ("bokeh_callback_calls_total", "bokeh_callback_busy_seconds_total", "bokeh_callback_net_blocks")
 _APP_ROWS = frozenset(row for row, _ in APP_SOURCES.values())
 #: Every row that a sample reads.
-ROWS = _APP_ROWS | {row for row, _ in SOURCES.values()} | {_SWITCHES, *_CALLBACKS, *_APPS}
+ROWS = _APP_ROWS | {row for row, _ in SOURCES.values()} | {_SWITCHES, *_CALLBACKS, *_APPS} | TROUBLE_ROWS
 
 
 class Callback(NamedTuple):
@@ -50,6 +52,8 @@ class Sample(NamedTuple):
     built: Mapping[Pair, float] = {}
     #: Class -> models alive in no document, of the classes with most.
     orphans: Mapping[str, float] = {}
+    #: What harms users and is not memory.
+    trouble: Trouble | None = None
 
     @property
     def time(self) -> float:
@@ -68,6 +72,7 @@ def sample_of(numbers: Numbers, time: float) -> Sample:
         _callbacks(numbers),
         _heaviest({(app, name): n for (app, name, phase), n in numbers.get(_BUILT, {}).items() if phase == "update"}),
         _heaviest({name: number for (name,), number in numbers.get(_ORPHANS, {}).items()}),
+        trouble_of(numbers),
     )
 
 

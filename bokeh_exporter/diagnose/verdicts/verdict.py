@@ -12,6 +12,7 @@ import dataclasses
 from collections.abc import Collection, Sequence
 
 from ...thresholds import Thresholds
+from ..harm.judged import harm
 from .beside import exclusions, full_at, observing, says
 from .held import held
 from .history import Point
@@ -98,7 +99,7 @@ def judge(
         slack = sum(one.bytes or 0 for one in kept)
         evidence = [*(one for one in evidence if explains(one, slack)), *kept]
     found = _judgement([one for one in evidence if one.verdict not in without], settled, points)
-    return _beside(found, points, thresholds)
+    return dataclasses.replace(_beside(found, points, thresholds), harm=harm(points))
 
 
 def _beside(found: Judgement, points: Sequence[Point], thresholds: Thresholds) -> Judgement:

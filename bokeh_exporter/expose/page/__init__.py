@@ -49,9 +49,14 @@ def status_page(verdict: Mapping[str, Any], health: str, logout: bool) -> Answer
         logout: whether whoever asks has logged in.
     """
     evidence = "".join(f"<li>{html.escape(one['text'])}</li>" for one in verdict.get("evidence", ()))
+    harm = "".join(
+        f"<li>{html.escape(one['text'])}<br><span>{html.escape(one['advice'])}</span></li>"
+        for one in verdict.get("harm", ())
+    )
     name = str(verdict.get("name", "healthy"))
     return _page(
         "page.html", verdict=html.escape(name), title=html.escape(name.replace("_", " ")), evidence=evidence,
+        harm=harm, no_harm="" if harm else "hidden",
         advice=html.escape(str(verdict.get("advice", ""))), health=html.escape(health),
         logout="" if logout else "hidden",
     )  # fmt: skip

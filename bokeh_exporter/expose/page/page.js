@@ -68,6 +68,8 @@ function setState(state, text) {
   if (text) at("banner").textContent = text;
 }
 
+const set = (id, text) => { if (at(id).textContent !== text) at(id).textContent = text; };
+
 let shown = "", since;
 function showVerdict(verdict) {
   const now = JSON.stringify(verdict);
@@ -76,12 +78,14 @@ function showVerdict(verdict) {
   const name = verdict.name.replaceAll("_", " ");
   document.body.dataset.verdict = verdict.name;
   document.title = `${name}: bokeh_exporter`;
-  const set = (id, text) => { if (at(id).textContent !== text) at(id).textContent = text; };
   set("verdict-name", name);
   set("advice", verdict.advice);
   at("to-holders").hidden = verdict.name !== "retained_sessions";
   since = verdict.since;
   at("evidence").replaceChildren(...verdict.evidence.map((one) => element("li", {}, one.text)));
+  const harm = verdict.harm ?? [];
+  at("harm-title").hidden = !harm.length;
+  at("harm").replaceChildren(...harm.map((one) => element("li", {}, one.text, element("br"), element("span", {}, one.advice))));
   const others = verdict.others.length ? `Also: ${verdict.others.join(", ").replaceAll("_", " ")}. ` : "";
   const beside = verdict.beside?.length ? `Switched on, and growing memory itself: ${verdict.beside.join(", ")}.` : "";
   const day = (unix) => new Date(1000 * unix).toLocaleString([], { weekday: "long", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });

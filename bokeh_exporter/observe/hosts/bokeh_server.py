@@ -117,9 +117,11 @@ ATTRIBUTES = (
     Attribute("bokeh.application.handlers.function:FunctionHandler._func", "failed app functions under Panel"),
     Attribute(f"{_TORNADO}._unused_session_lifetime_milliseconds", "the configured lifetime"),
     Attribute(f"{_TORNADO}._check_unused_sessions_milliseconds", "the configured interval of the sweep"),
+    Attribute(f"{_TORNADO}._keep_alive_milliseconds", "the configured interval of pings", until="3.10"),
     Attribute(f"{_TORNADO}._cleanup_job", "the sweep of servers that run already"),
     Attribute(f"{_CORE}._unused_session_lifetime_milliseconds", "the configured lifetime", since="3.10"),
     Attribute(f"{_CORE}._check_unused_sessions_milliseconds", "the configured interval of the sweep", since="3.10"),
+    Attribute(f"{_CORE}._keep_alive_milliseconds", "the configured interval of pings", since="3.10", until="3.10"),
     Attribute(f"{_CORE}._jobs", "the sweep of servers that run already", since="3.10"),
     Attribute("bokeh.server.contexts:ApplicationContext._application", "failed app functions under Panel"),
 )
@@ -148,6 +150,12 @@ def unused_lifetime(server: Any) -> float:
 def check_interval(server: Any) -> float:
     """Return the seconds between two sweeps."""
     return float(server._check_unused_sessions_milliseconds / 1000)
+
+
+def keep_alive(server: Any) -> float | None:
+    """Return the seconds between two pings of a browser, 0 where they are off; None where the host has none."""
+    milliseconds = getattr(server, "_keep_alive_milliseconds", None)
+    return None if milliseconds is None else float(milliseconds / 1000)
 
 
 def rebind_sweep(server: Any) -> None:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from ...state import Level
 from ..frame import Frame, Observer
 from ..hosts import Leave
-from ..hosts.bokeh_server import check_interval, rebind_sweep, servers, unused_lifetime
+from ..hosts.bokeh_server import check_interval, keep_alive, rebind_sweep, servers, unused_lifetime
 
 
 class Sweeps(Observer):
@@ -65,3 +65,7 @@ class Sweeps(Observer):
             yield Level("bokeh_session_cleanup_last_completed_timestamp_seconds", completed)
             yield Level("bokeh_server_unused_session_lifetime_seconds", unused_lifetime(server))
             yield Level("bokeh_server_session_check_interval_seconds", check_interval(server))
+            yield Level("bokeh_server_session_token_lifetime_seconds", float(server.session_token_expiration))
+            pings = keep_alive(server)
+            if pings is not None:
+                yield Level("bokeh_server_keep_alive_interval_seconds", pings)

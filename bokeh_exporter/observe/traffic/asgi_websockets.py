@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -9,7 +10,7 @@ from ...state.interactions import current
 from ..apps import App
 from ..frame import Observer
 from ..hosts import asgi
-from .websockets import close_code, payload_size, token_expired
+from .websockets import WebSockets, close_code, payload_size, token_expired
 
 
 class AsgiWebSockets(Observer):
@@ -34,6 +35,7 @@ class _Connection:
         self._scope = scope
         self._app: App | None = None
         self._code: int | None = None
+        self._opened = time.monotonic()
         self._counts_bytes = observer.frame.config.includes("update")
 
     def saw(self, message: asgi.Message) -> None:
@@ -53,7 +55,9 @@ class _Connection:
         elif kind in ("websocket.close", "websocket.disconnect") and self._code is None:
             self._code = message.get("code", 1005)
         elif kind == "bokeh_exporter.end" and self._app is not None:
-            self._app.counter("bokeh_websocket_closed_total", close_code(self._code)).inc()
+            label = close_code(self._code)
+            self._app.counter("bokeh_websocket_closed_total", label).inc()
+            self._observer.frame.find(WebSockets).cut.ended(self._app.label, label, self._opened)
 
     def _book(self, name: str, message: asgi.Message) -> int:
         size = _payload(message)

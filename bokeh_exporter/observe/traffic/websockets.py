@@ -10,17 +10,23 @@ from ...catalogue import CLOSE_CODES, OTHER
 from ...state import Level
 from .. import slots
 from ..apps import App
-from ..frame import Observer
+from ..frame import Frame, Observer
 from ..hosts import Leave
 from ..hosts.bokeh_sessions import runs_on_tornado
 from ..hosts.tornado import token_payload, unsent_bytes
 from ..sessions.totals import SessionTotals
+from .cut_ages import CutAges
 
 
 class WebSockets(Observer):
     """Connections, close codes and refusals; levels are read from the sessions, so they are any host's."""
 
     name: ClassVar[str] = "websockets"
+
+    def __init__(self, frame: Frame) -> None:
+        super().__init__(frame)
+        #: When those ended that were cut off; the ASGI host's are noted here, too.
+        self.cut = CutAges()
 
     def start(self) -> None:
         """Subscribe to what becomes of websockets."""
@@ -37,6 +43,8 @@ class WebSockets(Observer):
         return leave
 
     def _opening(self, handler: Any, protocol: str | None, token: str | None) -> Leave:
+        slots.opened.put(handler, time.monotonic())
+
         def leave(result: object, error: BaseException | None) -> None:
             if isinstance(error, Exception):
                 slots.refused.put(handler, True)
@@ -50,7 +58,10 @@ class WebSockets(Observer):
     def _closing(self, handler: Any, context: Any, connection: object, code: int | None) -> None:
         if slots.refused.get(handler):
             return  # refused, and counted there
-        self.apps.of(context).counter("bokeh_websocket_closed_total", close_code(code)).inc()
+        app, label, opened = self.apps.of(context), close_code(code), slots.opened.get(handler)
+        app.counter("bokeh_websocket_closed_total", label).inc()
+        if opened is not None:
+            self.cut.ended(app.label, label, opened)
 
     def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:
         """Count connections, and the bytes that slow browsers have not taken."""
@@ -61,6 +72,13 @@ class WebSockets(Observer):
             # Without connections there is no transport to ask; tornado's, which says it, comes with tornado's loop.
             if waiting or (not totals.connections and runs_on_tornado(context)):
                 yield Level("bokeh_websocket_send_buffer_bytes", sum(waiting), (app.label,))
+
+    def collect(self) -> Iterable[Level]:
+        """Tell at what age websockets are cut off."""
+        for label in self.apps.labels():
+            age = self.cut.age(label)
+            if age is not None:
+                yield Level("bokeh_websocket_cut_age_seconds", age, (label,))
 
 
 def payload_size(fragment: str | bytes) -> int:
