@@ -50,7 +50,8 @@ docs: ## generate docs/metrics.md, docs/options.md and the tables in other pages
 	@$(PYTHON) docs/build.py
 
 dashboards: ## generate the Grafana boards, the alert rules and the list of runbooks, and their copies below deploy/
-	@$(PYTHON) grafana/build.py
+	@$(PYTHON) .ci/lines.py prepare dev
+	@.venv/bin/python grafana/build.py
 	@$(PYTHON) deploy/copies.py
 
 e2e: ## boards and alerts against leaking servers, a real Prometheus and Alertmanager: about five minutes

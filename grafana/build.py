@@ -2,8 +2,7 @@
 
 Usage: python grafana/build.py [--check]
 
-Nothing but the standard library is needed. ``--check`` writes nothing, names what is out of date and
-then exits 1.
+It needs PyYAML. ``--check`` writes nothing, names what is out of date and then exits 1.
 """
 
 from __future__ import annotations

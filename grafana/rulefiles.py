@@ -1,46 +1,58 @@
 """The rule files, as Prometheus reads them.
 
-YAML is written here because its shape is this narrow: strings are quoted as JSON quotes them, which
-YAML reads, and expressions are literal blocks. ``promtool check rules`` reads the result in a test.
+PyYAML writes each rule by itself, so that a recording rule can have its meaning above it as a comment, which no YAML
+library but ruamel keeps. ``promtool check rules`` reads the result in a test.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+import textwrap
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import yaml
 
 from . import alerts, recording
 
 INTERVAL = "1m"
 
 
-def _expr(text: str) -> Iterable[str]:
-    if "\n" not in text:
-        yield f"        expr: {json.dumps(text)}"
-        return
-    yield "        expr: |-"
-    yield from (f"          {line}" for line in text.splitlines())
+class _Dumper(yaml.SafeDumper):
+    """Writes texts of several lines as literal blocks."""
 
 
-def _strings(title: str, values: dict[str, str]) -> Iterable[str]:
-    yield f"        {title}:"
-    yield from (f"          {name}: {json.dumps(value, ensure_ascii=False)}" for name, value in values.items())
+def _text(dumper: _Dumper, text: str) -> Any:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
 
 
-def _group(name: str) -> Iterable[str]:
-    yield f"  - name: {name}"
-    yield f"    interval: {INTERVAL}"
-    yield "    rules:"
+_Dumper.add_representer(str, _text)
+
+
+def _dumped(value: object) -> str:
+    # One line for each text, however long: a description that is cut in lines makes every change of it hard to read.
+    text: str = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10**6)
+    return text
+
+
+def _file(notice: str, groups: Iterable[tuple[str, Iterable[tuple[str, Mapping[str, object]]]]]) -> str:
+    """Return a file of rules: the groups' names, and of each rule the comment, or nothing, and the fields."""
+    text = f"# {notice}\ngroups:\n"
+    for name, rules in groups:
+        text += textwrap.indent(_dumped([{"name": name, "interval": INTERVAL}]) + "  rules:\n", "  ")
+        for comment, rule in rules:
+            text += textwrap.indent((f"# {comment}\n" if comment else "") + _dumped([dict(rule)]), "      ")
+    return text
 
 
 def recording_file(notice: str) -> str:
     """Return the file of recording rules."""
-    lines = [f"# {notice}", "groups:"]
-    for name, rows in recording.GROUPS.items():
-        lines += _group(name)
-        for row in rows:
-            lines += [f"      # {row.help}", f"      - record: {row.name}", *_expr(row.expr)]
-    return "\n".join(lines) + "\n"
+    return _file(
+        notice,
+        (
+            (name, [(row.help, {"record": row.name, "expr": row.expr}) for row in rows])
+            for name, rows in recording.GROUPS.items()
+        ),
+    )
 
 
 def _with_pod(summary: str) -> str:
@@ -50,19 +62,21 @@ def _with_pod(summary: str) -> str:
     )
 
 
+def _alert(alert: alerts.Alert) -> dict[str, object]:
+    return {
+        "alert": alert.name,
+        "expr": alert.expr,
+        "for": alert.duration,
+        "labels": {"severity": alert.severity} | ({"verdict": alert.verdict} if alert.verdict else {}),
+        "annotations": {
+            "summary": _with_pod(alert.summary),
+            "description": alert.description,
+            "runbook_url": alerts.runbook_url(alert),
+            "dashboard_url": alerts.dashboard_url(alert),
+        },
+    }
+
+
 def alerts_file(notice: str) -> str:
     """Return the file of alerts."""
-    lines = [f"# {notice}", "groups:"]
-    for name, rows in alerts.GROUPS.items():
-        lines += _group(name)
-        for alert in rows:
-            labels = {"severity": alert.severity} | ({"verdict": alert.verdict} if alert.verdict else {})
-            annotations = {
-                "summary": _with_pod(alert.summary),
-                "description": alert.description,
-                "runbook_url": alerts.runbook_url(alert),
-                "dashboard_url": alerts.dashboard_url(alert),
-            }
-            lines += [f"      - alert: {alert.name}", *_expr(alert.expr), f"        for: {alert.duration}"]
-            lines += [*_strings("labels", labels), *_strings("annotations", annotations)]
-    return "\n".join(lines) + "\n"
+    return _file(notice, ((name, [("", _alert(alert)) for alert in rows]) for name, rows in alerts.GROUPS.items()))
