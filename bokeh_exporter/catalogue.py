@@ -155,7 +155,7 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
     Metric(
         SESSIONS, "bokeh_sessions_created_total", "counter", (APP,),
-        "Session creations attempted, the failed ones too", "bokeh.sessions.created", "{session}",
+        "Session creations attempted, including failed ones", "bokeh.sessions.created", "{session}",
         "ApplicationContext.create_session_if_needed",
     ),
     Metric(
@@ -176,7 +176,7 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
     Metric(
         SESSIONS, "bokeh_sessions_undiscarded", "gauge", (APP,),
-        "Destroyed sessions that the server keeps in its table all the same: a model's destroy() raised",
+        "Destroyed sessions still in the server's table because a model's destroy() raised",
         "bokeh.sessions.undiscarded", "{session}", "ApplicationContext._sessions",
     ),
     Metric(
@@ -186,12 +186,12 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
     Metric(
         SESSIONS, "bokeh_session_linger_duration_seconds", "histogram", (APP,),
-        "From the last browser leaving to the start of destroy; sessions that never had a browser are not in it",
+        "Time from the last browser leaving to the start of destroy; excludes sessions that never had a browser",
         "bokeh.session.linger.duration", "s", "ServerSession._last_unsubscribe_time", LIFETIME,
     ),
     Metric(
         SESSIONS, "bokeh_session_destroy_duration_seconds", "histogram", (APP,),
-        "Loop time that destroying one session took", "bokeh.session.destroy.duration", "s",
+        "Loop time spent destroying one session", "bokeh.session.destroy.duration", "s",
         "around ServerSession.destroy", DURATION,
     ),
     Metric(
@@ -201,7 +201,7 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
     Metric(
         SESSIONS, "bokeh_sessions_never_connected_total", "counter", (APP,),
-        "Destroyed without ever a WebSocket (bots, probes)", "bokeh.sessions.never_connected", "{session}",
+        "Sessions destroyed that never had a WebSocket (bots, probes)", "bokeh.sessions.never_connected", "{session}",
         "ServerSession.subscribe",
     ),
     Metric(
@@ -222,18 +222,18 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
     Metric(
         SESSIONS, "bokeh_server_draining", "gauge", (),
-        "1 while the process takes no new visitors and waits for those it has", "bokeh.server.draining", "{flag}",
-        "the drain", merge="max",
+        "1 while the process accepts no new visitors and waits for the others to leave", "bokeh.server.draining",
+        "{flag}", "the drain", merge="max",
     ),
     Metric(
         SESSIONS, "bokeh_server_drains_total", "counter", (Label("reason", DRAINS),),
-        "Drains begun: on SIGTERM, by the endpoint, or by memory over the configured share of the limit",
+        "Drains started: on SIGTERM, by the endpoint, or by memory over the configured share of the limit",
         "bokeh.server.drains", "{drain}", "the drain",
     ),
     # --- Uncollected ---------------------------------------------------------------------------
     Metric(
         UNCOLLECTED, "bokeh_sessions_uncollected", "gauge", (APP, Label("state", UNCOLLECTED_STATES)),
-        "Destroyed sessions whose Document is still in memory: pending (no full collection has looked yet) or "
+        "Destroyed sessions whose Document is still in memory: pending (no full collection since) or "
         "retained (it survived one)", "bokeh.sessions.uncollected", "{session}", "weak references taken at destroy",
     ),
     Metric(
@@ -248,7 +248,7 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
     Metric(
         UNCOLLECTED, "bokeh_session_collect_duration_seconds", "histogram", (APP,),
-        "From destroyed to freed from memory", "bokeh.session.collect.duration", "s",
+        "Time from destroyed to freed", "bokeh.session.collect.duration", "s",
         "a weak reference's callback appends to a deque", LIFETIME,
     ),
     Metric(
@@ -286,7 +286,7 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
     Metric(
         MODELS, "bokeh_models_orphaned", "gauge", (Label("model", cap=50),),
-        "Alive but in no document, live or destroyed (made and never added, or removed and kept)",
+        "Models alive that are in no document, live or destroyed (never added, or removed and kept)",
         "bokeh.models.orphaned", "{model}", "weak references, counted",
     ),
     Metric(
@@ -302,12 +302,12 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
     Metric(
         WEBSOCKET, "bokeh_websocket_closed_total", "counter", (APP, Label("code", CLOSE_CODES)),
-        "Closed, by close code; 1006 is a connection that went away without one",
+        "WebSockets closed, by close code; 1006 is a connection lost without one",
         "bokeh.websocket.closed", "{connection}", "WSHandler.on_close",
     ),
     Metric(
         WEBSOCKET, "bokeh_websocket_rejected_total", "counter", (Label("reason", REJECT_REASONS),),
-        "Refused: origin, token, expired, subprotocol", "bokeh.websocket.rejected", "{connection}",
+        "WebSockets refused: origin, token, expired, subprotocol", "bokeh.websocket.rejected", "{connection}",
         "WSHandler.check_origin and open",
     ),
     Metric(
@@ -343,12 +343,12 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
     Metric(
         CALLBACKS, "bokeh_callback_duration_seconds", "histogram", (APP, Label("kind", CALLBACK_KINDS)),
-        "Callbacks by what set them off, from call to return; of an async one to its end, awaits included",
+        "Callbacks by trigger, from call to return; async ones to their end, including awaits",
         "bokeh.callback.duration", "s", "around what Bokeh and Panel call", DURATION,
     ),
     Metric(
         CALLBACKS, "bokeh_callback_busy_seconds_total", "counter", (APP, Label("callback", cap=100)),
-        "Time that a callback kept its thread (the event loop, or on Bokeh 3.10 a worker); awaits are not in it",
+        "Time that a callback occupied its thread (the event loop, or a worker on Bokeh 3.10), excluding awaits",
         "bokeh.callback.busy", "s", "around the user's function",
     ),
     Metric(
@@ -357,7 +357,7 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
     Metric(
         CALLBACKS, "bokeh_callback_errors_total", "counter", (APP, Label("callback", cap=100)),
-        "Calls that raised, whoever caught it", "bokeh.callback.errors", "{error}", "around the user's function",
+        "Callback calls that raised, caught or not", "bokeh.callback.errors", "{error}", "around the user's function",
     ),
     Metric(
         CALLBACKS, "bokeh_document_lock_wait_seconds", "histogram", (APP,),
@@ -420,7 +420,7 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
     Metric(
         PANEL, "holoviews_plot_updates_total", "counter", (APP, Label("element", cap=50), Label("mode", PLOT_UPDATES)),
-        "Plots drawn anew (render) or refreshed in place (update)", "holoviews.plot.updates", "{update}",
+        "Plots drawn from scratch (render) or updated in place (update)", "holoviews.plot.updates", "{update}",
         "initialize_plot and update_frame", optional=True,
     ),
     # --- Event loop ----------------------------------------------------------------------------
@@ -435,11 +435,11 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
     Metric(
         LOOP, "bokeh_event_loop_stalls_total", "counter", (),
-        "Times an event loop stood still for over 5 s", "bokeh.event_loop.stalls", "{stall}", "the watcher thread",
+        "Times an event loop was blocked for over 5 s", "bokeh.event_loop.stalls", "{stall}", "the watcher thread",
     ),
     Metric(
         LOOP, "bokeh_exporter_gil_wait_seconds", "histogram", (),
-        "How late the watcher thread itself woke: somebody held the interpreter lock", "bokeh.exporter.gil_wait", "s",
+        "How late the watcher thread woke up: something held the interpreter lock", "bokeh.exporter.gil_wait", "s",
         "the watcher thread", SHORT,
     ),
     Metric(
@@ -468,7 +468,7 @@ CATALOGUE: tuple[Metric, ...] = (
     # --- Memory --------------------------------------------------------------------------------
     Metric(
         MEMORY, "bokeh_memory_rss_bytes", "gauge", (Label("kind", ("anon", "file", "shmem")),),
-        "Resident: anon, file, shmem (sums to RSS); where the kinds cannot be told (macOS, Windows) all is anon",
+        "Resident: anon, file, shmem (sums to RSS); where the kinds are unknown (macOS, Windows) all is anon",
         "bokeh.memory.rss", "By", "/proc/self/status, else psutil", optional=True,
     ),
     Metric(
@@ -494,22 +494,22 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
     Metric(
         MEMORY, "bokeh_memory_verdict", "gauge", (Label("verdict", VERDICTS),),
-        "1 for the verdict that holds now, 0 for the others", "bokeh.memory.verdict", "{flag}", "diagnose",
+        "1 for the current verdict, 0 for the others", "bokeh.memory.verdict", "{flag}", "diagnose",
     ),
     Metric(
         MEMORY, "bokeh_memory_growth_excluded_bytes", "gauge", (Label("per", ("visit", "day")),),
-        "While the verdict is healthy: nothing above this grows, with 95 % confidence",
+        "While the verdict is healthy: growth above this is ruled out with 95 % confidence",
         "bokeh.memory.growth.excluded", "By", "diagnose", optional=True,
     ),
     Metric(
         MEMORY, "bokeh_memory_seconds_until_limit", "gauge", (),
-        "While memory grows: seconds until the limit of the container is reached, at the traffic of late",
+        "While memory grows: seconds until out of memory (the container's limit) at recent traffic",
         # In braces, so that no suffix is added to a name that has its unit in the middle.
         "bokeh.memory.seconds_until_limit", "{second}", "diagnose", optional=True,
     ),
     Metric(
         MEMORY, "bokeh_memory_reclaimed_bytes_total", "counter", (),
-        "Bytes given back to the system by trim", "bokeh.memory.reclaimed", "By",
+        "Bytes returned to the system by trim", "bokeh.memory.reclaimed", "By",
         "malloc_trim, resident memory before and after",
     ),
     Metric(
@@ -573,7 +573,7 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
     Metric(
         EXPORTER, "bokeh_exporter_hook_enabled", "gauge", (Label("hook"),),
-        "1 if the hook fits the running Bokeh, Panel and tornado, 0 if what it measures is missing",
+        "1 if the hook works with the running Bokeh, Panel and tornado, 0 if its metrics are missing",
         "bokeh.exporter.hook_enabled", "{hook}", "the patch helper",
     ),
     Metric(
@@ -583,7 +583,7 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
     Metric(
         EXPORTER, "bokeh_exporter_overhead_seconds_total", "counter", (),
-        "Time spent inside our hooks and samples, but for hooks that take little more than to read the clock",
+        "Time spent inside our hooks and samples, except hooks that do little more than read the clock",
         "bokeh.exporter.overhead", "s", "perf_counter",
     ),
     Metric(
@@ -593,7 +593,7 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
     Metric(
         EXPORTER, "bokeh_exporter_otel_dropped_total", "counter", (Label("signal", OTEL_SIGNALS),),
-        "Histogram observations and events that OpenTelemetry did not fetch in time and so does not have",
+        "Histogram observations and events that OpenTelemetry did not fetch in time, so it lacks them",
         "bokeh.exporter.otel.dropped", "{item}", "the bounded queues between state and OpenTelemetry",
     ),
 )

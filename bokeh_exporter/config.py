@@ -97,19 +97,19 @@ class Config(Thresholds):
         "127.0.0.1",
         _text,
         "an address of this machine, such as 127.0.0.1 or 0.0.0.0",
-        "Address that the endpoint listens on. A public one should have a token.",
+        "Address that the endpoint listens on. Set a token if it is public.",
     )
     port: int = _option(
         10506,
         _port,
         "a whole number from 0 to 65535",
-        "Port of the endpoint; with --num-procs each process adds its number. 0 takes a free one and logs it.",
+        "Port of the endpoint; with --num-procs each process adds its number. 0 picks a free port and logs it.",
     )
     port_span: int = _option(
         1,
         _count,
         "a whole number from 1 to 1000",
-        "How many ports, from the first, a process may try when it cannot know its number (uvicorn workers).",
+        "How many ports, starting at port, a process tries if it cannot know its number (uvicorn workers).",
     )
     sample_period: float = _option(
         1.0,
@@ -121,96 +121,96 @@ class Config(Thresholds):
         60.0,
         _seconds,
         "a number of seconds from 0.05 to 86400",
-        "Seconds between two judgements of what memory does; that nobody is served is told at once.",
+        "Seconds between two judgements of memory; a blocked server is reported immediately.",
     )
     collect: Level = _option(
-        "callback", _level, "one of " + ", ".join(LEVELS), "How deep to look; each level includes the one before."
+        "callback", _level, "one of " + ", ".join(LEVELS), "How much to collect; each level includes the ones before."
     )
     stall_after: float = _option(
         5.0,
         _seconds,
         "a number of seconds from 0.05 to 86400",
-        "Seconds without a tick of the event loop, or with every worker thread busy, after which the log says who "
-        "is to blame.",
+        "Seconds without a tick of the event loop, or with every worker thread busy, after which the log names "
+        "the cause.",
     )
     grace: float = _option(
         60.0,
         _seconds,
         "a number of seconds from 0.05 to 86400",
-        "Seconds after its end from which on a full garbage collection that does not free a session makes it retained.",
+        "Seconds after its end; a session that a later full garbage collection does not free is retained.",
     )
     collect_garbage: bool = _option(
         True,
         _flag,
         "0 or 1",
-        "1 lets the exporter run a full garbage collection at a quiet moment, while something destroyed waits for one.",
+        "1 lets the exporter run a full garbage collection in a quiet moment if a destroyed session waits for one.",
     )
     collect_garbage_limit: float = _option(
-        300.0, _seconds, "a number of seconds from 0.05 to 86400", "Seconds between two such collections, at least."
+        300.0, _seconds, "a number of seconds from 0.05 to 86400", "Minimum seconds between two such collections."
     )
     collect_garbage_pause: float = _option(
         0.25,
         _seconds,
         "a number of seconds from 0.05 to 86400",
-        "Seconds of processor time that such a collection may take. After a longer one the exporter waits longer.",
+        "CPU seconds that such a collection may take. After a longer one the exporter waits longer.",
     )
     interactions_kept: int = _option(
         200,
         _count,
         "a whole number from 1 to 1000",
-        "The last interactions of which it is kept what they ran and built, from collect=element on; some kB each.",
+        "How many interactions to keep with what they ran and built, a few kB each; needs collect=element.",
     )
     elements_log: ElementsLog = _option(
         "text",
         _elements_log,
         "one of off, text, json",
-        "How the logger bokeh_exporter.elements tells each interaction, one line each; from collect=element on.",
+        "Format of the logger bokeh_exporter.elements, one line per interaction; needs collect=element.",
     )
     show_values: bool = _option(
         False,
         _flag,
         "0 or 1",
-        "1 shows the values of widgets in the rebuild ledger, shortened; for development. Passwords and files never.",
+        "1 shows the values of widgets in the rebuild ledger, shortened; for development. Never passwords or files.",
     )
     trim_after_destroy: bool = _option(
         False,
         _flag,
         "0 or 1",
-        "1 gives memory back to the system after sessions were destroyed: a full collection, which stops the app for "
+        "1 returns memory to the system after sessions were destroyed: a full collection, which blocks the app for "
         "a moment, then glibc's malloc_trim.",
     )
     trim_interval: float = _option(
-        60.0, _seconds, "a number of seconds from 0.05 to 86400", "Seconds between two such trims, at least."
+        60.0, _seconds, "a number of seconds from 0.05 to 86400", "Minimum seconds between two such trims."
     )
     debug: bool = _option(False, _flag, "0 or 1", "1 enables the explain, trim, census, collect and stack endpoints.")
     local_debug: bool = _option(
         True,
         _flag,
         "0 or 1",
-        "0 closes the Unix socket, mode 0600, by which the server's own user may debug on its machine without debug.",
+        "0 turns off the Unix socket, mode 0600, with which the server's user can debug on its machine anyway.",
     )
     flight_recorder: str | None = _option(
         None,
         _text,
         "the path of a folder that exists",
-        "Folder for a file of 1 MB that survives the process: its last minutes, told when the next process starts.",
+        "Folder for a 1 MB file that survives the process: its last minutes, reported when the next process starts.",
     )
     token: str | None = _option(
         None,
         _text,
         "a text that is not empty",
-        "Bearer token that every endpoint but the health checks wants.",
+        "Bearer token that every endpoint except the health checks requires.",
         secret=True,
     )
     token_file: str | None = _option(
-        None, _text, "the path of a file", "File that holds the bearer token; read again when it changes."
+        None, _text, "the path of a file", "File with the bearer token; read again when it changes."
     )
     allowed_hosts: str | None = _option(
         None,
         _text,
         "names with commas between them, or *",
-        "Names besides its address that the endpoint may be asked for by, such as that of a proxy; others are refused, "
-        "against DNS rebinding. On a public address /metrics answers to any.",
+        "Host names that requests may use besides the address, such as a proxy's; others are refused, "
+        "against DNS rebinding. On a public address /metrics accepts any.",
     )
     tls_cert: str | None = _option(
         None, _text, "the path of a PEM file", "Certificate for TLS on the endpoint; needs tls_key."
@@ -219,40 +219,37 @@ class Config(Thresholds):
         None, _text, "the path of a PEM file", "Private key for TLS on the endpoint; needs tls_cert."
     )
     explain_retained: bool = _option(
-        True, _flag, "0 or 1", "0 stops the log line that says who holds an app's retained sessions, once an hour."
+        True, _flag, "0 or 1", "0 turns off the log line, once an hour, that says who holds an app's retained sessions."
     )
     capture: bool = _option(
-        False, _flag, "0 or 1", "1 traces allocations for a while when a verdict says that memory grows, and logs them."
+        False, _flag, "0 or 1", "1 traces allocations for a while if the verdict is growth, and logs them."
     )
     capture_seconds: float = _option(
-        60.0, _seconds, "a number of seconds from 0.05 to 86400", "Seconds that such a trace takes."
+        60.0, _seconds, "a number of seconds from 0.05 to 86400", "Duration of such a trace in seconds."
     )
     drain: bool = _option(False, _flag, "0 or 1", "1 enables POST /debug/drain.")
     drain_seconds: float | None = _option(
         None,
         _seconds,
         "a number of seconds from 0.05 to 86400",
-        "Deadline of a drain, and that SIGTERM begins one: not ready at once, ended when no session is left or the "
-        "deadline passes. Unset, SIGTERM is the host's, and any other drain may take 300 s.",
+        "Deadline of a drain; if set, SIGTERM starts one: the server stops being ready, and ends when no session is "
+        "left or at the deadline. Unset, the host handles SIGTERM, and other drains may take 300 s.",
     )
     recycle_at: float | None = _option(
         None,
         _share,
         "a share between 0 and 1, such as 0.85",
         "Share of the container's memory limit (without one, of the machine's memory) at which the process drains "
-        "and ends, to be started anew.",
+        "and ends, so that it is restarted.",
     )
     prometheus: bool = _option(
-        True,
-        _flag,
-        "0 or 1",
-        "0 opens no port: no /metrics, no health checks, no status page. For OpenTelemetry alone.",
+        True, _flag, "0 or 1", "0 opens no port: no /metrics, health checks or status page. For OpenTelemetry only."
     )
     otlp: bool = _option(
         False,
         _flag,
         "0 or 1",
-        "1 pushes metrics, traces and events by OTLP, set up by the standard OTEL_ variables; needs "
+        "1 pushes metrics, traces and events by OTLP, configured by the standard OTEL_ variables; needs "
         "pip install 'bokeh-exporter[otlp]'.",
     )
     disabled: bool = _option(

@@ -95,7 +95,7 @@ def pairs(table: dict[str, list[Any]]) -> list[tuple[str, Any]]:
     return [(name, value) for name, values in table.items() for value in values]
 
 
-#: From where on numbers are evidence: a table of its own, each with a reason and bounds.
+#: The numbers above which something is evidence: a table of its own, each with a reason and bounds.
 THRESHOLDS = [name for name, field in OPTIONS.items() if "reason" in field.metadata]
 
 

@@ -1,9 +1,9 @@
 """The verdict: which of the seven holds, by what evidence, and what to do about it.
 
-The server judges its history of minutes with this and soak its seconds: spans follow from what the history
-holds, and what is compared is floors against destroyed sessions, events or time. A growing session and a growing
-process are told apart by what goes away with the session; for that, and since garbage looks like growth, whoever
-drives a server collects in between.
+The server judges its history of minutes with this, and soak its history of seconds: the time spans follow from the
+history. Floors are compared with destroyed sessions, events or time. What goes away with the session separates a
+growing session from a growing process. For that, and since garbage looks like growth, whoever drives a server
+collects in between.
 """
 
 from __future__ import annotations
@@ -43,26 +43,26 @@ _BESIDE = ("autoreload", "admin", "profiler")
 
 _ADVICE = {
     HEALTHY: "Nothing to do: memory follows the sessions.",
-    STALLED: "Move what blocks into a thread or a process: until it ends nobody is served and nothing is cleaned up.",
+    STALLED: "Move the blocking work to a thread or a process: until it ends the server answers and cleans up nothing.",
     RETAINED: "Remove the reference that keeps them: bokeh-exporter explain names it.",
-    SESSION: "Mend the callback, so that it changes what is there in place of adding to it; give streams a rollover.",
-    FRAGMENTATION: "Set MALLOC_ARENA_MAX=2 or use jemalloc; POST /debug/trim gives the memory back for now.",
+    SESSION: "Fix the callback: update what is there instead of adding to it, and give streams a rollover.",
+    FRAGMENTATION: "Set MALLOC_ARENA_MAX=2 or use jemalloc; POST /debug/trim returns the memory for now.",
 }
 _LINGERING = {
-    "age": "Find what stops the sweep or the session's end: a session-destroyed hook that raises, or one that waits.",
-    "sweep": "Mend the session-destroyed hook that hangs: until it returns no session is discarded.",
-    "blocked": "Give the callback that holds the document lock a timeout, and unblock what you block.",
+    "age": "Find what stops the sweep or the end of the session: a session-destroyed hook that raises or waits.",
+    "sweep": "Fix the session-destroyed hook that hangs: until it returns no session is discarded.",
+    "blocked": "Give the callback that holds the document lock a timeout, and unblock expiration if you block it.",
     "reuse": "Bound the key of --reuse-sessions (session_key_func), or leave the option out.",
-    "pending": "Mend the creation that fails or waits; each attempt leaves a pending session behind.",
-    "probes": "Point probes at the exporter's /healthz or a static file: each request of the page builds a session.",
-    "lifetime": "Shorten --unused-session-lifetime, so that sessions go soon after their browser.",
+    "pending": "Fix the session creation that fails or waits: each attempt leaves a pending session behind.",
+    "probes": "Point probes at the exporter's /healthz or a static file: each request for the page creates a session.",
+    "lifetime": "Shorten --unused-session-lifetime, so that sessions end soon after their browser leaves.",
 }
 _PROCESS: dict[Kind | None, str] = {
-    "objects": "Bound what outlives the sessions: caches, registries, log records, classes made anew at each visit.",
+    "objects": "Bound what outlives the sessions: caches, registries, log records, classes created at each visit.",
     "buffers": "Bound the cache that keeps arrays, frames or bytes beyond the sessions.",
     "native": "Look at native code: extensions, image and database libraries; Python owns none of what grows.",
-    None: "Bound caches that keep arrays or frames; if there are none look at native code. A capture of allocations "
-    "tells which.",
+    None: "Bound caches that keep arrays or frames; if there are none look at native code. "
+    "bokeh-exporter capture says which.",
 }
 
 
@@ -81,8 +81,8 @@ def judge(
     Args:
         points: ``History.points()``.
         thresholds: a ``Config`` is one.
-        grace: seconds after destroy from which on a full collection counts.
-        stalled: why nobody is served now, a line each.
+        grace: seconds after destroy before which a full collection does not count.
+        stalled: why the server is blocked now, a line each.
         settled: what a capture of allocations has found to grow, buffers that Python owns or native memory.
         released: bytes that a trim gave back right after the last point; None if there was none.
         without: verdicts that whoever drove the server knows not to hold.
