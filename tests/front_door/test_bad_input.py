@@ -27,6 +27,8 @@ from ..support.servers import (
 from ..support.waiting import wait_until
 from ..support.web import get
 
+pytestmark = pytest.mark.once
+
 Serve = Callable[[ServerProcess], ServerProcess]
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from bokeh_exporter.cli import commands
 
+pytestmark = pytest.mark.once
+
 NAMES = sorted(commands.commands)
 #: What a machine reads as it is: paths, or another command's own output.
 PLAIN = {"run", "setup-script", "dashboards", "rules"}

@@ -15,6 +15,8 @@ import pytest
 from ..support import free_port, get
 from ..support.servers import environment
 
+pytestmark = pytest.mark.once
+
 DEMO = [sys.executable, "-m", "bokeh_exporter", "demo"]
 
 

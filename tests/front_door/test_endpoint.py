@@ -19,7 +19,7 @@ from ..support.versions import HAS_ASGI
 from ..support.waiting import wait_until
 from ..support.web import Response, get
 
-pytestmark = pytest.mark.front_door
+pytestmark = [pytest.mark.front_door, pytest.mark.once]
 
 Serve = Callable[[ServerProcess], ServerProcess]
 

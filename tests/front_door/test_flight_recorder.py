@@ -18,6 +18,8 @@ from bokeh_exporter.control.flight import SLOT, SLOTS, FlightRecorder, last_life
 from ..conftest import Serve
 from ..support import ServerProcess, bokeh_serve, get, wait_until
 
+pytestmark = pytest.mark.once
+
 LIMIT = 300_000_000
 
 

@@ -17,7 +17,11 @@ import pytest
 from ..conftest import Serve
 from ..support import ServerProcess, bokeh_serve, get, wait_until
 
-pytestmark = [pytest.mark.front_door, pytest.mark.skipif(os.name == "nt", reason="there are no Unix sockets")]
+pytestmark = [
+    pytest.mark.once,
+    pytest.mark.front_door,
+    pytest.mark.skipif(os.name == "nt", reason="there are no Unix sockets"),
+]
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ import pytest
 
 from bokeh_exporter.cli import main, reach
 
+pytestmark = pytest.mark.once
+
 ODD = b'"\\u001b]0;owned\\u0007\\r\\nforged"'
 ANSWERS = [
     b"", b"[]", b"null", b"1" * 5000, b"[" * 100_000, b"\xff\xfe", b'{"schema": 1}', b'{"schema": 1, "verdict": 7}',

@@ -20,6 +20,8 @@ from ..support.versions import PANEL_VERSION
 from ..support.waiting import wait_until
 from ..support.web import get
 
+pytestmark = pytest.mark.once
+
 Serve = Callable[[ServerProcess], ServerProcess]
 
 TOKEN = "open-sesame"

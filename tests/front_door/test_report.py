@@ -19,6 +19,8 @@ from bokeh_exporter.expose.about import masked
 from ..conftest import Serve
 from ..support import bokeh_serve
 
+pytestmark = pytest.mark.once
+
 SECRET = "hunter2hunter2"
 
 

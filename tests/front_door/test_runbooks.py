@@ -10,7 +10,7 @@ import pytest
 from ..support.servers import ServerProcess, bokeh_serve
 from ..support.web import get
 
-pytestmark = pytest.mark.front_door
+pytestmark = [pytest.mark.front_door, pytest.mark.once]
 
 RUNBOOKS = Path(__file__).parents[2] / "docs" / "runbooks"
 Serve = Callable[[ServerProcess], ServerProcess]
