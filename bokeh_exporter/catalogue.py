@@ -271,6 +271,11 @@ CATALOGUE: tuple[Metric, ...] = (
         "Largest document now", "bokeh.document.models.max", "{model}", "len(Document.models)", merge="max",
     ),
     Metric(
+        MODELS, "bokeh_document_recompute_seconds", "histogram", (APP,),
+        "Time to work out which models a document holds, each time that one is put in or taken out",
+        "bokeh.document.recompute", "s", "DocumentModelManager.recompute", SHORT,
+    ),
+    Metric(
         MODELS, "bokeh_models_created_total", "counter", (APP, Label("model", cap=50), Label("phase", PHASES)),
         "Models constructed while a session was built (init) or by what happened to it later (update)",
         "bokeh.models.created", "{model}", "Model.__init__",
@@ -362,6 +367,11 @@ CATALOGUE: tuple[Metric, ...] = (
     Metric(
         CALLBACKS, "bokeh_document_lock_wait_seconds", "histogram", (APP,),
         "Wait for the document lock", "bokeh.document.lock.wait", "s", "ServerSession._lock.acquire", DURATION,
+    ),
+    Metric(
+        CALLBACKS, "bokeh_document_lock_held_seconds", "histogram", (APP,),
+        "How long the document lock is held: everybody else who wants to work on the document waits",
+        "bokeh.document.lock.held", "s", "release of ServerSession._lock", SHORT,
     ),
     Metric(
         CALLBACKS, "bokeh_session_callbacks", "gauge", (APP, Label("kind", CALLBACK_KINDS)),

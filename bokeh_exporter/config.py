@@ -166,6 +166,13 @@ class Config(Thresholds):
         "one of off, text, json",
         "Format of the logger bokeh_exporter.elements, one line per interaction; needs collect=element.",
     )
+    show_quiet: bool = _option(
+        False,
+        _flag,
+        "0 or 1",
+        "1 lists, in the log and on the status page, interactions in which nothing of yours ran, such as echoes of the "
+        "browser; else they are only counted.",
+    )
     show_values: bool = _option(
         False,
         _flag,

@@ -213,7 +213,8 @@ class Exporter:
             self._acting.collecting.answer if debug else None, self._drain.begin if drain else None,
             self._explaining.studies() if debug else {},
             debug={**self._acting.debug(), "about": lambda: about(self.config)} if debug else {},
-            status=Status(self.state, self._read, self._monitor, life.as_json() if life is not None else None, known),
+            status=Status(self.state, self._read, self._monitor, life.as_json() if life is not None else None, known,
+                          self.config.show_quiet),
         )  # fmt: skip
 
     def _open(self, watcher: Watcher) -> None:

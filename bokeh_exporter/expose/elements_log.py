@@ -6,6 +6,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from time import monotonic
 from typing import Any
 
 from ..config import Config
@@ -17,6 +18,10 @@ log = logging.getLogger("bokeh_exporter.elements")
 
 #: Names in one list of a line.
 _NAMES = 8
+#: Seconds between two lines on what is not listed.
+_SUMMARY = 60.0
+#: A part of an interaction that is smaller is left out of its line.
+_SHARE = 0.1
 
 
 class ElementsWriter:
@@ -29,19 +34,33 @@ class ElementsWriter:
 
     def __init__(self, state: State, config: Config) -> None:
         self._elements, self._form, self._story = state.elements, config.elements_log, state.story
+        self._quiet_too = config.show_quiet
+        #: App -> how many quiet ones have been told of, and when that was.
+        self._told: dict[str, int] = {}
+        self._summed = monotonic()
 
     def look(self) -> None:
         """Write what has ended since the last look. Called a few times a second, off the app's threads."""
         if not self._elements.on:
             return
         for record in self._elements.finished():
-            if record.idle and (record.cause is None or record.cause["file"] is None):
-                continue  # such as document_ready, or what Panel asks of the browser: nobody listens
+            if record.quiet and not self._quiet_too:
+                continue  # such as document_ready, a throttled twin, or what Panel asks of the browser
             if self._story.on:
                 self._tell(record)
             if self._form != "off" and log.isEnabledFor(logging.INFO):
                 content = record.as_json()
                 log.info("%s", json.dumps(content) if self._form == "json" else line(content))
+        if not self._quiet_too and self._form == "text" and monotonic() - self._summed >= _SUMMARY:
+            self._summed = monotonic()
+            self._sum()
+
+    def _sum(self) -> None:
+        """Say of how many interactions there is no line."""
+        for app, count in list(self._elements.quiet.items()):
+            new, self._told[app] = count - self._told.get(app, 0), count
+            if new:
+                log.info("%s: %d interactions in which nothing ran, show_quiet=1 lists them", app, new)
 
     def _tell(self, record: Record) -> None:
         """Tell the events which classes of elements an interaction built again."""
@@ -65,7 +84,7 @@ def line(record: Mapping[str, Any]) -> str:
         ", ".join([*_functions(record["functions"]), *_libraries(record)]) or "nothing ran",
         ", ".join(numbers),
         *_unused(record["never_used"] or ()),
-        f"{_time(record['seconds'])}, {_size(record['bytes_sent'])} sent",
+        f"{_time(record['seconds'])}{_parts(record)}, {_patches(record)}{_size(record['bytes_sent'])} sent",
     ]
     return f"{_who(record)}: {'; '.join(parts)}"
 
@@ -113,6 +132,18 @@ def _libraries(record: Mapping[str, Any]) -> list[str]:
 def _unused(unused: Iterable[Mapping[str, Any]]) -> list[str]:
     sites = Counter(f"{each['element']} ({each['file']}:{each['line']})" for each in unused)
     return [f"never used: {_names(sites)}"] if sites else []
+
+
+def _parts(record: Mapping[str, Any]) -> str:
+    """Say where most of the time went: the parts from a tenth of it on, the largest first."""
+    parts = sorted(record["parts"].items(), key=lambda part: -part[1])
+    large = [f"{name} {_time(took)}" for name, took in parts if took >= max(_SHARE * record["seconds"], 0.001)]
+    return f" ({', '.join(large)})" if large else ""
+
+
+def _patches(record: Mapping[str, Any]) -> str:
+    count = record["patches"]
+    return f"{count} patch{'es' if count != 1 else ''}, " if count else ""
 
 
 def _names(counts: Mapping[str, int]) -> str:

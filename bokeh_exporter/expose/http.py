@@ -5,6 +5,7 @@ Routes are looked up and guarded here; ``connections`` speaks HTTP, ``sockets`` 
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import threading
@@ -21,6 +22,8 @@ from .sockets import EndpointError, listen, tls_context
 __all__ = ["Answer", "Endpoint", "EndpointError", "Later", "Limits", "Request", "Route", "tls_context"]
 
 _FAVICON = "/favicon.ico"
+#: A number in a path, which stands as ``{number}`` in the routes.
+_NUMBER = re.compile(r"/\d+(?=/)")
 _Made = TypeVar("_Made", bound="Answer | Later")
 
 
@@ -28,7 +31,8 @@ class Endpoint:
     """An HTTP server that owes its host nothing but a thread.
 
     Args:
-        routes: by method and path; ``HEAD`` works wherever ``GET`` does. They run in the endpoint's thread, in turn.
+        routes: by method and path, in which ``{number}`` is any number; ``HEAD``
+            works wherever ``GET`` does. They run in the endpoint's thread, in turn.
         open_paths: the paths that need no token.
         token: the bearer token that every other path wants; None for no protection.
         on_error: is told what a route or the server raised.
@@ -117,13 +121,14 @@ class Endpoint:
         return self._guarded(lambda: self._routed(request))
 
     def _routed(self, request: Request) -> Answer | Later:
-        allowed = {method for method, path in self._routes if path == request.path}
+        path = _NUMBER.sub("/{number}", request.path)
+        allowed = {method for method, each in self._routes if each == path}
         if not allowed:
             return short(404)
         refusal = self._access.refusal(request)
         if refusal is not None:
             return refusal
-        route = self._routes.get(("GET" if request.method == "HEAD" else request.method, request.path))
+        route = self._routes.get(("GET" if request.method == "HEAD" else request.method, path))
         if route is None:
             return short(405, {"Allow": ", ".join(sorted(allowed | ({"HEAD"} if "GET" in allowed else set())))})
         answer = route(request)

@@ -6,6 +6,7 @@ handed in, so nothing here looks at the host.
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import threading
@@ -16,6 +17,7 @@ from typing import Any
 from ..state import State
 from .access import logged_in
 from .http import Answer, Later, Request, Route
+from .interactions import trace
 from .page import files, status_page
 from .prometheus import Exposition
 from .runbooks import runbooks
@@ -78,6 +80,7 @@ class Pages:
         }
         if self._status is not None:
             routes["GET", "/api/v1/status"] = self._status.answer
+        routes["GET", "/api/v1/interactions/{number}/trace"] = functools.partial(trace, self._state)
         stacks = self._stacks
         if stacks is not None:
             routes["POST", "/debug/stacks"] = sparing(lambda request: _plain(200, stacks().rstrip()))

@@ -6,7 +6,6 @@ is. Pages that are open at once share one reading and its JSON: only what each l
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 import time
@@ -16,10 +15,10 @@ from typing import Any, Protocol
 from .._version import __version__
 from ..catalogue import CATALOGUE, CONTAINER, MEMORY
 from ..state import Level, State
-from ..state.interactions import Interaction
 from ..state.numbers import Numbers, of_state
 from ..tested import note
 from .http import Answer, Request
+from .interactions import counted_only
 
 SCHEMA = 1
 #: Interactions that are listed at the most, and callbacks.
@@ -100,19 +99,21 @@ class Status:
         judge: gives the verdict and the history.
         last_life: how the process before this one ended, where a flight recorder says so.
         known: gives the leaks that are known of the loaded versions, a line each.
+        show_quiet: whether pages list interactions in which nothing of the user's ran.
     """
 
     def __init__(
         self, state: State, read: Callable[[], list[Level]], judge: Judge, last_life: Mapping[str, Any] | None = None,
-        known: Callable[[], list[str]] = list,
+        known: Callable[[], list[str]] = list, show_quiet: bool = False,
     ) -> None:  # fmt: skip
         self._state, self._read, self._judge, self._last_life = state, read, judge, last_life
+        self._show_quiet = show_quiet
         self._known = known
         self.verdict = judge.verdict
         self._rows = _ROWS | judge.rows
         self._debug: list[str] = []
         #: The newest reading for pages: interactions in it, its time, its numbers, and its JSON without the history.
-        self._shared: tuple[int, float, Numbers, str] | None = None
+        self._shared: tuple[tuple[int, bool], float, Numbers, str] | None = None
 
     def offer(self, names: Iterable[str]) -> None:
         """Name what answers below ``/debug``, for the buttons of the page."""
@@ -122,7 +123,8 @@ class Status:
         """Answer with the status as JSON.
 
         ``since=`` a Unix time leaves out what the history has before it, and ``interactions=`` a number all but the
-        newest. Who gives ``since`` asks again and again: the answer may be a second old.
+        newest; ``quiet=0`` leaves out those in which nothing of the user's ran, unless the option ``show_quiet`` is on.
+        Who gives ``since`` asks again and again: the answer may be a second old.
         """
         try:
             since = float(request.query.get("since", ["0"])[0])
@@ -131,23 +133,24 @@ class Status:
         wanted = request.query.get("interactions", [str(_INTERACTIONS)])[0]
         if not wanted.isdecimal():
             return _refused("interactions: must be a number, of those to list at the most")
-        now, numbers, rest = self._reading(min(int(wanted[:9]), _INTERACTIONS), "since" in request.query)
+        listed = min(int(wanted[:9]), _INTERACTIONS), self._show_quiet or request.query.get("quiet", ["1"])[0] != "0"
+        now, numbers, rest = self._reading(listed, "since" in request.query)
         body = f'{rest[:-1]},"history":{_json(self._judge.columns(since, numbers, now))}}}'
         return Answer(200, body.encode(), "application/json", {"Cache-Control": "no-store"})
 
-    def _reading(self, interactions: int, shared: bool) -> tuple[float, Numbers, str]:
+    def _reading(self, wanted: tuple[int, bool], shared: bool) -> tuple[float, Numbers, str]:
         """Return the time and the numbers of a reading, and all but the history as JSON."""
         if shared and self._shared is not None:
             listed, then, numbers, rest = self._shared
-            if listed == interactions and 0 <= time.time() - then < SHARED:
+            if listed == wanted and 0 <= time.time() - then < SHARED:
                 return then, numbers, rest
         self._state.drain()
         now, numbers = time.time(), of_state(self._state, self._read(), self._rows)
-        rest = _json(self._content(numbers, now, interactions))
-        self._shared = (interactions, now, numbers, rest)
+        rest = _json(self._content(numbers, now, *wanted))
+        self._shared = (wanted, now, numbers, rest)
         return now, numbers, rest
 
-    def _content(self, numbers: Numbers, now: float, interactions: int) -> Mapping[str, Any]:
+    def _content(self, numbers: Numbers, now: float, interactions: int, quiet: bool) -> Mapping[str, Any]:
         elements, counted = self._state.elements, self._state.interactions
         sampled = numbers.get(_SAMPLED, {}).get(())
         return {
@@ -165,7 +168,10 @@ class Status:
             "loop": {key: _nested(numbers[row]) for key, row in _LOOP_ROWS.items() if row in numbers},
             "debug": self._debug,
             "callbacks": _callbacks(numbers),
-            "interactions": elements.recent(interactions) if elements.on else _interactions(counted, interactions),
+            "interactions": (
+                elements.recent(interactions, quiet) if elements.on else counted_only(counted, interactions, quiet)
+            ),
+            "quiet_interactions": sum(elements.quiet.copy().values()),
             "most_rebuilt": elements.most_rebuilt(),
         }
 
@@ -204,29 +210,6 @@ def _callbacks(numbers: Numbers) -> list[Mapping[str, Any]]:
         {"app": app, "callback": name}
         | {key: numbers.get(row, {}).get((app, name)) for key, row in _CALLBACK_ROWS.items()}
         for app, name in ranked
-    ]
-
-
-def _interactions(records: Iterable[Interaction], count: int) -> list[Mapping[str, Any]]:
-    """Return the last interactions, the newest first."""
-    newest = itertools.islice(reversed(list(records)), count)
-    return [
-        {
-            "time": record.time,
-            "app": record.app,
-            "kind": record.kind,
-            "cause": dict.fromkeys(("widget", "label", "property", "old", "new", "file", "line")),
-            "functions": [],
-            "models": {"created": record.models, "removed": None, "reused": None},
-            "panel": None,
-            "holoviews": None,
-            "bytes_sent": record.bytes_sent,
-            "seconds": record.seconds,
-            "rss_change": None,
-            "callbacks": record.callbacks,
-            "errors": record.errors,
-        }
-        for record in newest
     ]
 
 

@@ -47,6 +47,7 @@ from .rebuilds.bokeh_elements import BokehElements
 from .rebuilds.holoviews_elements import HoloviewsElements
 from .rebuilds.model_counts import ModelCounts
 from .rebuilds.panel_elements import PanelElements
+from .rebuilds.timelines import Timelines
 from .sessions.creations import Creations
 from .sessions.documents import Documents
 from .sessions.lifetimes import Sessions
@@ -77,6 +78,7 @@ OBSERVERS: tuple[type[Observer], ...] = (
     BokehElements,
     PanelElements,
     HoloviewsElements,
+    Timelines,
     LateImports,
     PanelPages,
     DataSources,

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from threading import get_ident
 from time import perf_counter
 from typing import Any
 
-from .interactions import Interactions
+from .interactions import Interactions, ordinal
 from .ranking import most_rebuilt
 from .records import Record
 
 KEPT = 200
+#: Of those that are quiet fewer: a mouse that moves over a plot would drive all others out.
+_QUIET = 100
 
 
 class Elements:
@@ -29,6 +32,9 @@ class Elements:
         self._interactions = interactions
         self._records: dict[int, Record] = {}
         self._dropped: deque[Record] = deque(maxlen=KEPT)
+        #: Those that are over and in which nothing of the user's ran; how many there were, by app.
+        self._quiet: dict[int, Record] = {}
+        self.quiet: dict[str, int] = {}
         self._making = threading.Lock()
         self._folding = threading.Lock()
 
@@ -41,8 +47,10 @@ class Elements:
         if interaction is None:
             return None
         with self._making:
-            record = self._records.get(number)
-            if record is None:
+            record = self._records.get(number) or self._quiet.pop(number, None)
+            if record is not None:
+                self._records[number] = record
+            else:
                 record = Record(interaction, self._interactions.origin(number)[1])
                 self._records[number] = record
                 if len(self._records) > self.kept:
@@ -65,9 +73,15 @@ class Elements:
         record = self.record(number)
         if record is not None:
             record.open -= 1
-            record.touched = perf_counter()
+            record.touched = now = perf_counter()
             if name is not None:
-                record.add(Record.ran, name, seconds, busy, failed, calls)
+                record.add(Record.ran, name, seconds, busy, failed, calls, now, get_ident())
+
+    def went_on(self, number: int, part: str, name: str, begin: float, end: float) -> None:
+        """Note what went on in an interaction from when to when, by ``perf_counter``; see ``timeline.PARTS``."""
+        record = self.record(number)
+        if record is not None:
+            record.add(Record.went_on, part, name, begin, end, get_ident())
 
     def finished(self) -> list[Record]:
         """Return, once each, the records of interactions that are over."""
@@ -78,17 +92,36 @@ class Elements:
             for each in found:
                 each.told = True
                 each.fold()
+                each.settle()
                 each.replaced.clear()
+                if each.quiet:
+                    self._set_aside(each)
         return found
 
-    def recent(self, count: int = KEPT) -> list[dict[str, Any]]:
-        """Return the last interactions as JSON can hold them, the newest first."""
-        return [each.as_json() for each in self._folded()[::-1][:count]]
+    def _set_aside(self, record: Record) -> None:
+        one = record.interaction
+        self.quiet[one.app] = self.quiet.get(one.app, 0) + 1
+        with self._making:
+            if self._records.pop(one.number, None) is not None:
+                self._quiet[one.number] = record
+            while len(self._quiet) > _QUIET:
+                self._quiet.pop(next(iter(self._quiet)))
+
+    def recent(self, count: int = KEPT, quiet: bool = True) -> list[dict[str, Any]]:
+        """Return the last interactions as JSON can hold them, the newest first; the quiet ones only if asked for."""
+        records = [*self._folded(), *(self._quiet.copy().values() if quiet else ())]
+        records.sort(key=lambda each: -each.interaction.number)
+        return [each.as_json() for each in records if quiet or not each.quiet][:count]
+
+    def find(self, count: int) -> Record | None:
+        """Return the record of the interaction that ``number`` names in JSON."""
+        records = [*self._folded(), *self._quiet.copy().values()]
+        return next((each for each in records if ordinal(each.interaction.number) == count), None)
 
     def most_rebuilt(self) -> list[dict[str, Any]]:
         """Return what is built again most per interaction of its app, as JSON can hold it."""
         return most_rebuilt(
-            [(one.interaction.app, one.built) for one in self._folded() if one.phase == "update" and not one.idle]
+            [(one.interaction.app, one.built) for one in self._folded() if one.phase == "update" and not one.quiet]
         )
 
     def _folded(self) -> list[Record]:
@@ -102,4 +135,5 @@ class Elements:
         """In a forked server process: the locks may have been held, and the records are the parent's."""
         self._making, self._folding = threading.Lock(), threading.Lock()
         self._records.clear()
+        self._quiet.clear()
         self._dropped.clear()

@@ -32,6 +32,11 @@ SIXTEENTH = 15 << _COUNT
 _LAST = (1 << 8) - 1
 
 
+def ordinal(number: int) -> int:
+    """Return which interaction of the process a number is, for whoever is to name it."""
+    return number >> _COUNT
+
+
 class Interaction:
     """What is booked on one interaction. Plain numbers and text; it refers to nothing of the host."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Collection, Iterable, Sequence
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any
 
-from .interactions import Interaction
+from .interactions import Interaction, ordinal
+from .timeline import Span, chrome_trace, parts_of, thinned
 
 #: Seconds without anything happening after which an interaction is taken to be over.
 QUIET = 0.5
@@ -17,6 +18,8 @@ LONG = 60.0
 _ENTRIES = 20_000
 _FUNCTIONS = 50
 _BUILT = 200
+#: Spans that are kept while it goes on; of more, neighbours are joined.
+_SPANS = 4000
 
 #: Library, class, file and line of what was constructed.
 Built = tuple[str, str, "str | None", "int | None"]
@@ -32,6 +35,7 @@ class Record:
     functions: dict[str, list[float]] = {}
     counts: dict[tuple[str, str], Counter[str]] = {}
     built: dict[Built, int] = {}
+    spans: list[Span] = []
     _constructed: dict[str, str] = {}
     _created: dict[str, str] = {}
     _added: dict[str, str] = {}
@@ -42,7 +46,9 @@ class Record:
         self.interaction = interaction
         self.phase = phase
         self.cause: dict[str, Any] | None = None
-        self.started = self.touched = perf_counter()
+        self.touched = now = perf_counter()
+        #: ``perf_counter`` of its begin, which may have been a wait ago: this is made with the first that is seen.
+        self.started = now - min(max(time() - interaction.time, 0.0), LONG)
         #: Functions under way.
         self.open = 0
         self.told = False
@@ -61,9 +67,16 @@ class Record:
         entries.append((apply, self, *values))
         self.touched = perf_counter()
 
-    def constructed(self, model: str, cls: str) -> None:
+    def constructed(self, model: str, cls: str, begin: float, end: float, thread: int) -> None:
         """Note a model's constructor."""
         self._constructed[model] = cls
+        self.went_on("models", cls, begin, end, thread)
+
+    def went_on(self, part: str, name: str, begin: float, end: float, thread: int) -> None:
+        """Note what went on from when to when."""
+        self.spans.append(Span(part, name, begin, end, thread))
+        if len(self.spans) > _SPANS:
+            self.spans = thinned(self.spans)
 
     def attached(self, models: Models) -> None:
         """Note models that a document has taken up."""
@@ -90,8 +103,11 @@ class Record:
         if built in self.built or len(self.built) < _BUILT:
             self.built[built] = self.built.get(built, 0) + 1
 
-    def ran(self, name: str, seconds: float, busy: float, failed: bool, calls: int = 1) -> None:
+    def ran(
+        self, name: str, seconds: float, busy: float, failed: bool, calls: int, ended: float, thread: int
+    ) -> None:  # fmt: skip
         """Count a call of a user's function, or none and the time of one step of a generator."""
+        self.went_on("functions", f"{bare(name)}()", ended - seconds, ended, thread)
         row = self.functions.get(name)
         if row is None:
             if len(self.functions) >= _FUNCTIONS:
@@ -110,7 +126,7 @@ class Record:
         if entries is None:
             return
         if "functions" not in self.__dict__:
-            self.functions, self.counts, self.built = {}, {}, {}
+            self.functions, self.counts, self.built, self.spans = {}, {}, {}, []
             self._constructed, self._created, self._added, self._removed, self._reused = {}, {}, {}, {}, {}
         for _ in range(len(entries)):
             apply, *values = entries.popleft()
@@ -129,9 +145,28 @@ class Record:
         return max(self.interaction.seconds, self.touched - self.started)
 
     @property
-    def idle(self) -> bool:
-        """Whether it ran nothing and built nothing."""
-        return not (self.functions or self.counts or self._constructed or self._added or self._removed)
+    def quiet(self) -> bool:
+        """Whether it ran nothing of the user's and built nothing, as an echo of the browser does."""
+        nothing = not (self.functions or self.counts or self._constructed or self._added or self._removed)
+        return nothing and self.phase != "init"
+
+    def parts(self) -> dict[str, float]:
+        """Return the seconds of each part; they add up to :attr:`seconds`."""
+        return parts_of(self.spans, self.started, self.started + self.seconds)
+
+    def trace(self) -> dict[str, Any]:
+        """Return the timeline for a viewer of traces."""
+        one = self.interaction
+        cause = self.cause or {}
+        what = " ".join(str(each) for each in (cause.get("widget"), cause.get("label"), cause.get("property")) if each)
+        return chrome_trace(
+            f"{one.app} {what or one.kind}", self.spans, self.started, self.started + self.seconds, one.time
+        )
+
+    def settle(self) -> None:
+        """Keep less of it, now that it is over."""
+        if "spans" in self.__dict__:
+            self.spans = thinned(self.spans)
 
     def models(self) -> dict[str, dict[str, int]]:
         """Count models by class.
@@ -167,6 +202,7 @@ class Record:
         one = self.interaction
         cause = self.cause or dict.fromkeys(("widget", "label", "property", "old", "new", "file", "line"))
         return {
+            "number": ordinal(one.number),
             "time": one.time,
             "app": one.app,
             "kind": one.kind,
@@ -182,9 +218,16 @@ class Record:
             "patches": one.patches,
             "bytes_sent": one.bytes_sent,
             "seconds": self.seconds,
+            "parts": self.parts(),
+            "quiet": self.quiet,
             "finished": self.over(perf_counter()),
             "rss_change": one.rss_change if one.rss_told else None,
         }
+
+
+def bare(label: str) -> str:
+    """Return the name of a function without its module."""
+    return label.rpartition(":")[2]
 
 
 def _by_class(classes: Collection[str]) -> dict[str, int]:

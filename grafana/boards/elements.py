@@ -65,6 +65,9 @@ BOKEH = Row("Bokeh", [
     lines("Models in documents", "If it climbs with a flat number of sessions: callbacks add and never remove.",
           Query(by("sum", "app", chosen("bokeh_document_models")), "{{app}}"),
           Query(by("max", "app", chosen("bokeh_document_models_max")), "largest {{app}}"), width=12, many=True),
+    lines("Time to work out a document's models", "If it is a large part of an update: put changes into one "
+          "`with doc.models.freeze():`, or Panel's `hold`.",
+          Query(quantile(0.95, chosen("bokeh_document_recompute_seconds_bucket"), "app"), "{{app}}"), width=12, many=True),
     lines("Change events", "If *ModelChangedEvent* is high: set several properties at once with `update()`, or hold.",
           Query(top_rates("app, event", chosen("bokeh_document_events_total")), "{{app}} {{event}}"), width=12, many=True),
     lines("Bytes sent per event from a browser", "If it is large: whole data goes out; use `patch` or `stream`.",

@@ -66,6 +66,8 @@ CALLBACKS = Row("Callbacks and requests: rate, errors, duration", [
           limits=[(LAG, RED)]),
     lines("Wait for the document lock", "If it rises: callbacks of one session queue; one of them is slow or stuck.",
           *quantiles("bokeh_document_lock_wait_seconds")),
+    lines("Time that the document lock is held", "If it is long: everything else in that session waits; do less at once.",
+          *quantiles("bokeh_document_lock_held_seconds")),
     lines("Busiest callbacks", "If one takes most: it is what to make faster. 100 % is one callback all the time.",
           Query(top_rates("app, callback", chosen("bokeh_callback_busy_seconds_total")), "{{app}} {{callback}}"),
           width=12, many=True),

@@ -24,6 +24,7 @@ Row = dict[str, Any]
 #: Id and class of models.
 Held = dict[str, str]
 ELEMENT = {"BOKEH_EXPORTER_COLLECT": "element"}
+PARTS = {"lock", "functions", "models", "recompute", "serialise", "send", "other"}
 
 
 class Ledger:
@@ -111,6 +112,15 @@ def ran(row: Row) -> dict[str, int]:
     return {each["name"].rpartition(":")[2]: each["calls"] for each in row["functions"]}
 
 
+def parts(row: Row) -> dict[str, float]:
+    """Return the parts of an interaction, which add up to it."""
+    found: dict[str, float] = row["parts"]
+    assert set(found) == PARTS
+    assert all(part >= 0 for part in found.values())
+    assert sum(found.values()) == pytest.approx(row["seconds"])
+    return found
+
+
 @pytest.fixture
 def counts(tmp_path: Path) -> Path:
     return tmp_path / "counts.json"
@@ -118,7 +128,8 @@ def counts(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def bokeh(serve: Serve, counts: Path) -> Ledger:
-    server = bokeh_serve("elements_bokeh.py", env={**ELEMENT, "COUNTS": str(counts)}, lifetime_ms=LONG_MS)
+    env = {**ELEMENT, "COUNTS": str(counts), "BOKEH_EXPORTER_SHOW_QUIET": "1"}
+    server = bokeh_serve("elements_bokeh.py", env=env, lifetime_ms=LONG_MS)
     return Ledger(serve(server), counts)
 
 
@@ -147,6 +158,9 @@ def test_plain_bokeh(bokeh: Ledger) -> None:
         assert row["models"]["reused"] == row["models"]["discarded"] == {}
         assert row["bytes_sent"] > 100
         assert row["patches"] == 2  # the slider's own, and the children
+        assert not row["quiet"]
+        assert all(parts(row)[part] > 0 for part in ("functions", "models", "recompute", "serialise", "send"))
+        assert {part for part, took in parts(build).items() if took} >= {"functions", "models", "recompute"}
         assert row["panel"] is row["holoviews"] is None
 
         # The first time what was kept comes, the second time it stays.
@@ -187,12 +201,29 @@ def test_plain_bokeh(bokeh: Ledger) -> None:
         assert json.loads(bokeh.counts.read_text())["libraries"] == [], "nobody imports what the app does not"
     scraped = bokeh.server.scrape()
     assert scraped.total("bokeh_exporter_errors_total") == 0
+    for timed in ("recompute", "lock_held"):
+        assert (scraped.value(f"bokeh_document_{timed}_seconds_count", app="/elements_bokeh") or 0) > 5
+        assert (scraped.value(f"bokeh_document_{timed}_seconds_sum", app="/elements_bokeh") or 0) > 0
     text = get(f"{bokeh.server.exporter_url}/metrics").text
     assert not [each for each in text.splitlines() if each.startswith(("panel_", "holoviews_"))]  # not even at zero
     log = bokeh.server.wait_log(r"^.*/elements_bokeh Slider 'n' .*$")[0]
     assert log.endswith(" sent")
     assert f" /elements_bokeh Slider 'n' (elements_bokeh.py:{made}) 0 -> 3: replace() " in log
     assert "; 3 models created, 2 removed, 0 reused; " in log
+
+
+def test_a_wait_for_the_lock_is_a_part_of_its_own(bokeh: Ledger) -> None:
+    """One interaction holds the document over an await until another session says so, the next one waits for it."""
+    tab = bokeh.server.open_tab("/elements_bokeh", "name=a")
+    control = bokeh.server.open_tab("/elements_bokeh", "name=control")
+    tab.set("slow", value=1)  # when its reply is here, the callback that it has scheduled is next
+    tab.set("n", value=3, wait=False)
+    control.set("open", value="a")
+    waited, held = (parts(bokeh.settled(label=label)) for label in ("n", "slow"))
+    assert waited["lock"] > 0
+    assert held["functions"] > held["other"]
+    for one in (tab, control):
+        one.close()
 
 
 def test_two_sessions_that_interleave_over_an_await(bokeh: Ledger) -> None:
@@ -239,7 +270,14 @@ def test_panel_param_and_holoviews(panel: Ledger, query: str) -> None:
         assert (ran(row), row["panel"]["in_place"]) == ({"text": 1}, {"Markdown": 1})
         assert row["models"]["created"] == {}
 
+        assert parts(row)["models"] > 0
         assert ran(panel.move(tab, "watched", 5)) == {"moved": 1}
+        quiet = panel.status()["quiet_interactions"]
+        tab.set("plotted", value_throttled=5)  # its twin is what somebody listens to
+        assert panel.settled(label="plotted", property="value_throttled")["quiet"]
+        wait_until(lambda: panel.status()["quiet_interactions"] > quiet)
+        listed = json.loads(get(f"{panel.server.exporter_url}/api/v1/status?quiet=0").text)["interactions"]
+        assert {each["quiet"] for each in listed} == {False}
         assert ran(panel.move(tab, "awaited", 6)) == {"slowly": 1}
 
         row = panel.move(tab, "streamed", 7)
@@ -266,6 +304,7 @@ def test_panel_param_and_holoviews(panel: Ledger, query: str) -> None:
         row = panel.settled(widget="Counter")
         assert (row["cause"]["label"], row["cause"]["new"], ran(row)) == ("counter", 1, {"pressed": 1})
 
+        assert "value_throttled" not in panel.server.log()
         status = panel.status()
         top = next(each for each in status["most_rebuilt"] if each["element"] == "Tabulator")
         assert (top["file"], top["rebuilt"], top["interactions"]) == ("elements_panel.py", 1, 1)
@@ -346,7 +385,8 @@ def test_no_secret_is_told(bokeh: Ledger) -> None:
 
 
 def test_values_are_shown_to_who_asks_for_them_and_lines_are_json(serve: Serve, counts: Path) -> None:
-    env = {"COUNTS": str(counts), "BOKEH_EXPORTER_SHOW_VALUES": "1", "BOKEH_EXPORTER_ELEMENTS_LOG": "json"}
+    shows = {"BOKEH_EXPORTER_SHOW_VALUES": "1", "BOKEH_EXPORTER_SHOW_QUIET": "1"}
+    env = {"COUNTS": str(counts), "BOKEH_EXPORTER_ELEMENTS_LOG": "json", **shows}
     server = serve(bokeh_serve("elements_bokeh.py", env={**ELEMENT, **env}, lifetime_ms=LONG_MS))
     with server.open_tab("/elements_bokeh") as tab:
         tab.set("open", value="two\nlines")

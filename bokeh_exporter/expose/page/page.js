@@ -175,7 +175,7 @@ const rows = new Rows();
 let plots, timer;
 
 async function ask() {
-  const answer = await fetch(`api/v1/status?since=${rows.newest}&interactions=${LISTED}`, { signal: AbortSignal.timeout(PATIENCE), cache: "no-store" });
+  const answer = await fetch(`api/v1/status?since=${rows.newest}&interactions=${LISTED}&quiet=0`, { signal: AbortSignal.timeout(PATIENCE), cache: "no-store" });
   if (answer.status === 401) location.reload();
   if (!answer.ok) throw new Error(`the exporter answers ${answer.status}`);
   return answer.json();

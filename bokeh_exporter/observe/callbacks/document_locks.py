@@ -1,4 +1,4 @@
-"""The document lock: how long callbacks wait for it, and what waits in documents."""
+"""The document lock: how long callbacks wait for it and hold it, and what waits in documents."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..sessions.totals import SessionTotals, mark
 
 
 class DocumentLocks(Observer):
-    """Waits for the document lock; callbacks registered in live sessions."""
+    """Waits for and holds of the document lock; callbacks registered in live sessions."""
 
     name: ClassVar[str] = "locks"
     level: ClassVar[options.Level] = "callback"
@@ -42,11 +42,18 @@ class DocumentLocks(Observer):
     def _watch(self, session: Any, app: App) -> None:
         row, queue = "bokeh_document_lock_wait_seconds", self.state.queue
         observe = app.histogram(row).observe
+        observe_held, elements = app.histogram("bokeh_document_lock_held_seconds").observe, self.state.elements
 
-        def waited(seconds: float) -> None:
-            queue.append((observe, seconds, current.get()))
+        def waited(begin: float, end: float) -> None:
+            number = current.get()
+            queue.append((observe, end - begin, number))
+            if elements.on:
+                elements.went_on(number, "lock", "wait for the document lock", begin, end)
 
-        document_locks.watch(session, waited, app.zeros(row))
+        def held(seconds: float) -> None:
+            queue.append((observe_held, seconds, current.get()))
+
+        document_locks.watch(session, waited, app.zeros(row), held)
 
     def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:
         """Read from the totals what is registered, by kind."""

@@ -30,13 +30,22 @@ KINDS = {"PeriodicCallback": "periodic", "TimeoutCallback": "timeout", "NextTick
 
 def _models_made(original: Callable[..., None], hosts: Hosts) -> Callable[..., None]:
     patches, overhead, say = hosts.patches, hosts.state.overhead, hosts.event("model_made").hot()
+    built = hosts.event("model_built")
+    say_built = built.hot() if built else None
 
     @functools.wraps(original)
     def __init__(model: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807 - it stands in for one
         if patches.on:
             start = perf_counter()
             say(model)
-            overhead[0] += perf_counter() - start
+            begin = perf_counter()
+            overhead[0] += begin - start
+            if say_built is not None:
+                original(model, *args, **kwargs)
+                end = perf_counter()
+                say_built(model, begin, end)
+                overhead[0] += perf_counter() - end
+                return
         original(model, *args, **kwargs)
 
     return __init__
@@ -100,11 +109,12 @@ def _models_recomputed(original: Callable[[Any], None], hosts: Hosts) -> Callabl
         if not patches.on:
             return original(manager)
         before = manager._models
+        begin = perf_counter()
         original(manager)
         start = perf_counter()
         document = manager._document()
         if document is not None:
-            say(document, before, manager._models)
+            say(document, before, manager._models, begin, start)
         overhead[0] += perf_counter() - start
         return None
 
@@ -178,7 +188,10 @@ def beside_the_roots(document: Any) -> list[Any]:
 
 
 SEAMS = (
-    Seam(f"{_MODEL}.__init__", "model_made", ("self",), "models alive, orphaned, created", wrap=_models_made),
+    Seam(
+        f"{_MODEL}.__init__", "model_made", ("self",), "models alive, orphaned, created", wrap=_models_made,
+        also=("model_built",),
+    ),
     Seam(
         f"{_MODEL}._attach_document", "model_attached", ("self", "doc"), "models of closed sessions",
         wrap=_models_attached,
@@ -189,7 +202,8 @@ SEAMS = (
         wrap=_documents_made,
     ),
     Seam(
-        f"{_MANAGER}.recompute", "models_recomputed", ("self",), "models of live documents; those that come and go",
+        f"{_MANAGER}.recompute", "models_recomputed", ("self",),
+        "models of live documents; those that come and go; the time that it takes",
         wrap=_models_recomputed,
     ),
     Seam(

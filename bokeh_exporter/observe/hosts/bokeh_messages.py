@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable, Sequence
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .seams import Attribute, Seam, find
@@ -46,11 +47,14 @@ def _handling(position: int) -> Callable[[Callable[..., Any], Hosts], Callable[.
 
 def _sending3(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
     """Wrap what sends a message on Bokeh 3, and knows its size."""
-    patches, say = hosts.patches, hosts.event("message_sent").hot()
+    patches, say, timed = hosts.patches, hosts.event("message_sent").hot(), hosts.event("message_written")
     handler_class = find("bokeh.server.views.ws", "WSHandler")
 
     async def sent(connection: Any, sending: Awaitable[Any]) -> Any:
+        begin = perf_counter()
         size = await sending
+        if timed:
+            timed.say(begin, perf_counter())
         # Characters, which JSON from Python keeps ASCII, and bytes of buffers.
         say(connection, size if isinstance(size, int) else 0)
         return size
@@ -72,19 +76,29 @@ _SENT = ("PATCH-DOC", "ACK")
 
 def _sending4(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
     """Wrap what sends a message on Bokeh 4, whose size only tornado's sums say."""
-    patches, say = hosts.patches, hosts.event("message_sent").hot()
+    patches, say, timed = hosts.patches, hosts.event("message_sent").hot(), hosts.event("message_written")
 
     @functools.wraps(original)
     async def send_message(handler: Any, message: Any) -> Any:
         connection = handler.connection
         if not patches.on or connection is None or message.msgtype not in _SENT:
             return await original(handler, message)
-        before = sums_of(handler)[1]
+        before, begin = sums_of(handler)[1], perf_counter()
         result = await original(handler, message)
+        if timed:
+            timed.say(begin, perf_counter())
         say(connection, sums_of(handler)[1] - before)
         return result
 
     return send_message
+
+
+def _serialising3(protocol: Any, msgtype: str, *args: object, **kwargs: object) -> tuple[()] | None:
+    return () if msgtype == "PATCH-DOC" else None
+
+
+def _serialising4(pending: object) -> tuple[()]:
+    return ()
 
 
 # --- what a patch says: read from the JSON as Bokeh got it; names come from a browser, who shows them escapes them ---
@@ -172,6 +186,7 @@ SEAMS = (
         ("self", "conn"),
         "bytes that an interaction sent",
         wrap=_sending3,
+        also=("message_written",),
         until="3",
     ),
     Seam(
@@ -180,6 +195,23 @@ SEAMS = (
         ("self", "message"),
         "bytes that an interaction sent",
         wrap=_sending4,
+        also=("message_written",),
+        since="4.0",
+    ),
+    Seam(
+        "bokeh.protocol:Protocol.create",
+        "patch_serialising",
+        ("self", "msgtype"),
+        "the time that patches take to serialise",
+        facts=_serialising3,
+        until="3",
+    ),
+    Seam(
+        "bokeh.server.session:_serialize_patches",
+        "patch_serialising",
+        ("pending",),
+        "the time that patches take to serialise",
+        facts=_serialising4,
         since="4.0",
     ),
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any, NamedTuple
 
 from . import Hosts, changing
@@ -41,14 +42,16 @@ def _first(owner: Any, *args: object, **kwargs: object) -> tuple[Any]:
 
 def _sending(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
     """Say what Panel sends by itself, past Bokeh's messages, by what tornado's sum of sent bytes has grown."""
-    patches, event = hosts.patches, hosts.event("message_sent")
+    patches, event, timed = hosts.patches, hosts.event("message_sent"), hosts.event("message_written")
 
     @functools.wraps(original)
     def dispatch_tornado(conn: Any, *args: Any, **kwargs: Any) -> Any:
         if not patches.on:
             return original(conn, *args, **kwargs)
-        before = _sent_bytes(conn)
+        before, begin = _sent_bytes(conn), perf_counter()
         result = original(conn, *args, **kwargs)
+        if timed:
+            timed.say(begin, perf_counter())
         event.say(conn, _sent_bytes(conn) - before)
         return result
 
@@ -100,7 +103,7 @@ SEAMS = (
     ),
     Seam(
         f"{_IO}.document:dispatch_tornado", "message_sent", ("conn",), "bytes of what Panel sends by itself",
-        wrap=_sending, hook="panel.dispatch_tornado",
+        wrap=_sending, hook="panel.dispatch_tornado", also=("message_written",),
     ),
     Seam(
         f"{_IO}.reload:_reload", "panel_reloaded", ("module_paths", "changes"), "reloads of apps",

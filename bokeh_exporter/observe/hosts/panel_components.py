@@ -15,7 +15,7 @@ def _first(owner: Any, *args: object, **kwargs: object) -> tuple[Any]:
     return (owner,)
 
 
-SEAMS = (
+SEAMS: tuple[Seam, ...] = (
     Seam(
         "panel.viewable:Viewable.__init__", "component_made", ("self",), "components created, alive and unused",
         facts=_first, hook="panel.Viewable.__init__",
@@ -25,6 +25,23 @@ SEAMS = (
         "replacements and rebuilds of outputs", facts=_first, hook="panel.ReplacementPane._update_inner",
     ),
 )  # fmt: skip
+
+#: Where Panel makes models of components, or brings them up to date.
+_UPDATING = tuple(
+    Seam(
+        f"panel.{target}", "models_updating", parameters, "the time that Panel takes for models", facts=_first,
+        since=since, until=until, hook=f"panel.{target.partition(':')[2]}",
+    )
+    for target, parameters, since, until in (
+        ("viewable:Renderable.get_root", ("self", "doc"), "", ""),
+        ("reactive:Syncable._param_change", ("self",), "", ""),
+        ("pane.base:PaneBase.get_root", ("self", "doc"), "", "1.4"),
+        ("pane.base:PaneBase._update_pane", ("self",), "", "1.4"),
+        ("pane.base:Pane.get_root", ("self", "doc"), "1.5", ""),
+        ("pane.base:Pane._update_pane", ("self",), "1.5", ""),
+    )
+)  # fmt: skip
+SEAMS += _UPDATING
 
 ATTRIBUTES = (
     Attribute("panel.pane.base:ReplacementPane._pane", "replacements and rebuilds of outputs"),

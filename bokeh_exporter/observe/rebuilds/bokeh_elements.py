@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from threading import get_ident
+from time import perf_counter
 from typing import Any, ClassVar, TypeVar
 
 from ... import config as options
@@ -58,7 +60,7 @@ class BokehElements(Observer):
         self._references = References(model_class())
         self.elements.on = True
         self.on.before("patch_applying", self._patching)
-        self.on.before("model_made", self._constructing)
+        self.on.before("model_built", self._constructed)
         self.on.after("models_recomputed", self._recomputed)
         self.on.before("property_changed", self._changing)
         self.on.changes("session_callback_added", self._registering)
@@ -75,7 +77,7 @@ class BokehElements(Observer):
         if record is not None and record.cause is None and events:
             record.cause = cause_of(events, document, self._reveal)
 
-    def _constructing(self, model: Any) -> None:
+    def _constructed(self, model: Any, begin: float, end: float) -> None:
         number = current.get()
         record = self.elements.record(number)
         cls, identity = type(model).__name__, model.id
@@ -84,7 +86,7 @@ class BokehElements(Observer):
             if len(self._strays) > _STRAYS:
                 self._strays.pop(next(iter(self._strays)), None)
             return
-        record.add(Record.constructed, identity, cls)
+        record.add(Record.constructed, identity, cls, begin, end, get_ident())
         site = source_line(model)
         if site.file is None:
             return
@@ -95,9 +97,14 @@ class BokehElements(Observer):
         elif site.direct:
             made_in(self._made, number)[identity] = built
 
-    def _recomputed(self, document: object, before: dict[str, Any], after: dict[str, Any]) -> None:
+    def _recomputed(
+        self, document: object, before: dict[str, Any], after: dict[str, Any], begin: float, end: float
+    ) -> None:  # fmt: skip
         record = self.elements.record(current.get())
-        if record is None or before is after:
+        if record is None:
+            return
+        record.add(Record.went_on, "recompute", "DocumentModelManager.recompute", begin, end, get_ident())
+        if before is after:
             return
         come, gone = after.keys() - before.keys(), before.keys() - after.keys()
         if gone:
@@ -105,7 +112,7 @@ class BokehElements(Observer):
         if come:
             for model in self._strays.keys() & come:
                 self._strays.pop(model, None)
-                record.add(Record.constructed, model, type(after[model]).__name__)
+                record.add(Record.constructed, model, type(after[model]).__name__, begin, begin, get_ident())
             record.add(Record.attached, [(model, type(after[model]).__name__) for model in come])
             for model in self._unused.keys() & come:  # used after all
                 self._use(model)
@@ -138,12 +145,17 @@ class BokehElements(Observer):
         return callback
 
     def _awaited(self, number: int, callback: Callable[..., Any]) -> Callable[..., Any]:
-        elements = self.elements
+        elements, begin = self.elements, perf_counter()
         elements.enter(number)
+
+        def wait() -> None:
+            elements.went_on(number, "lock", "wait for a scheduled callback", begin, perf_counter())
+
         if inspect.iscoroutinefunction(callback):
 
             @timing(callback)
             async def call_async(*args: Any, **kwargs: Any) -> Any:
+                wait()
                 try:
                     return await callback(*args, **kwargs)
                 finally:
@@ -153,6 +165,7 @@ class BokehElements(Observer):
 
         @timing(callback)
         def call(*args: Any, **kwargs: Any) -> Any:
+            wait()
             try:
                 return callback(*args, **kwargs)
             finally:

@@ -20,8 +20,11 @@ class Documents(Observer):
         """Subscribe to what changes a document's table of models."""
         self.on.after("models_recomputed", self._recomputed)
 
-    def _recomputed(self, document: Any, before: object, after: object) -> None:
+    def _recomputed(self, document: Any, before: object, after: object, begin: float, end: float) -> None:
         mark(document)
+        app = self.apps.of_document(document)
+        if app is not None:
+            self.state.record(app.histogram("bokeh_document_recompute_seconds").observe, end - begin)
 
     def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:
         """Read the totals."""

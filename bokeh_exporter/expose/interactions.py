@@ -1,0 +1,58 @@
+"""Interactions one by one: below the level ``element``, and the timeline of one for a viewer of traces.
+
+``/api/v1/interactions/NUMBER/trace`` is the Trace Event Format; NUMBER is the ``number`` of an interaction in
+the status.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..state import State
+from ..state.interactions import Interaction, ordinal
+from .http_messages import Answer, Request
+
+#: What the path of a trace looks like; the number is its group.
+TRACE = re.compile(r"/api/v1/interactions/(\d{1,15})/trace")
+
+
+def counted_only(records: Iterable[Interaction], count: int, quiet: bool) -> list[Mapping[str, Any]]:
+    """Return the last interactions below the level ``element``, the newest first: what is counted of them."""
+    listed = [one for one in records if quiet or one.kind == "build" or one.callbacks or one.models]
+    newest = itertools.islice(reversed(listed), count)
+    return [
+        {
+            "number": ordinal(record.number),
+            "time": record.time,
+            "app": record.app,
+            "kind": record.kind,
+            "cause": dict.fromkeys(("widget", "label", "property", "old", "new", "file", "line")),
+            "functions": [],
+            "models": {"created": record.models, "removed": None, "reused": None},
+            "panel": None,
+            "holoviews": None,
+            "bytes_sent": record.bytes_sent,
+            "patches": record.patches,
+            "quiet": not (record.kind == "build" or record.callbacks or record.models),
+            "seconds": record.seconds,
+            "rss_change": None,
+            "callbacks": record.callbacks,
+            "errors": record.errors,
+        }
+        for record in newest
+    ]
+
+
+def trace(state: State, request: Request) -> Answer:
+    """Answer with the timeline of an interaction; 404 where it is not known, or not any more."""
+    found = TRACE.fullmatch(request.path)
+    record = state.elements.find(int(found[1])) if found is not None else None
+    if record is None:
+        why = "no interaction of this number is remembered: the last ones are, at the level element\n"
+        return Answer(404, why.encode(), "text/plain; charset=utf-8")
+    body = json.dumps(record.trace(), separators=(",", ":"))
+    return Answer(200, body.encode(), "application/json", {"Cache-Control": "no-store"})

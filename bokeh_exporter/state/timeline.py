@@ -1,0 +1,104 @@
+"""Where the time of an interaction went: what was seen from when to when, and the parts that this adds up to.
+
+Hooks note spans; at each instant the one that began last counts, as it is the innermost, and a wait only where nothing
+else goes on. So the parts add up to the whole, whatever overlaps, in whichever threads; what no span covers is
+``other``.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+#: In the order in which they are told.
+PARTS = ("lock", "functions", "models", "recompute", "serialise", "send", "other")
+#: Spans that are kept of one interaction once it is over.
+_KEPT = 400
+#: Seconds between two spans of the same kind that may be taken for one, at first.
+_GAP = 0.0002
+
+
+class Span(NamedTuple):
+    """Something that went on. Times are ``perf_counter()``."""
+
+    part: str
+    name: str
+    begin: float
+    end: float
+    thread: int
+
+
+def parts_of(spans: Iterable[Span], begin: float, end: float) -> dict[str, float]:
+    """Return the seconds of each part between two times; they add up to the time between."""
+    seconds = dict.fromkeys(PARTS, 0.0)
+    found = sorted(span for span in spans if span.end > begin and span.begin < end)
+    found.sort(key=lambda span: span.begin)
+    points = sorted({begin, end, *(at for span in found for at in (span.begin, span.end) if begin < at < end)})
+    active: list[tuple[bool, float, float, str]] = []
+    following = 0
+    for left, right in pairwise(points):
+        while following < len(found) and found[following].begin <= left:
+            span = found[following]
+            heapq.heappush(active, (span.part == "lock", -span.begin, span.end, span.part))
+            following += 1
+        while active and active[0][2] <= left:
+            heapq.heappop(active)
+        seconds[active[0][3] if active else "other"] += right - left
+    return seconds
+
+
+def thinned(spans: list[Span], kept: int = _KEPT) -> list[Span]:
+    """Return spans with neighbours of the same part and thread as one, so many that they can be kept."""
+    spans = sorted(spans, key=lambda span: span.begin)
+    gap = _GAP
+    while len(spans) > kept and gap < 100:
+        joined: list[Span] = []
+        for span in spans:
+            last = joined[-1] if joined else None
+            if (
+                last is not None and last.part == span.part and last.thread == span.thread
+                and last.end <= span.begin <= last.end + gap
+            ):  # fmt: skip
+                joined[-1] = last._replace(name=last.name if last.name == span.name else span.part, end=span.end)
+            else:
+                joined.append(span)
+        spans, gap = joined, 4 * gap
+    return spans[:kept]
+
+
+def chrome_trace(title: str, spans: Iterable[Span], begin: float, end: float, started: float) -> dict[str, Any]:
+    """Return spans in the Trace Event Format, which Perfetto, speedscope and ``chrome://tracing`` open.
+
+    Args:
+        title: what the interaction is called.
+        spans: what went on in it.
+        begin: its begin, by ``perf_counter()``, and ``end`` its end.
+        end: see there.
+        started: its begin as Unix time.
+    """
+    threads = {thread: number for number, thread in enumerate(dict.fromkeys(span.thread for span in spans), 1)}
+
+    def event(name: str, part: str, at: float, until: float, thread: int) -> dict[str, Any]:
+        return {
+            "name": name, "cat": part, "ph": "X", "pid": 1, "tid": thread,
+            "ts": round(1e6 * (at - begin), 1), "dur": round(1e6 * max(0.0, until - at), 1),
+        }  # fmt: skip
+
+    # A wait is no work of the thread that it ends in, and would overlap with what runs there.
+    events = [event(title, "interaction", begin, end, 0)]
+    events += [
+        event(span.name, span.part, span.begin, span.end, 0 if span.part == "lock" else threads[span.thread])
+        for span in sorted(spans, key=lambda span: (span.begin, -span.end))
+    ]
+    names = {0: "interaction and waits", **{number: f"thread {number}" for number in threads.values()}}
+    meta = [
+        {"name": "thread_name", "ph": "M", "pid": 1, "tid": thread, "args": {"name": name}}
+        for thread, name in names.items()
+    ]
+    return {
+        "traceEvents": [*meta, *events],
+        "displayTimeUnit": "ms",
+        "otherData": {"interaction": title, "time": started},
+    }

@@ -1,0 +1,54 @@
+"""The parts of an interaction: they add up, the innermost counts, and a wait only where nothing else goes on."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from bokeh_exporter.state.timeline import PARTS, Span, chrome_trace, parts_of, thinned
+
+
+def told(*spans: tuple[str, float, float]) -> list[Span]:
+    return [Span(part, part, begin, end, 1) for part, begin, end in spans]
+
+
+def test_the_innermost_counts_and_the_rest_is_other() -> None:
+    spans = told(("functions", 1, 8), ("models", 2, 4), ("recompute", 3, 4), ("send", 9, 12))
+    assert parts_of(spans, 0, 10) == {
+        "lock": 0, "functions": 5, "models": 1, "recompute": 1, "serialise": 0, "send": 1, "other": 2,
+    }  # fmt: skip
+
+
+def test_a_wait_counts_only_where_nothing_else_goes_on() -> None:
+    spans = told(("functions", 0, 4), ("lock", 2, 8), ("send", 6, 7))
+    assert parts_of(spans, 0, 8) == dict.fromkeys(PARTS, 0) | {"functions": 4, "lock": 3, "send": 1}
+
+
+def test_whatever_overlaps_adds_up() -> None:
+    chance = random.Random(7)
+    for _ in range(200):
+        spans = [
+            Span(chance.choice(PARTS[:-1]), "x", begin, begin + chance.random() * 5, chance.randrange(3))
+            for begin in (chance.random() * 10 for _ in range(chance.randrange(12)))
+        ]
+        found = parts_of(spans, 1, 9)
+        assert sum(found.values()) == pytest.approx(8)
+        assert min(found.values()) >= 0
+
+
+def test_thousands_of_models_become_some_that_add_up_to_about_the_same() -> None:
+    spans = [Span("models", "Div", number, number + 0.99995, 1) for number in range(5000)]
+    kept = thinned([*spans, Span("recompute", "recompute", 17.2, 17.3, 1)])
+    assert len(kept) <= 400
+    found = parts_of(kept, 0, 5000)
+    assert found["models"] == pytest.approx(5000, rel=0.01)
+    assert found["recompute"] == pytest.approx(0.1)
+
+
+def test_a_trace_has_a_slice_for_each_span() -> None:
+    trace = chrome_trace("/app n", told(("functions", 1, 3), ("lock", 0, 1)), 0, 4, 17.0)
+    slices = [each for each in trace["traceEvents"] if each["ph"] == "X"]
+    assert [(each["cat"], each["ts"], each["dur"]) for each in slices] == [
+        ("interaction", 0, 4e6), ("lock", 0, 1e6), ("functions", 1e6, 2e6),
+    ]  # fmt: skip
