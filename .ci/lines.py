@@ -2,10 +2,11 @@
 
 Usage: python .ci/lines.py prepare [GROUP] | lint | test [PYTEST ARGUMENT...] | soak [PREFIX OF A CASE...]
 
-``.venv`` is made with the Python that this runs on. ``prepare`` installs in it the package, Panel and a
-dependency group of pyproject.toml. ``test`` runs the checks, then pytest on every line whose Python is
-found: here a missing one is said, in CI it is an error. A test that fails is a failed run: none gets a second
-try. ``soak`` soaks the leak cases of tests/leaks on the newest lines. What is installed already is left alone.
+``.venv`` is made with the Python that this runs on. ``prepare`` installs in it the package, Panel and a dependency group
+of pyproject.toml. ``test`` installs the programs that tests start where apt can, runs the checks, then pytest on every
+line whose Python is found: a missing one is named at the end, and in CI it is an error. A test that fails is a failed
+run: none gets a second try. ``soak`` soaks the leak cases of tests/leaks on the newest lines. What is installed already
+is left alone.
 The versions of the lines are those of bokeh_exporter/tested.py.
 """
 
@@ -31,7 +32,7 @@ from bokeh_exporter import tested  # noqa: E402  (only now it can be found; it n
 
 #: Three workers on CI's two cores, as a test mostly waits for a server; tests that share something, such as the default
 #: port, share an xdist_group.
-PARALLEL = ("-n", "3", "--dist", "loadgroup")
+PARALLEL = ("-n", "3", "--dist", "loadgroup", "--durations", "10")
 #: Program -> Debian's package that has it.
 PROGRAMS = {
     "prometheus": "prometheus", "promtool": "prometheus", "prometheus-alertmanager": "prometheus-alertmanager",
@@ -174,20 +175,34 @@ def checks() -> list[str]:
     ]
 
 
-def missing_programs() -> str | None:
-    """Say which programs are missing that tests start, and how to get them."""
-    missing = [program for program in PROGRAMS if shutil.which(program) is None]
+def missing_programs() -> list[str]:
+    """List the programs that tests start and that are not here."""
+    return [program for program in PROGRAMS if shutil.which(program) is None]
+
+
+def install_programs() -> str | None:
+    """Install by apt what tests start, as root or by sudo without a password; return what is still missing, and why."""
+    missing = missing_programs()
+    packages = list(dict.fromkeys(PROGRAMS[program] for program in missing))
+    command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
+    if missing and shutil.which("apt-get"):
+        root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+        if not root or (shutil.which("sudo") and subprocess.run([*root, "true"], check=False).returncode == 0):
+            say(f"installing {', '.join(packages)} for the tests that start them")
+            quiet = [*root, "env", "DEBIAN_FRONTEND=noninteractive"]
+            subprocess.run([*quiet, "apt-get", "update", "-qq"], check=False)
+            subprocess.run([*quiet, *command], stdout=subprocess.DEVNULL, check=False)
+            missing = missing_programs()
     if not missing:
         return None
-    packages = " ".join(dict.fromkeys(PROGRAMS[program] for program in missing))
-    return f"not here: {', '.join(missing)}; for the tests that start them: apt-get install {packages}"
+    return f"not here: {', '.join(missing)}; the tests that start them fail. On Debian: {' '.join(command)}"
 
 
 def test(line: Line, arguments: list[str]) -> str:
     """Run pytest on one line and return its line of the summary."""
     base = find_python(line.python)
     if base is None:
-        return f"{'FAILED' if CI else 'not run'}: {line.title}: there is no Python {line.python} here"
+        return f"{'FAILED' if CI else 'INCOMPLETE'}: {line.title} was not run: there is no Python {line.python} here"
     try:
         prepare(line, base, line.package, "--group", line.group)
     except subprocess.CalledProcessError as error:
@@ -201,7 +216,7 @@ def soak(line: Line, prefixes: list[str]) -> str:
     """Soak the leak cases on one line and return its line of the summary."""
     base = find_python(line.python)
     if base is None:
-        return f"{'FAILED' if CI else 'not run'}: {line.title}: there is no Python {line.python} here"
+        return f"{'FAILED' if CI else 'INCOMPLETE'}: {line.title} was not run: there is no Python {line.python} here"
     prepare(line, base, line.package, "--group", line.group)
     return run(f"leak cases, {line.title}", python_in(line.folder), "-m", "tests.leaks.cases", *prefixes)
 
@@ -215,17 +230,17 @@ def main(command: str, arguments: list[str]) -> int:
         groups = [word for group in arguments for word in ("--group", group)]
         prepare(lines()[0], sys.executable, ".[panel]", *groups)
         return 0
+    missing = install_programs() if command == "test" else None
+    if missing is not None:
+        say(missing)
     summary = (
         [soak(line, arguments) for line in lines() if line not in (OLDEST, NEXT)] if command == "soak" else checks()
     )
     if command == "test":
-        missing = missing_programs()
-        if missing is not None:
-            say(missing)
         for line in lines():
             summary.append(test(line, arguments))
         if missing is not None:
-            summary.append(f"{'FAILED' if CI else 'note'}: {missing}")
+            summary.append(f"FAILED: {missing}")
     for result in summary:
         say(result)
     return int(any(result.startswith("FAILED") for result in summary))
