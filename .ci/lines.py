@@ -2,7 +2,7 @@
 
 Usage: python .ci/lines.py prepare [GROUP] | lint | test [PYTEST ARGUMENT...] | soak [PREFIX OF A CASE...]
 
-``.venv`` is made with the Python that this runs on. ``prepare`` installs in it the package, Panel and a dependency group
+``.venv`` is made with the Python that this runs on. ``prepare`` installs the package, Panel and a dependency group
 of pyproject.toml. ``test`` installs the programs that tests start where apt can, runs the checks, then pytest on every
 line whose Python is found: a missing one is named at the end, and in CI it is an error. A test that fails is a failed
 run: none gets a second try. ``soak`` soaks the leak cases of tests/leaks on the newest lines. What is installed already
