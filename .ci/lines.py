@@ -36,7 +36,7 @@ PARALLEL = ("-n", "3", "--dist", "loadgroup", "--durations", "10")
 #: Program -> Debian's package that has it.
 PROGRAMS = {
     "prometheus": "prometheus", "promtool": "prometheus", "prometheus-alertmanager": "prometheus-alertmanager",
-    "chromium": "chromium",
+    "chromium": "chromium", "nginx": "nginx-light",
 }  # fmt: skip
 
 

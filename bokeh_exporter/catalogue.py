@@ -74,7 +74,9 @@ SESSION_STATES = ("connected", "unused", "blocked", "pending")
 CREATE_STEPS = ("hook", "script", "token")
 DESTROY_REASONS = ("expired", "requested", "shutdown")
 CLOSE_CODES = ("1000", "1001", "1006", "1009", "1011", OTHER)
-REJECT_REASONS = ("origin", "token", "expired", "subprotocol")
+REJECT_REASONS = ("origin", "token", "expired", "subprotocol", "auth")
+#: Why a websocket had to make its session: this process never knew it, or had destroyed it.
+LANDINGS = ("unknown", "expired")
 MESSAGES = ("PULL-DOC-REQ", "PATCH-DOC", "PUSH-DOC", "SERVER-INFO-REQ", OTHER)
 
 PHASES = ("init", "update")
@@ -157,6 +159,12 @@ CATALOGUE: tuple[Metric, ...] = (
         SESSIONS, "bokeh_sessions_created_total", "counter", (APP,),
         "Session creations attempted, including failed ones", "bokeh.sessions.created", "{session}",
         "ApplicationContext.create_session_if_needed",
+    ),
+    Metric(
+        SESSIONS, "bokeh_sessions_created_by_websocket_total", "counter", (APP, Label("why", LANDINGS)),
+        "Sessions that a WebSocket had to make: this process never knew its session (unknown), or had destroyed it "
+        "(expired)",
+        "bokeh.sessions.created_by_websocket", "{session}", "WSHandler._async_open",
     ),
     Metric(
         SESSIONS, "bokeh_session_create_errors_total", "counter", (APP, Label("step", CREATE_STEPS)),
@@ -312,8 +320,14 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
     Metric(
         WEBSOCKET, "bokeh_websocket_rejected_total", "counter", (Label("reason", REJECT_REASONS),),
-        "WebSockets refused: origin, token, expired, subprotocol", "bokeh.websocket.rejected", "{connection}",
+        "WebSockets refused: origin, token, expired, subprotocol, auth (no login)",
+        "bokeh.websocket.rejected", "{connection}",
         "WSHandler.check_origin and open",
+    ),
+    Metric(
+        WEBSOCKET, "bokeh_websocket_silent_age_max_seconds", "gauge", (APP,),
+        "Longest time since any open WebSocket has sent a message or answered a ping; absent without pings (ASGI)",
+        "bokeh.websocket.silent_age.max", "s", "WebSocketProtocol13._wire_bytes_in", merge="max", asgi="absent",
     ),
     Metric(
         WEBSOCKET, "bokeh_websocket_received_messages_total", "counter", (APP, Label("message", MESSAGES)),

@@ -218,6 +218,7 @@ ATTRIBUTES: dict[str, tuple[str, str]] = {
     "tornado": ("Version of tornado", "6.6"),
     "verdict": ("One of seven", ""),
     "version": ("Version of bokeh_exporter", "1.0.0"),
+    "why": ("Why a WebSocket had to make its session", ""),
     "warm": ("Whether `panel serve --warm` is on", ""),
 }
 

@@ -85,7 +85,11 @@ _MEANT = f"({_UNUSED} <= 1 and {SAME} {_REUSED})"
 
 _DESTROYED = by("sum", _APP, increase(series("bokeh_sessions_destroyed_total"), HOUR))
 _NEVER = by("sum", _APP, increase(series("bokeh_sessions_never_connected_total"), HOUR))
-_ERRORS = by("sum", ("job", "namespace", "app"), increase(series("bokeh_session_create_errors_total"), HOUR))
+_SERVICE = ("job", "namespace", "app")
+_LANDED = by("sum", _SERVICE, increase(series("bokeh_sessions_created_by_websocket_total", why="unknown"), "15m"))
+_MADE = by("sum", _SERVICE, increase(series("bokeh_sessions_created_total"), "15m"))
+_NOT_STICKY = f"{_LANDED} / {_MADE} > {at('landed_share')}\nand\n{_LANDED} >= {at('landed')}"
+_ERRORS = by("sum", _SERVICE, increase(series("bokeh_session_create_errors_total"), HOUR))
 
 
 def _burn(factor: str, *windows: str) -> str:
@@ -221,7 +225,7 @@ GROUPS: dict[str, list[Alert]] = {
             "{{ $labels.app }} of {{ $labels.job }} does not open",
             "{{ $value | humanizePercentage }} of the sessions of the last five minutes could not be built: the app's "
             "code, a session-created hook or the token failed.",
-            SERVER, "", ("job", "namespace", "app"),
+            SERVER, "", _SERVICE,
         ),
         Alert(
             "BokehSessionCreateErrorsSlow", "warning", "15m",
@@ -229,7 +233,15 @@ GROUPS: dict[str, list[Alert]] = {
             "{{ $labels.app }} of {{ $labels.job }} fails now and then",
             "{{ $value | humanizePercentage }} of the sessions of the last half hour could not be built, and it has been "
             "going on for hours.",
-            SERVER, "", ("job", "namespace", "app"),
+            SERVER, "", _SERVICE,
+        ),
+        Alert(
+            # Longer than the window: tabs that come back after a restart are over by then.
+            "BokehStickinessBroken", "critical", "20m", _NOT_STICKY,
+            "WebSockets of {{ $labels.app }} of {{ $labels.job }} reach the wrong server",
+            "{{ $value | humanizePercentage }} of the sessions of the last 15 minutes were made by a WebSocket whose page "
+            "came from another process. Each visit costs two sessions, and what a page was given is lost.",
+            FLEET, "", _SERVICE,
         ),
         Alert(
             "BokehSessionsNeverConnected", "info", "15m",

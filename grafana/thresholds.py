@@ -56,6 +56,10 @@ THRESHOLDS: dict[str, Threshold] = {
     "restarts": Threshold(3, "starts per hour", "One is a deployment, two a deployment that was taken back"),
     "refused_share": Threshold(0.5, "of the created sessions", "A tab left open overnight is refused too, but rarely"),
     "refused": Threshold(5, "refusals in 15 minutes", "A scanner's single try is no visitor"),
+    "landed_share": Threshold(
+        0.2, "of the created sessions", "Without stickiness two servers give a third, more servers more"
+    ),
+    "landed": Threshold(5, "sessions in 15 minutes", "A tab that comes back after a restart is one, not a rate"),
     "callback_error_share": Threshold(0.5, "of the calls", "Fails for most users, not for one odd input"),
     "callback_errors": Threshold(10, "errors in 15 minutes", "A callback that runs twice and fails once is no rate"),
     "never_connected": Threshold(20, "sessions per hour", "A person's curl now and then is nobody's problem"),

@@ -59,6 +59,10 @@ connection: Slot[ConnectionBytes] = Slot("connection")
 refused: Slot[bool] = Slot("refused")
 #: On a websocket's handler: ``monotonic`` at which it was opened.
 opened: Slot[float] = Slot("opened")
+#: On a websocket's handler: the code with which the server closed it.
+closed_with: Slot[int] = Slot("closed_with")
+#: On a server's connection: bytes on the wire so far, and ``time.monotonic()`` at which they were seen to change.
+heard: Slot[tuple[int, float]] = Slot("heard")
 #: On a document: ``perf_counter`` at which its build began.
 launched: Slot[float] = Slot("launched")
 #: On a change of a document: it has been counted, and comes again when it is let go.

@@ -55,6 +55,7 @@ from .sessions.panel_pages import PanelPages
 from .sessions.refusals import Refusals
 from .sessions.sweeps import Sweeps
 from .traffic.asgi_websockets import AsgiWebSockets
+from .traffic.landings import Landings
 from .traffic.other_hosts import OtherHosts
 from .traffic.payloads import Payloads
 from .traffic.requests import Requests
@@ -85,6 +86,7 @@ OBSERVERS: tuple[type[Observer], ...] = (
     CallbackTimes,
     HoloviewsCallbacks,
     DocumentLocks,
+    Landings,
     WebSockets,
     Payloads,
     AsgiWebSockets,

@@ -80,7 +80,7 @@ def test_refusals(serve: Serve, build: Callable[[], ServerProcess], app: str) ->
     refuse(subprotocols=["bokeh", "garbage"])
     refused = until(server, lambda s: s.total("bokeh_websocket_rejected_total") == 4, "four refused", timeout=10)
     assert refused.by("bokeh_websocket_rejected_total", "reason") == {
-        "origin": 1, "expired": 1, "subprotocol": 1, "token": 1,
+        "origin": 1, "expired": 1, "subprotocol": 1, "token": 1, "auth": 0,
     }  # fmt: skip
     assert refused.total("bokeh_websocket_closed_total") == 0
     assert refused.total("bokeh_sessions") == 0

@@ -26,6 +26,7 @@ class AppSample(NamedTuple):
     uncollected_age: float | None = None
     unused_age: float | None = None
     blocked_age: float | None = None
+    silent_age: float | None = None
     #: Models attached to live documents, all and the largest document's.
     models: float | None = None
     models_max: float | None = None
@@ -71,6 +72,7 @@ APP_SOURCES: Mapping[str, tuple[str, tuple[str | None, ...]]] = {
     "uncollected_age": ("bokeh_session_uncollected_age_max_seconds", ()),
     "unused_age": ("bokeh_session_unused_age_max_seconds", ()),
     "blocked_age": ("bokeh_session_expiration_blocked_age_max_seconds", ()),
+    "silent_age": ("bokeh_websocket_silent_age_max_seconds", ()),
     "models": ("bokeh_document_models", ()),
     "models_max": ("bokeh_document_models_max", ()),
     "models_updated": ("bokeh_models_created_total", (None, "update")),
@@ -93,6 +95,8 @@ class Process(NamedTuple):
     lifetime: float | None = None
     check: float | None = None
     swept: float | None = None
+    #: Seconds between two pings of a browser.
+    ping_interval: float | None = None
     models_alive: float | None = None
     known_models: float | None = None
     orphaned: float | None = None
@@ -148,6 +152,7 @@ class Process(NamedTuple):
 SOURCES: Mapping[str, tuple[str, tuple[str | None, ...]]] = {
     "lifetime": ("bokeh_server_unused_session_lifetime_seconds", ()),
     "check": ("bokeh_server_session_check_interval_seconds", ()),
+    "ping_interval": ("bokeh_server_keep_alive_interval_seconds", ()),
     "swept": ("bokeh_session_cleanup_last_completed_timestamp_seconds", ()),
     "models_alive": ("bokeh_models", ()),
     "known_models": ("bokeh_known_models", ()),

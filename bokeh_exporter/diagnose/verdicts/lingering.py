@@ -1,4 +1,4 @@
-"""Sessions without a browser that stay: each reason has its own test, and each must hold for a while."""
+"""Sessions whose browser has gone and that stay: each reason has its own test, and each must hold for a while."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ _PROBES = 0.5
 _FEW = 3
 #: Seconds for which many unused sessions are looked at, however long they may live.
 _LONG = 300.0
+#: Pings in a row that a browser leaves unanswered, and the seconds between two where nobody says (Bokeh's default).
+#: A laptop that sleeps answers none, and TCP gives its connection up after a quarter of an hour.
+_UNANSWERED, _PING = 10, 37.0
 #: Times as long as an unused session: a long job may go on after its browser has left.
 _BLOCKED, _BLOCKED_FEW = 2.0, 10.0
 
@@ -40,12 +43,22 @@ def lingering(points: Sequence[Point], thresholds: Thresholds) -> list[Evidence]
 
 def _of_app(app: str, points: Sequence[Point], thresholds: Thresholds, limit: float) -> Iterator[Evidence]:
     last, now = points[-1].last, points[-1].last.apps[app]
+    silent = max(limit, _UNANSWERED * (last.process.ping_interval or _PING))
     tests: Sequence[tuple[float, Callable[[Sample, AppSample], bool], Callable[[], Evidence]]] = (
         (
             thresholds.linger_seconds,
             # Where some are blocked, the longest age may be theirs.
             lambda sample, each: bool(each.unused) and not each.blocked and (each.unused_age or 0) > limit,
             lambda: _aged(app, last, thresholds, limit),
+        ),
+        (
+            0.0,
+            lambda sample, each: bool(each.connected) and (each.silent_age or 0) > silent,
+            lambda: Evidence(
+                LINGERING, f"a browser of {app} has not answered for {duration(now.silent_age or 0)}, and its session "
+                "counts as connected all the same: Bokeh pings and never looks for the answer",
+                "bokeh_websocket_silent_age_max_seconds", now.silent_age, app, "silent",
+            ),
         ),
         (
             _BLOCKED * limit if (now.blocked or 0) >= _FEW else _BLOCKED_FEW * limit,

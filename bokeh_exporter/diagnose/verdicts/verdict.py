@@ -53,6 +53,8 @@ _LINGERING = {
     "sweep": "Fix the session-destroyed hook that hangs: until it returns no session is discarded.",
     "blocked": "Give the callback that holds the document lock a timeout, and unblock expiration if you block it.",
     "reuse": "Bound the key of --reuse-sessions (session_key_func), or leave the option out.",
+    "silent": "Let the proxy notice that a browser has gone: TCP keep-alive towards it (nginx: listen ... "
+    "so_keepalive=on) and an idle timeout.",
     "pending": "Fix the session creation that fails or waits: each attempt leaves a pending session behind.",
     "probes": "Point probes at the exporter's /healthz or a static file: each request for the page creates a session.",
     "lifetime": "Shorten --unused-session-lifetime, so that sessions end soon after their browser leaves.",

@@ -35,6 +35,21 @@ def _opening(handler: Any, *rest: object, **named: object) -> tuple[Any, Any, An
     return handler, handler.selected_subprotocol, handler._token  # gone once the handler has closed
 
 
+def _landing(handler: Any, *rest: object, **named: object) -> tuple[Any]:
+    return (handler.application_context,)
+
+
+def _server_closing(protocol: Any, code: int | None = None, *rest: object, **named: object) -> tuple[Any, int] | None:
+    """Handler and code of a websocket of Bokeh's that the server closes with a code."""
+    handler = protocol.handler
+    return (handler, code) if code is not None and isinstance(handler, _handler_class()) else None
+
+
+@functools.lru_cache(maxsize=1)
+def _handler_class() -> Any:
+    return find("bokeh.server.views.ws", "WSHandler")
+
+
 def _closing(handler: Any, *rest: object, **named: object) -> tuple[Any, Any, Any, int | None]:
     return handler, handler.application_context, handler.connection, handler.close_code
 
@@ -45,6 +60,8 @@ def _answered(server: object, handler: Any, *rest: object, **named: object) -> t
     if status == 101:
         return None  # a websocket, which its own numbers count
     request = handler.request
+    if isinstance(handler, _handler_class()) and request.headers.get("Upgrade", "").lower() == "websocket":
+        return None  # one that was refused: so do they
     context, route = _route(handler)
     # tornado takes the wall clock, which may be set back; a sum must not fall.
     return request.method, context, route, status, max(0.0, request.request_time())
@@ -107,6 +124,14 @@ SEAMS = (
     Seam(f"{_HANDLER}.open", "websocket_opening", (), "refused websockets and why", facts=_opening),
     Seam(f"{_HANDLER}.on_close", "websocket_closing", ("self",), "close codes, the last bytes", facts=_closing),
     Seam(
+        f"{_HANDLER}._async_open", "websocket_landing", ("self", "token"), "sessions that a websocket had to make",
+        facts=_landing,
+    ),
+    Seam(
+        f"{_SUMS}.close", "websocket_closed_by_server", ("self", "code"),
+        "close codes of the server's that the browser does not confirm", facts=_server_closing,
+    ),
+    Seam(
         "bokeh.server.tornado:BokehTornado.log_request", "request_answered", ("self", "handler"), "HTTP requests",
         facts=_answered,
     ),
@@ -119,6 +144,8 @@ SEAMS = (
 ATTRIBUTES = (
     Attribute(f"{_SUMS}._message_bytes_in", "received bytes"),
     Attribute(f"{_SUMS}._message_bytes_out", "sent bytes, bytes of an interaction"),
+    Attribute(f"{_SUMS}._wire_bytes_in", "the last sign of life of a browser"),
+    Attribute("tornado.web:RequestHandler._current_user", "websockets refused for a missing login"),
     Attribute("tornado.iostream:BaseIOStream._write_buffer", "unsent bytes of slow browsers"),
     Attribute(f"{_HANDLER}._token", "why a websocket was refused"),
     Attribute("tornado.autoreload:_reload_hooks", "our function stays on tornado's list after uninstall()"),
@@ -156,6 +183,16 @@ def unsent_bytes(connection: Any) -> int | None:
         return len(protocol_of(connection).stream._write_buffer)  # type: ignore[union-attr]
     except (AttributeError, TypeError):  # a stream that is closed has no buffer
         return None
+
+
+def bytes_heard(connection: Any) -> int | None:
+    """Return the bytes that have come over a connection, pongs among them; None on other hosts."""
+    return getattr(protocol_of(connection), "_wire_bytes_in", None)
+
+
+def is_logged_in(handler: Any) -> bool:
+    """Whether a request's user is known, once the host has asked its login. Asks nobody again: that is user code."""
+    return bool(getattr(handler, "_current_user", None))
 
 
 def add_reload_hook(function: Callable[[], None]) -> None:

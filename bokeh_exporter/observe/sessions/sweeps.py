@@ -59,6 +59,10 @@ class Sweeps(Observer):
 
         return leave
 
+    def pings(self) -> bool:
+        """Whether a server that is known pings its browsers. From any thread."""
+        return any(keep_alive(server) for server in list(self._servers))
+
     def collect(self) -> Iterable[Level]:
         """Read the servers' settings and the times of their sweeps: plain attributes, so from any thread."""
         for server, completed in list(self._servers.items()):

@@ -102,9 +102,9 @@ class SessionTotals:
         #: Since when the one that is unused for longest has had no browser; None if all have one.
         self.unused_since: float | None = None
         self._left: list[SessionRecord] = []
-        self._round: list[int] = []
+        self._round: list[tuple[int | None, float | None]] = []
         #: What the sessions of the last completed round gave.
-        self.sliced: Sequence[int] = ()
+        self.sliced: Sequence[tuple[int | None, float | None]] = ()
 
     @classmethod
     def of(cls: type[Self], context: Any) -> Self:
@@ -194,11 +194,13 @@ class SessionTotals:
             record.suspected = True
             self.suspects.append(record)
 
-    def slice(self, read: Callable[[Any], int | None]) -> Sequence[int]:
-        """Read the next sessions that have a browser; return the numbers of the last completed round.
+    def slice(
+        self, read: Callable[[Any], tuple[int | None, float | None]]
+    ) -> Sequence[tuple[int | None, float | None]]:
+        """Read the next sessions that have a browser; return what the last completed round gave.
 
         Args:
-            read: given a connection, returns its number, None where it has none.
+            read: given a connection, returns the bytes that it has not taken and when it was heard last.
         """
         if not self._left:
             self._left = [record for record in self._records if record.connections]
@@ -207,9 +209,7 @@ class SessionTotals:
         for record in part:
             session = record.session()
             for connection in connections_of(session) if session is not None else ():
-                number = read(connection)
-                if number is not None:
-                    self._round.append(number)
+                self._round.append(read(connection))
         if not self._left:
             self.sliced, self._round = self._round, []
         return self.sliced

@@ -69,8 +69,6 @@ class _Connection:
         if asgi.context_of_websocket(self._host, self._scope) is None:
             return  # no such app: there is nothing that refused it
         reason = asgi.refusal(self._host, self._scope)
-        if reason == "auth":
-            return  # not logged in: an answer about the user, not about the websocket
         if reason == "token" and token_expired(self._scope["subprotocols"][1]):
             reason = "expired"
         self._observer.state.counter("bokeh_websocket_rejected_total", reason).inc()

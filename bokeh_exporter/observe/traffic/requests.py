@@ -1,7 +1,7 @@
 """HTTP requests to Bokeh's own servers, by method, route and status; websocket upgrades are left out.
 
-Routes are patterns, never URLs. A websocket that tornado's host refuses is an HTTP answer (403, 400) of its app; one
-that the ASGI host refuses never was of type http, and is only in ``bokeh_websocket_rejected_total``.
+Routes are patterns, never URLs. A refused websocket is in ``bokeh_websocket_rejected_total`` and is no request: the
+ASGI host has none of type http, and tornado's answer of 403 would say that the app's page was refused.
 """
 
 from __future__ import annotations

@@ -13,7 +13,8 @@ from ..apps import App
 from ..frame import Frame, Observer
 from ..hosts import Leave
 from ..hosts.bokeh_sessions import runs_on_tornado
-from ..hosts.tornado import token_payload, unsent_bytes
+from ..hosts.tornado import bytes_heard, is_logged_in, token_payload, unsent_bytes
+from ..sessions.sweeps import Sweeps
 from ..sessions.totals import SessionTotals
 from .cut_ages import CutAges
 
@@ -33,6 +34,7 @@ class WebSockets(Observer):
         on = self.on
         on.around("origin_checking", self._checking_origin)
         on.around("websocket_opening", self._opening)
+        on.before("websocket_closed_by_server", slots.closed_with.put)
         on.before("websocket_closing", self._closing)
 
     def _checking_origin(self, handler: object) -> Leave:
@@ -48,8 +50,8 @@ class WebSockets(Observer):
         def leave(result: object, error: BaseException | None) -> None:
             if isinstance(error, Exception):
                 slots.refused.put(handler, True)
-                reason = "subprotocol"
-                if protocol == "bokeh":
+                reason = "subprotocol" if is_logged_in(handler) else "auth"
+                if protocol == "bokeh" and reason != "auth":
                     reason = "expired" if token_expired(token) else "token"
                 self.state.counter("bokeh_websocket_rejected_total", reason).inc()
 
@@ -58,16 +60,25 @@ class WebSockets(Observer):
     def _closing(self, handler: Any, context: Any, connection: object, code: int | None) -> None:
         if slots.refused.get(handler):
             return  # refused, and counted there
+        if code is None:
+            code = slots.closed_with.get(handler)  # the browser did not confirm it
         app, label, opened = self.apps.of(context), close_code(code), slots.opened.get(handler)
         app.counter("bokeh_websocket_closed_total", label).inc()
         if opened is not None:
             self.cut.ended(app.label, label, opened)
 
     def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:
-        """Count connections, and the bytes that slow browsers have not taken."""
+        """Count connections, the bytes that slow browsers have not taken, and how long the quietest has been silent."""
+        pinged = self.frame.find(Sweeps).pings()
         for context, app in contexts:
             totals = SessionTotals.of(context).refresh()
-            waiting = totals.slice(unsent_bytes)
+            read = totals.slice(lambda connection: (unsent_bytes(connection), _heard(connection, now)))
+            waiting = [unsent for unsent, _ in read if unsent is not None]
+            heard = [since for _, since in read if since is not None]
+            if not totals.connections:
+                yield Level("bokeh_websocket_silent_age_max_seconds", 0.0, (app.label,))
+            elif heard and pinged:
+                yield Level("bokeh_websocket_silent_age_max_seconds", max(0.0, now - min(heard)), (app.label,))
             yield Level("bokeh_websocket_connections", totals.connections, (app.label,))
             # Without connections there is no transport to ask; tornado's, which says it, comes with tornado's loop.
             if waiting or (not totals.connections and runs_on_tornado(context)):
@@ -79,6 +90,21 @@ class WebSockets(Observer):
             age = self.cut.age(label)
             if age is not None:
                 yield Level("bokeh_websocket_cut_age_seconds", age, (label,))
+
+
+def _heard(connection: Any, now: float) -> float | None:
+    """Return when a connection gave its last sign of life, a message or a pong; None where the host does not say.
+
+    Whatever comes moves tornado's sum, so nothing has to be noted where a message or a pong is received.
+    """
+    size = bytes_heard(connection)
+    if size is None:
+        return None
+    known = slots.heard.get(connection)
+    if known is None or known[0] != size:
+        known = (size, now)
+        slots.heard.put(connection, known)
+    return known[1]
 
 
 def payload_size(fragment: str | bytes) -> int:

@@ -304,6 +304,7 @@ LINGERING: Mapping[str, tuple[Course, str]] = {
         lambda step: {"created": step + 1.0, "destroyed": 0.0, "blocked": float(step), "connected": 1.0, "unused": 0.0,
                       "blocked_age": 60.0 * step, "switches": frozenset({"reuse_sessions"})}, "reuse",
     ),
+    "silent": (lambda step: visits(step, connected=1.0, silent_age=60.0 * step), "silent"),
     "pending": (lambda step: visits(step, pending=float(step), create_errors=float(step)), "pending"),
     "probes": (
         lambda step: {"created": 60.0 * step, "destroyed": 60.0 * max(0, step - 1), "connected": 1.0,
@@ -337,6 +338,13 @@ def test_a_loop_that_stands_still_makes_no_session_linger() -> None:
     found = judged(course, stalled=["the event loop has not ticked for 300 s; /app: app.py:view runs for 300 s"])
     assert (found.name, found.reasons, found.others) == ("event_loop_stalled", ("loop",), ())
     assert "app.py:view" in found.evidence[0].text
+
+
+def test_browsers_that_answer_late_or_are_pinged_rarely_are_not_silent() -> None:
+    between_pings = lambda step: visits(step, connected=1.0, silent_age=37.0 * (step % 8))  # noqa: E731
+    assert judged(between_pings).name == "healthy"
+    rarely = lambda step: visits(step, connected=1.0, silent_age=599.0, ping_interval=300.0)  # noqa: E731
+    assert judged(rarely).name == "healthy"
 
 
 def test_sessions_that_were_late_once_do_not_linger() -> None:
