@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["counter", "gauge", "histogram", "info"]
+MetricType = Literal["counter", "gauge", "histogram", "info"]
 Merge = Literal["sum", "max", "min"]
 Coverage = Literal["full", "estimated", "absent"]
 
@@ -32,7 +32,7 @@ class Metric:
 
     group: str
     name: str
-    kind: Kind
+    kind: MetricType
     labels: tuple[Label, ...]
     help: str
     otel_name: str

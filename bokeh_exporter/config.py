@@ -18,9 +18,9 @@ from .thresholds import Thresholds
 
 PREFIX = "BOKEH_EXPORTER_"
 
-Level = Literal["session", "update", "callback", "element", "all"]
+CollectLevel = Literal["session", "update", "callback", "element", "all"]
 ElementsLog = Literal["off", "text", "json"]
-LEVELS: tuple[Level, ...] = get_args(Level)
+LEVELS: tuple[CollectLevel, ...] = get_args(CollectLevel)
 
 
 class ConfigError(ValueError):
@@ -61,7 +61,7 @@ def _flag(text: str) -> bool:
     return text == "1"
 
 
-def _level(text: str) -> Level:
+def _level(text: str) -> CollectLevel:
     for level in LEVELS:
         if text == level:
             return level
@@ -123,7 +123,7 @@ class Config(Thresholds):
         "a number of seconds from 0.05 to 86400",
         "Seconds between two judgements of memory; a blocked server is reported immediately.",
     )
-    collect: Level = _option(
+    collect: CollectLevel = _option(
         "callback", _level, "one of " + ", ".join(LEVELS), "How much to collect; each level includes the ones before."
     )
     stall_after: float = _option(
@@ -291,7 +291,7 @@ class Config(Thresholds):
                 values[name] = _parsed(field, variable(name), environ[variable(name)])
         return cls(**values)
 
-    def includes(self, level: Level) -> bool:
+    def includes(self, level: CollectLevel) -> bool:
         """Whether what belongs to ``level`` is to be collected."""
         return LEVELS.index(level) <= LEVELS.index(self.collect)
 

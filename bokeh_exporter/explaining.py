@@ -11,7 +11,7 @@ from .config import Config
 from .control.collecting import Collecting
 from .diagnose.heap.capture import Capture
 from .diagnose.heap.capture import study as capture_study
-from .diagnose.heap.explainer import EVERY, Event, Explainer
+from .diagnose.heap.explainer import EVERY, EventAttributes, Explainer
 from .diagnose.heap.holders import Target
 from .diagnose.heap.roots import Host
 from .diagnose.verdicts.judgement import Judgement
@@ -65,7 +65,7 @@ class Explaining:
     def _searches(self, begins: bool) -> None:
         self._frame.find(Garbage).all_held = begins
 
-    def _tell(self, event: Event) -> None:
+    def _tell(self, event: EventAttributes) -> None:
         """Tell the story who holds an app's retained sessions, beside what it tells of each session."""
         told: dict[str, str | float | int] = {
             "bokeh.app": str(event["app"]),

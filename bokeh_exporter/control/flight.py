@@ -32,7 +32,7 @@ _HEAD = struct.Struct("<IQII")
 #: Characters of a text in a record.
 _TEXT = 600
 
-Record = Mapping[str, Any]
+FlightRecord = Mapping[str, Any]
 
 
 class Life(NamedTuple):
@@ -45,7 +45,7 @@ class Life(NamedTuple):
     #: Unix time of its last record.
     ended: float
     #: Its records, the oldest first.
-    records: list[Record]
+    records: list[FlightRecord]
 
     def as_json(self) -> dict[str, Any]:
         """Return it as ``/api/v1/status`` has it, with the last record of each kind."""
@@ -86,7 +86,7 @@ class FlightRecorder:
         self._map: mmap.mmap | None = mmap.mmap(descriptor, SLOT * SLOTS)
         numbered = _numbered(self._map[:])
         #: What the process before left; None if there was none.
-        self.before: list[Record] = _last_life([record for _, record in numbered])
+        self.before: list[FlightRecord] = _last_life([record for _, record in numbered])
         self._next = numbered[-1][0] + 1 if numbered else 1
 
     def write(self, kind: str, **content: Any) -> None:
@@ -118,12 +118,12 @@ class FlightRecorder:
                 os.close(self._descriptor)
 
 
-def read(path: str | Path) -> list[Record]:
+def read(path: str | Path) -> list[FlightRecord]:
     """Return the records of a file, the oldest first; of none that is no recorder's."""
     return [record for _, record in _numbered(Path(path).read_bytes())]
 
 
-def _numbered(content: bytes) -> list[tuple[int, Record]]:
+def _numbered(content: bytes) -> list[tuple[int, FlightRecord]]:
     found = []
     for at in range(0, len(content) - SLOT + 1, SLOT):
         magic, number, length, checksum = _HEAD.unpack_from(content, at)
@@ -150,7 +150,7 @@ def _bounded(content: Any, most: int = 12) -> Any:
     return content
 
 
-def _last_life(records: list[Record]) -> list[Record]:
+def _last_life(records: list[FlightRecord]) -> list[FlightRecord]:
     starts = [index for index, record in enumerate(records) if record.get("kind") == "start"]
     return records[starts[-1] :] if starts else records  # of a long life the start has been written over
 
@@ -158,7 +158,7 @@ def _last_life(records: list[Record]) -> list[Record]:
 # --- how it ended -----------------------------------------------------------------------------------
 
 
-def last_life(records: Sequence[Record], oom_kills: float | None, now: float) -> Life | None:
+def last_life(records: Sequence[FlightRecord], oom_kills: float | None, now: float) -> Life | None:
     """Say how the process that left these records ended.
 
     Args:

@@ -27,7 +27,7 @@ class Observer:
     #: Names the observer in errors and durations.
     name: ClassVar[str]
     #: From which depth of ``collect`` it takes part.
-    level: ClassVar[options.Level] = "session"
+    level: ClassVar[options.CollectLevel] = "session"
 
     def __init__(self, frame: Frame) -> None:
         self.frame = frame
@@ -58,7 +58,7 @@ class Observer:
         """In a forked child: make locks anew. ``serves`` is False where the child is not a server of its own."""
 
 
-Kind = TypeVar("Kind", bound=Observer)
+AnObserver = TypeVar("AnObserver", bound=Observer)
 
 
 class Frame:
@@ -99,7 +99,7 @@ class Frame:
         """Return where an observer stands in the table, which is how the subscribers of an event are nested."""
         return self._order.get(kind, len(self._order))
 
-    def find(self, kind: type[Kind]) -> Kind:
+    def find(self, kind: type[AnObserver]) -> AnObserver:
         """Return the observer of a kind.
 
         Raises:

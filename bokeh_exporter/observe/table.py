@@ -42,7 +42,7 @@ from .memory.activities import Activities
 from .memory.cgroups import Cgroups
 from .memory.data_sources import DataSources
 from .memory.garbage_collector import Garbage
-from .memory.process import Memory
+from .memory.process import ResidentMemory
 from .rebuilds.bokeh_elements import BokehElements
 from .rebuilds.holoviews_elements import HoloviewsElements
 from .rebuilds.model_counts import ModelCounts
@@ -94,7 +94,7 @@ OBSERVERS: tuple[type[Observer], ...] = (
     Requests,
     Configuration,
     Executors,
-    Memory,
+    ResidentMemory,
     Cgroups,
     # The last, so that a loop that is found is sampled by hooks that are all in.
     Loops,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..diagnose import Judgement, Point, Sample, judge
-from ..diagnose.verdicts.judgement import LINGERING, Kind
+from ..diagnose.verdicts.judgement import LINGERING, GrowthKind
 from ..diagnose.verdicts.session import BLOCKS_ALONE
 from ..thresholds import Thresholds
 from .plan import Plan
@@ -49,7 +49,7 @@ class Found:
     batches: list[tuple[int, Sample]] = field(default_factory=list)
     end: Sample | None = None
     sessions: int = 0
-    settled: Kind | None = None
+    settled: GrowthKind | None = None
     released: float | None = None
     stalls: list[str] = field(default_factory=list)
     retained: list[Any] = field(default_factory=list)

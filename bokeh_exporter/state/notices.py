@@ -18,7 +18,7 @@ STALLED = "bokeh.event_loop.stalled"
 VERDICT = "bokeh.memory.verdict"
 
 
-class Event(NamedTuple):
+class Notice(NamedTuple):
     """One event: its name, Unix time, whether somebody should look at it, and bounded attributes."""
 
     name: str
@@ -38,7 +38,7 @@ class Story:
     def __init__(self) -> None:
         self.on = False
         self.dropped = 0
-        self._events: deque[Event] = deque()
+        self._events: deque[Notice] = deque()
 
     def tell(self, name: str, attributes: Mapping[str, str | float | int], *, warns: bool = False) -> None:
         """Add an event, if anybody listens."""
@@ -47,8 +47,8 @@ class Story:
         if len(self._events) >= KEPT:
             self.dropped += 1
             return
-        self._events.append(Event(name, time.time(), warns, attributes))
+        self._events.append(Notice(name, time.time(), warns, attributes))
 
-    def take(self) -> list[Event]:
+    def take(self) -> list[Notice]:
         """Take what there is."""
         return [self._events.popleft() for _ in range(len(self._events))]

@@ -39,12 +39,12 @@ def probe(where: str, original: Callable[..., Any]) -> Callable[..., Any]:
 if "--install" in sys.argv:
     import bokeh_exporter
     from bokeh_exporter.observe.loop.loops import Loops
-    from bokeh_exporter.observe.memory.process import Memory
+    from bokeh_exporter.observe.memory.process import ResidentMemory
     from bokeh_exporter.observe.sessions.documents import Documents
 
     Documents.sample = probe("sampler", Documents.sample)  # type: ignore[method-assign]
     Loops._tick = probe("timer", Loops._tick)  # type: ignore[method-assign]
-    Memory.collect = probe("thread", Memory.collect)  # type: ignore[method-assign]
+    ResidentMemory.collect = probe("thread", ResidentMemory.collect)  # type: ignore[method-assign]
     exporter = bokeh_exporter.install()
 
 

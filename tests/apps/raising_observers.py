@@ -3,7 +3,7 @@
 from typing import Any
 
 import bokeh_exporter
-from bokeh_exporter.observe.memory.process import Memory
+from bokeh_exporter.observe.memory.process import ResidentMemory
 from bokeh_exporter.observe.sessions.documents import Documents
 from bokeh_exporter.observe.traffic.payloads import Payloads
 from bokeh_exporter.observe.traffic.websockets import WebSockets
@@ -14,7 +14,7 @@ def fail(*args: Any, **kwargs: Any) -> Any:
 
 
 Documents.sample = fail  # type: ignore[method-assign]
-Memory.collect = fail  # type: ignore[method-assign]
+ResidentMemory.collect = fail  # type: ignore[method-assign]
 Payloads._sent = fail  # type: ignore[method-assign]
 WebSockets._closing = fail  # type: ignore[method-assign]
 bokeh_exporter.install()

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..blame.whose import Judged, judge
-from .history import History, Since, size
-from .holders import Group, Kind, Target, groups
+from .history import HolderHistory, Since, size
+from .holders import Group, Target, TargetKind, groups
 from .interpreter import check
 from .paths import Chain, follow, tell
 from .picture import Heap, find, picture
@@ -39,7 +39,7 @@ class Found:
     """Targets of one kind that hang on the same holder, and the shortest of their chains."""
 
     app: str
-    kind: Kind
+    kind: TargetKind
     count: int
     age_seconds: float
     chain: Chain
@@ -125,7 +125,7 @@ def explain(
     targets: Iterable[Target],
     hosts: Callable[[], Iterable[Host]] = lambda: (),
     room: Callable[[], float | None] = lambda: None,
-    history: History | None = None,
+    history: HolderHistory | None = None,
 ) -> Explanation:
     """Find who holds the targets, in a thread that is not an event loop's.
 

@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any
 
 from .explain import Explanation, explain
-from .history import History
+from .history import HolderHistory
 from .holders import Target
 from .roots import Host
 
@@ -33,7 +33,7 @@ _PATIENCE = 60.0
 _SIGNAL: int | None = getattr(signal, "SIGUSR2", None)
 
 #: What is logged of a search that nobody asked for, also as the attribute ``event`` of the log record.
-Event = dict[str, object]
+EventAttributes = dict[str, object]
 
 
 class BusyError(BlockingIOError):
@@ -59,7 +59,7 @@ class Explainer:
         retained: Callable[[], Mapping[str, int]], on_error: Callable[[BaseException], None],
         clock: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
-        self._history = History(clock)
+        self._history = HolderHistory(clock)
         self._targets, self._hosts, self._collect, self._room = targets, hosts, collect, room
         self._retained, self._on_error = retained, on_error
         self._busy = threading.Lock()
@@ -67,7 +67,7 @@ class Explainer:
         self._looked = time.monotonic()
         self._before: Any = None
         #: Called with each event, besides the log.
-        self.on_event: Callable[[Event], None] = lambda event: None
+        self.on_event: Callable[[EventAttributes], None] = lambda event: None
         #: Told when a search begins (True) and is over: meanwhile it may hold all objects.
         self.on_search: Callable[[bool], None] = lambda begins: None
 
@@ -131,7 +131,7 @@ class Explainer:
             held = [each for each in found.retained if each.app == app]
             if not held:
                 continue
-            event: Event = {
+            event: EventAttributes = {
                 "name": "bokeh.sessions.retained", "app": app, "count": held[0].count, "kind": held[0].kind,
                 "root": held[0].root(), "text": held[0].text(), "seconds": round(found.seconds, 3),
             }  # fmt: skip

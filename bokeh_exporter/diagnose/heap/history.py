@@ -29,7 +29,7 @@ class Since:
         return f"{'+' if self.change >= 0 else '-'}{size(abs(self.change))} since {since}, {first}"
 
 
-class History:
+class HolderHistory:
     """The sums of one exporter.
 
     Args:

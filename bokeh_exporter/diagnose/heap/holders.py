@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 from .search import Way
 
-Kind = Literal["document", "session", "live_session", "model"]
+TargetKind = Literal["document", "session", "live_session", "model"]
 #: What is told first, where one holds the other: a model is rarely what somebody looks for.
-FIRST: dict[Kind, int] = {"live_session": 0, "session": 1, "document": 2, "model": 3}
+FIRST: dict[TargetKind, int] = {"live_session": 0, "session": 1, "document": 2, "model": 3}
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Target:
     """
 
     app: str
-    kind: Kind
+    kind: TargetKind
     reference: weakref.ref[Any]
     destroyed: float
     cls: str

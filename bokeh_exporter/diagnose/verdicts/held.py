@@ -29,7 +29,7 @@ _LOOKS = 12
 #: Seconds without a new one after which none is new; within the grace nobody knows.
 _QUIET = 600.0
 
-Level = tuple[float, float, float]  # time, destroyed, held from then on
+HeldLevel = tuple[float, float, float]  # time, destroyed, held from then on
 
 
 def held(points: Sequence[Point], thresholds: Thresholds, grace: float) -> Iterator[Evidence]:
@@ -43,8 +43,8 @@ def held(points: Sequence[Point], thresholds: Thresholds, grace: float) -> Itera
             yield found
 
 
-def _levels(points: Sequence[Point], app: str) -> list[Level]:
-    levels: list[Level] = []
+def _levels(points: Sequence[Point], app: str) -> list[HeldLevel]:
+    levels: list[HeldLevel] = []
     least = math.inf
     for point in reversed(points):
         sample = point.last.apps.get(app, AppSample())
@@ -57,7 +57,7 @@ def _levels(points: Sequence[Point], app: str) -> list[Level]:
     return levels[::-1]
 
 
-def _at_now(levels: Sequence[Level], app: str, thresholds: Thresholds) -> Evidence | None:
+def _at_now(levels: Sequence[HeldLevel], app: str, thresholds: Thresholds) -> Evidence | None:
     if levels[-1][1] - levels[0][1] < thresholds.judge_sessions or not _grew(levels, goes_on=True):
         return None
     new, visits = levels[-1][2] - levels[0][2], levels[-1][1] - levels[0][1]
@@ -70,7 +70,7 @@ def _at_now(levels: Sequence[Level], app: str, thresholds: Thresholds) -> Eviden
     return Evidence(RETAINED, text, "bokeh_sessions_uncollected", levels[-1][2], app, "documents")
 
 
-def _before(levels: Sequence[Level], app: str, thresholds: Thresholds, grace: float) -> Evidence | None:
+def _before(levels: Sequence[HeldLevel], app: str, thresholds: Thresholds, grace: float) -> Evidence | None:
     """Return what grew up to some time ago and is held: a leak does not end because nobody comes."""
     now, destroyed, level = levels[-1]
     if level < thresholds.judge_sessions:
@@ -88,19 +88,19 @@ def _before(levels: Sequence[Level], app: str, thresholds: Thresholds, grace: fl
     return Evidence(RETAINED, text, "bokeh_sessions_uncollected", level, app, "documents")
 
 
-def _fast(levels: Sequence[Level], thresholds: Thresholds) -> bool:
+def _fast(levels: Sequence[HeldLevel], thresholds: Thresholds) -> bool:
     visits, new = levels[-1][1] - levels[0][1], levels[-1][2] - levels[0][2]
     enough = visits >= thresholds.judge_sessions and new >= max(_NEW, thresholds.retained_share * visits)
     return enough and _spread(levels, goes_on=True)
 
 
-def _grew(levels: Sequence[Level], *, goes_on: bool) -> bool:
+def _grew(levels: Sequence[HeldLevel], *, goes_on: bool) -> bool:
     """Whether there are enough new ones, at enough moments, in all thirds, and it has not stopped."""
     new = levels[-1][2] - levels[0][2]
     return new >= _NEW and levels[-1][0] - levels[0][0] >= 3600 and _spread(levels, goes_on=goes_on)
 
 
-def _spread(levels: Sequence[Level], *, goes_on: bool) -> bool:
+def _spread(levels: Sequence[HeldLevel], *, goes_on: bool) -> bool:
     moments = [index for index in range(1, len(levels)) if levels[index][2] > levels[index - 1][2]]
     if len(moments) < _MOMENTS:
         return False

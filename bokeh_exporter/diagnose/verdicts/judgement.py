@@ -17,7 +17,7 @@ FRAGMENTATION = "fragmentation"
 #: The first of these that holds leads.
 PRECEDENCE = (STALLED, LINGERING, RETAINED, SESSION, PROCESS, FRAGMENTATION)
 
-Kind = Literal["objects", "buffers", "native"]
+GrowthKind = Literal["objects", "buffers", "native"]
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Judgement:
     #: One sentence on what to do about the leading verdict.
     advice: str = ""
     #: What process_growth consists of; None while it does not hold, or cannot be told.
-    process_growth_of: Kind | None = None
+    process_growth_of: GrowthKind | None = None
     #: The reasons of the leading verdict's evidence, each once.
     reasons: tuple[str, ...] = ()
     #: What is switched on and grows memory itself: autoreload, admin, profiler.

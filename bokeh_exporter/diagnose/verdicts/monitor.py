@@ -19,7 +19,7 @@ from ...state import Level, State
 from ...state.notices import VERDICT
 from ...state.numbers import Numbers, of_state
 from .history import History, Point
-from .judgement import HEALTHY, Judgement, Kind
+from .judgement import HEALTHY, GrowthKind, Judgement
 from .plot_columns import Columns, columns
 from .samples import ROWS, sample_of, sum_of
 from .verdict import judge
@@ -54,7 +54,7 @@ class Monitor:
         #: The last judgement that was asked for, and as plain data.
         self._plain: tuple[Judgement | None, Mapping[str, Any]] = (None, {})
         #: What a capture of allocations has found to grow, if there was one.
-        self.settled: Kind | None = None
+        self.settled: GrowthKind | None = None
         #: Is called with each judgement, in the thread that looks: for what a verdict sets off.
         self.on_judged: Callable[[Judgement], None] = lambda judgement: None
         #: Unix time from which on the leading verdict has held.

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from ...thresholds import Thresholds
 from .fields import Process
 from .history import Point
-from .judgement import FRAGMENTATION, PROCESS, Evidence, Kind
+from .judgement import FRAGMENTATION, PROCESS, Evidence, GrowthKind
 from .series import Growth, at_rest, collected, duration, growth, resident, size, total, windows
 
 #: Sessions after which imports and first caches are warm.
@@ -110,7 +110,7 @@ def _by_itself(rest: Sequence[Point], thresholds: Thresholds) -> Iterator[Eviden
             return
 
 
-def kind_of(evidence: Sequence[Evidence], settled: Kind | None) -> Kind | None:
+def kind_of(evidence: Sequence[Evidence], settled: GrowthKind | None) -> GrowthKind | None:
     """Tell what grows; buffers and native memory look the same until allocations have been captured."""
     reasons = {one.reason for one in evidence}
     if "bytes" in reasons:

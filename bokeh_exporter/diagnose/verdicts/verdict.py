@@ -26,8 +26,8 @@ from .judgement import (
     SESSION,
     STALLED,
     Evidence,
+    GrowthKind,
     Judgement,
-    Kind,
 )
 from .lingering import lingering
 from .process import explains, fragmentation, kind_of, process_growth
@@ -59,7 +59,7 @@ _LINGERING = {
     "probes": "Point probes at the exporter's /healthz or a static file: each request for the page creates a session.",
     "lifetime": "Shorten --unused-session-lifetime, so that sessions end soon after their browser leaves.",
 }
-_PROCESS: dict[Kind | None, str] = {
+_PROCESS: dict[GrowthKind | None, str] = {
     "objects": "Bound what outlives the sessions: caches, registries, log records, classes created at each visit.",
     "buffers": "Bound the cache that keeps arrays, frames or bytes beyond the sessions.",
     "native": "Look at native code: extensions, image and database libraries; Python owns none of what grows.",
@@ -74,7 +74,7 @@ def judge(
     *,
     grace: float = 60.0,
     stalled: Sequence[str] = (),
-    settled: Kind | None = None,
+    settled: GrowthKind | None = None,
     released: float | None = None,
     without: Collection[str] = (),
 ) -> Judgement:
@@ -134,7 +134,7 @@ def _growth(points: Sequence[Point], thresholds: Thresholds, explained: set[str]
     return process if alone else sessions
 
 
-def _judgement(evidence: Sequence[Evidence], settled: Kind | None, points: Sequence[Point]) -> Judgement:
+def _judgement(evidence: Sequence[Evidence], settled: GrowthKind | None, points: Sequence[Point]) -> Judgement:
     holding = {one.verdict for one in evidence}
     ranked = [verdict for verdict in PRECEDENCE if verdict in holding]
     name = ranked[0] if ranked else HEALTHY
@@ -152,7 +152,7 @@ def _judgement(evidence: Sequence[Evidence], settled: Kind | None, points: Seque
     )
 
 
-def _advice(name: str, reasons: Sequence[str], kind: Kind | None) -> str:
+def _advice(name: str, reasons: Sequence[str], kind: GrowthKind | None) -> str:
     if name == LINGERING:
         return " ".join(_LINGERING[reason] for reason in reasons[:1])
     return _PROCESS[kind] if name == PROCESS else _ADVICE[name]

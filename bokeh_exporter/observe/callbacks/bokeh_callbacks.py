@@ -27,7 +27,7 @@ class CallbackTimes(Observer):
     """Duration by kind; calls, busy time and errors by the user's function."""
 
     name: ClassVar[str] = "callbacks"
-    level: ClassVar[options.Level] = "callback"
+    level: ClassVar[options.CollectLevel] = "callback"
 
     def __init__(self, frame: Frame) -> None:
         super().__init__(frame)

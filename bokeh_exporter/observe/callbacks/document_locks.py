@@ -19,7 +19,7 @@ class DocumentLocks(Observer):
     """Waits for and holds of the document lock; callbacks registered in live sessions."""
 
     name: ClassVar[str] = "locks"
-    level: ClassVar[options.Level] = "callback"
+    level: ClassVar[options.CollectLevel] = "callback"
 
     def start(self) -> None:
         """Subscribe to new sessions, and watch the locks of those that exist."""

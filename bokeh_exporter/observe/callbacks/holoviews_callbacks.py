@@ -25,7 +25,7 @@ class HoloviewsCallbacks(Observer):
     """Calls, busy time and errors by the user's function."""
 
     name: ClassVar[str] = "holoviews_callbacks"
-    level: ClassVar[options.Level] = "callback"
+    level: ClassVar[options.CollectLevel] = "callback"
 
     def start(self) -> None:
         """Subscribe to what HoloViews calls."""

@@ -32,7 +32,7 @@ class InteractionStarts(Observer):
     """Begins interactions; counts protocol messages."""
 
     name: ClassVar[str] = "interactions"
-    level: ClassVar[options.Level] = "update"
+    level: ClassVar[options.CollectLevel] = "update"
 
     def start(self) -> None:
         """Subscribe to the build of documents, the handling of messages, and the tasks of Panel's threads."""

@@ -46,7 +46,7 @@ class _Loop:
         self.stalled: str | None = None
 
 
-class _Full:
+class _FullPool:
     """A pool whose threads are all busy with work waiting: since when, and since when none was taken up."""
 
     def __init__(self, pool: Pool, now: float) -> None:
@@ -76,7 +76,7 @@ class Watcher:
         self._stalls = state.counter("bokeh_event_loop_stalls_total")
         self._late = state.histogram("bokeh_exporter_gil_wait_seconds")
         self._loops: dict[LoopState, _Loop] = {}
-        self._full: dict[Pool, _Full] = {}
+        self._full: dict[Pool, _FullPool] = {}
         self._ending = threading.Event()
         # An empty context: whatever the host keeps in its own would live as long as the thread.
         self._thread = threading.Thread(
@@ -185,7 +185,7 @@ class Watcher:
                         log.info("worker threads take up work again after %.1f s", now - full.since)
                 continue
             if full is None:
-                full = self._full[pool] = _Full(pool, now)
+                full = self._full[pool] = _FullPool(pool, now)
             if pool.taken != full.taken:
                 full.taken, full.stuck = pool.taken, now
             if not full.told and now - full.since >= self._stall_after:
@@ -226,7 +226,7 @@ class Watcher:
         culprit: dict[str, str | float] = {"bokeh.event_loop.culprit": who[0]} if who is not None else {}
         self._numbers.story.tell(STALLED, {"bokeh.event_loop.stall.age": age} | culprit, warns=True)
 
-    def _busy(self, full: _Full, age: float) -> str:
+    def _busy(self, full: _FullPool, age: float) -> str:
         threads = full.pool.threads()
         holders = Counter(who[0] for thread in threads if (who := self._who(thread)) is not None)
         names = ", ".join(f"{name} ({count})" for name, count in holders.most_common())

@@ -19,6 +19,7 @@ from threading import get_ident
 from time import perf_counter
 from typing import Any
 
+from ...state.attribution import Owner
 from ...state.interactions import Interactions, current
 from .blocks import Blocks
 from .statm import Statm
@@ -29,9 +30,6 @@ FRESH = 0.001
 CLOSE = 0.02
 
 UNATTRIBUTED = "unattributed"
-
-#: App and activity.
-Owner = tuple[str, str]
 
 
 class Attribution:

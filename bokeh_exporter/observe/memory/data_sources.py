@@ -33,7 +33,7 @@ class DataSources(Observer):
     """Size of the columns of live ``ColumnDataSource`` models."""
 
     name: ClassVar[str] = "data_sources"
-    level: ClassVar[options.Level] = "all"
+    level: ClassVar[options.CollectLevel] = "all"
 
     def __init__(self, frame: Frame) -> None:
         super().__init__(frame)

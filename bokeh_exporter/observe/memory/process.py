@@ -31,7 +31,7 @@ KINDS: Mapping[bytes, str] = {b"RssAnon": "anon", b"RssFile": "file", b"RssShmem
 KEPT = 60.0
 
 
-class Memory(Observer):
+class ResidentMemory(Observer):
     """Resident memory by kind, the allocator's split of it, Python's blocks."""
 
     name: ClassVar[str] = "memory"

@@ -40,7 +40,7 @@ class BokehElements(Observer):
     """One record per interaction; see ``state.elements``."""
 
     name: ClassVar[str] = "elements"
-    level: ClassVar[options.Level] = "element"
+    level: ClassVar[options.CollectLevel] = "element"
 
     def __init__(self, frame: Frame) -> None:
         super().__init__(frame)

@@ -24,7 +24,7 @@ class HoloviewsElements(Observer):
     """Elements, plots and streams."""
 
     name: ClassVar[str] = "holoviews_elements"
-    level: ClassVar[options.Level] = "element"
+    level: ClassVar[options.CollectLevel] = "element"
 
     def __init__(self, frame: Frame) -> None:
         super().__init__(frame)

@@ -22,7 +22,7 @@ class ModelCounts(Observer):
     """Models created by class and phase; document events by class; both booked on the interaction."""
 
     name: ClassVar[str] = "models"
-    level: ClassVar[options.Level] = "update"
+    level: ClassVar[options.CollectLevel] = "update"
 
     def __init__(self, frame: Frame) -> None:
         super().__init__(frame)

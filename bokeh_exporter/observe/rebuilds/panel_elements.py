@@ -34,7 +34,7 @@ class PanelElements(Observer):
     """Components and replacements."""
 
     name: ClassVar[str] = "panel_elements"
-    level: ClassVar[options.Level] = "element"
+    level: ClassVar[options.CollectLevel] = "element"
 
     def __init__(self, frame: Frame) -> None:
         super().__init__(frame)

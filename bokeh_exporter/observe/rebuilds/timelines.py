@@ -19,7 +19,7 @@ class Timelines(Observer):
     """Spans of the interaction under way."""
 
     name: ClassVar[str] = "timelines"
-    level: ClassVar[options.Level] = "element"
+    level: ClassVar[options.CollectLevel] = "element"
 
     def start(self) -> None:
         """Subscribe to what takes time."""

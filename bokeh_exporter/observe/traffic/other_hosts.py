@@ -17,7 +17,7 @@ class OtherHosts(Observer):
     """Payload bytes of bokeh-fastapi and bokeh-django."""
 
     name: ClassVar[str] = "other_hosts"
-    level: ClassVar[options.Level] = "update"
+    level: ClassVar[options.CollectLevel] = "update"
 
     def start(self) -> None:
         """Subscribe to what their websockets receive and send."""

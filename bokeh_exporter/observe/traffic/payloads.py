@@ -67,7 +67,7 @@ class Payloads(Observer):
     """Knows the connections, and counts payload bytes on the tornado host."""
 
     name: ClassVar[str] = "messages"
-    level: ClassVar[options.Level] = "update"
+    level: ClassVar[options.CollectLevel] = "update"
 
     def __init__(self, frame: Frame) -> None:
         super().__init__(frame)

@@ -21,7 +21,7 @@ import pytest
 from bokeh_exporter.diagnose.blame import keys, known_leaks
 from bokeh_exporter.diagnose.blame.whose import judge
 from bokeh_exporter.diagnose.heap.explain import Explanation, explain
-from bokeh_exporter.diagnose.heap.history import HOLDERS, History
+from bokeh_exporter.diagnose.heap.history import HOLDERS, HolderHistory
 from bokeh_exporter.diagnose.heap.holders import Target
 from bokeh_exporter.diagnose.heap.interpreter import InterpreterError, check
 from bokeh_exporter.diagnose.heap.paths import Chain, Step
@@ -119,7 +119,7 @@ def test_random_graphs_agree_with_a_search_by_hand() -> None:
 
 def test_an_hour_later_the_difference_is_told(module: Any) -> None:
     now = [1_000_000.0]
-    history = History(lambda: now[0])
+    history = HolderHistory(lambda: now[0])
     kept = module.CACHE.setdefault("figures", [])
     references = leak(kept, lambda number: np.zeros(125_000))
     (first,) = search(references, history=history).retained

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bokeh_exporter.observe.memory.process import PROC, Memory
+from bokeh_exporter.observe.memory.process import PROC, ResidentMemory
 
 from .trees import STATUS, frame, numbers, plant
 
@@ -18,7 +18,7 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /
 
 def read(proc: Path) -> dict[tuple[str, ...], float]:
     """Return the kinds alone; what the allocator says is of this process, wherever its files are."""
-    return {key: value for key, value in numbers(Memory(frame(), proc)).items() if key[0] == "rss_bytes"}
+    return {key: value for key, value in numbers(ResidentMemory(frame(), proc)).items() if key[0] == "rss_bytes"}
 
 
 def status(tmp_path: Path, text: str) -> Path:
