@@ -1,4 +1,4 @@
-"""``bokeh-exporter trim``, ``census``, ``stacks`` and ``drain``: what a running server does when it is asked to."""
+"""``bokeh-exporter trim``, ``census``, ``stacks`` and ``drain``: requests to a running server."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .target import reached, target_and_token
 
 #: Rows of a census that are printed.
 _ROWS = 30
-_AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print what the exporter answered, as JSON.")
+_AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the raw answer as JSON.")
 
 
-@click.command("trim", context_settings=SETTINGS, short_help="Give a server's free memory back to the system.")
+@click.command("trim", context_settings=SETTINGS, short_help="Return a server's free memory to the system.")
 @target_and_token
 @_AS_JSON
 def trim(target: str | None, token: str | None, as_json: bool) -> int:
-    """Collect garbage in the server at TARGET and give free memory back to the system. The app pauses meanwhile.
+    """Collect garbage in the server at TARGET and return free memory to the system. This pauses the app.
 
     \b
     bokeh-exporter trim 4711
@@ -30,11 +30,9 @@ def trim(target: str | None, token: str | None, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(done, indent=2))
     elif not done.get("supported", True):
-        fail(f"nothing is trimmed: {done.get('reason')}")
+        fail(f"nothing was trimmed: {done.get('reason')}")
     else:
-        click.echo(
-            f"{size(done['released_bytes'])} given back, the app paused for {done['pause_seconds'] * 1e3:.0f} ms"
-        )
+        click.echo(f"{size(done['released_bytes'])} returned, the app paused for {done['pause_seconds'] * 1e3:.0f} ms")
     return 0
 
 
@@ -42,7 +40,7 @@ def trim(target: str | None, token: str | None, as_json: bool) -> int:
 @target_and_token
 @_AS_JSON
 def census(target: str | None, token: str | None, as_json: bool) -> int:
-    """Count the objects of the server at TARGET by type. It stands still meanwhile, 0.2 s for a million objects.
+    """Count the objects of the server at TARGET by type. This blocks the server, 0.2 s per million objects.
 
     \b
     bokeh-exporter census 4711
@@ -51,7 +49,7 @@ def census(target: str | None, token: str | None, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return 0
-    click.echo(f"{found['objects']:,} objects; the interpreter stood still for {found['stall_seconds']:.2f} s")
+    click.echo(f"{found['objects']:,} objects; the interpreter was blocked for {found['stall_seconds']:.2f} s")
     for name, row in list(found["types"].items())[:_ROWS]:
         click.echo(f"{row['count']:>10,} {size(row['bytes']) if row['bytes'] else '':>10}  {name}")
     if found["skipped"]:
@@ -59,11 +57,11 @@ def census(target: str | None, token: str | None, as_json: bool) -> int:
     return 0
 
 
-@click.command("stacks", context_settings=SETTINGS, short_help="Say where a server's threads and tasks are.")
+@click.command("stacks", context_settings=SETTINGS, short_help="Show the stacks of a server's threads and tasks.")
 @target_and_token
 @_AS_JSON
 def stacks(target: str | None, token: str | None, as_json: bool) -> int:
-    """Say where the threads and tasks of the server at TARGET are, also while its event loop is blocked.
+    """Show the stacks of threads and tasks of the server at TARGET, even while its event loop is blocked.
 
     \b
     bokeh-exporter stacks 4711
@@ -73,11 +71,11 @@ def stacks(target: str | None, token: str | None, as_json: bool) -> int:
     return 0
 
 
-@click.command("drain", context_settings=SETTINGS, short_help="Let a server end when its visitors have gone.")
+@click.command("drain", context_settings=SETTINGS, short_help="End a server after its visitors have left.")
 @target_and_token
 @_AS_JSON
 def drain(target: str | None, token: str | None, as_json: bool) -> int:
-    """Make the server at TARGET not ready for new visitors; it ends when those that it has are gone, or in time.
+    """Stop new visits to the server at TARGET, and end it when its visitors have left or at the deadline.
 
     \b
     bokeh-exporter drain 4711

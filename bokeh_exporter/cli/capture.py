@@ -15,21 +15,21 @@ from .target import reached, target_and_token
 #: Seconds that reading the traces and answering may take besides.
 _BESIDE = 120.0
 _OWNERS = {
-    "buffers": "Python owns what grew: its objects, arrays and data frames",
-    "native": "native code owns what grew, Python does not know of it",
+    "buffers": "Python owns the growth: objects, arrays and data frames",
+    "native": "native code owns the growth, Python does not see it",
 }
 
 
-@click.command("capture", context_settings=SETTINGS, short_help="Say which lines allocate what stays.")
+@click.command("capture", context_settings=SETTINGS, short_help="Show which lines of code allocate memory that stays.")
 @target_and_token
 @click.option(
     "--seconds",
     type=click.FloatRange(0, 600, min_open=True),
     default=60.0,
     show_default=True,
-    help="How long to trace. Allocations are several times slower meanwhile.",
+    help="Seconds to trace. Makes allocations several times slower.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print what the exporter answered.")
+@click.option("--json", "as_json", is_flag=True, help="Print the raw answer as JSON.")
 def command(target: str | None, seconds: float, token: str | None, as_json: bool) -> None:
     """Trace what the server at TARGET, its PID or its exporter's URL, allocates and keeps.
 
@@ -45,15 +45,15 @@ def command(target: str | None, seconds: float, token: str | None, as_json: bool
 
 
 def _lines(found: dict[str, Any]) -> list[str]:
-    owner = _OWNERS.get(found["of"], "too little grew to say whose it is")
+    owner = _OWNERS.get(found["of"], "too little growth to say whose it is")
     return [
         click.style(owner, bold=True),
         f"In {found['seconds']:.0f} s the process grew by {size(found['rss_growth_bytes'])}, "
         f"what Python allocated and kept by {size(found['traced_growth_bytes'])}. "
-        f"Tracing took {size(found['cost_bytes'])}, given back now.",
+        f"Tracing itself used {size(found['cost_bytes'])}, freed now.",
         *(
             f"  {size(one['bytes']):>10} in {one['blocks']:>7} blocks  {one['file']}:{one['line']}"
-            + (f", by way of {one['via']}" if one["via"] else "")
+            + (f", via {one['via']}" if one["via"] else "")
             for one in found["lines"]
         ),
     ]

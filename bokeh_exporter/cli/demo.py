@@ -1,4 +1,4 @@
-"""``bokeh-exporter demo``: see what the exporter tells, without an app of one's own."""
+"""``bokeh-exporter demo``: see the exporter at work without an app of your own."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ _COLLECT = 5
 _WHAT = {
     "clean": "changes the data of one plot",
     "retaining": "keeps its sessions in a list",
-    "rebuilding": "builds everything anew at each step",
+    "rebuilding": "rebuilds everything at each step",
 }
 
 
-@click.command("demo", context_settings=SETTINGS, short_help="Serve three small apps, and say who leaks.")
+@click.command("demo", context_settings=SETTINGS, short_help="Serve three small apps, and show which one leaks.")
 @click.option("--port", type=click.IntRange(1, 65535), default=5006, show_default=True, help="Port of the apps.")
 @click.option("--exporter-port", type=click.IntRange(1, 65535), default=10506, show_default=True,
               help="Port of the status page.")  # fmt: skip
-@click.option("--prometheus", is_flag=True, help="Start a Prometheus with our rules as well.")
-@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each thing that happens.")
+@click.option("--prometheus", is_flag=True, help="Also start a Prometheus with the alert rules.")
+@click.option("--json", "as_json", is_flag=True, help="Print events as lines of JSON.")
 def command(port: int, exporter_port: int, prometheus: bool, as_json: bool) -> int:
-    """Serve three small apps with the exporter, visit them, and say what to open. Ctrl-C ends it all.
+    """Serve three small apps with the exporter, visit them, and say what to open. Press Ctrl-C to stop everything.
 
     \b
     bokeh-exporter demo
@@ -83,13 +83,13 @@ class Teller:
             apps = dict(zip(APPS, server.apps, strict=True))
             self._event("started", page=server.exporter, apps=apps, prometheus=prometheus)
             return
-        click.echo(f"\n  {click.style(server.exporter + '/', bold=True)}   the status page: open it and watch\n")
+        click.echo(f"\n  {click.style(server.exporter + '/', bold=True)}   the status page: open it in a browser\n")
         for app, address in zip(APPS, server.apps, strict=True):
             click.echo(f"  {address:34}  {_WHAT[app]}")
-        click.echo(f"\n  {server.exporter + '/metrics':34}  what Prometheus scrapes")
+        click.echo(f"\n  {server.exporter + '/metrics':34}  the metrics that Prometheus scrapes")
         if prometheus:
             click.echo(f"  {prometheus + '/':34}  Prometheus, with the rules under Alerts")
-        click.echo("\nCtrl-C ends it all.\n")
+        click.echo("\nPress Ctrl-C to stop everything.\n")
 
     def visited(self, made: int, number: int) -> None:
         """Say how far the visitors are."""
@@ -103,8 +103,8 @@ class Teller:
             return
         for one in rebuilt[:1]:
             times = f"{one['per_interaction']:g} at each step of the slider"
-            click.echo(f"built again: {one['element']} of {one['app']} by {one['file']}:{one['line']}, {times}")
-        click.echo("The visitors have gone. Open the apps yourself, and see what the page says.")
+            click.echo(f"rebuilt: {one['element']} of {one['app']} by {one['file']}:{one['line']}, {times}")
+        click.echo("The visitors have left. Open the apps yourself, and watch the status page.")
 
     def verdict(self, verdict: dict[str, Any]) -> None:
         """Say what is judged."""

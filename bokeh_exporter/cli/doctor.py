@@ -26,23 +26,23 @@ _FULL = ("time", "earliest", "latest")
 _COLORS = {"healthy": "green", "event_loop_stalled": "red"}
 
 
-@click.command("doctor", context_settings=SETTINGS, short_help="Say how a running server is.")
+@click.command("doctor", context_settings=SETTINGS, short_help="Diagnose a running server.")
 @target_and_token
 @click.option("--json", "as_json", is_flag=True, help="Print the server's status, and who holds what, as JSON.")
-@click.option("--watch", is_flag=True, help=f"Look every {_PERIOD:g} s until interrupted.")
+@click.option("--watch", is_flag=True, help=f"Repeat every {_PERIOD:g} s until interrupted.")
 def command(target: str | None, token: str | None, as_json: bool, watch: bool) -> int:
-    """Say how the server behind the exporter at TARGET is: its URL, or the PID of the server.
+    """Diagnose the server at TARGET: the URL of its exporter, or the PID of the server.
 
-    Without TARGET it is this user's only server on this machine, or http://127.0.0.1:10506.
+    Default TARGET: your only server on this machine, or http://127.0.0.1:10506.
 
     \b
     bokeh-exporter doctor http://127.0.0.1:10506
     bokeh-exporter doctor 4711 --watch
 
-    Where sessions are retained or linger, it also says who holds them, on the server's machine as
-    its user, or where it runs with BOKEH_EXPORTER_DEBUG=1: not with --watch, for that takes the server seconds.
+    If sessions are retained or linger, it also shows who holds them. That works on the server's machine as its
+    user, or with BOKEH_EXPORTER_DEBUG=1 on the server. Not with --watch, since it takes the server seconds.
 
-    Ends with 0 if it is healthy, 1 by any other verdict, 2 if it cannot be reached.
+    Exit status: 0 healthy, 1 any other verdict, 2 the exporter cannot be reached.
     """
     url: str | None = None
     while True:
@@ -108,17 +108,17 @@ def _lines(status: Mapping[str, Any]) -> Iterator[str]:
     full = verdict.get("full_at")
     if full is not None:
         when, *bounds = (time.strftime("%a %Y-%m-%d %H:%M", time.localtime(full[key])) for key in _FULL)
-        yield f"Memory is full on {when}, between {bounds[0]} and {bounds[1]}, at today's traffic"
+        yield f"Out of memory on {when} (between {bounds[0]} and {bounds[1]}) at current traffic"
     if verdict.get("beside"):
-        yield f"Switched on, and growing memory itself: {', '.join(verdict['beside'])}"
+        yield f"Also on, and uses more and more memory itself: {', '.join(verdict['beside'])}"
     stale = status["stale_seconds"]
     if stale is not None and stale > 5:
-        yield click.style(f"What the event loop was asked for is {stale:.0f} s old.", fg="yellow")
+        yield click.style(f"The event loop is blocked: its numbers are {stale:.0f} s old.", fg="yellow")
     yield ""
     for found in status.get("retained") or ():
         yield from (*tree(found), "")
     if status.get("retained_note"):
-        yield f"Who holds it is not known: {status['retained_note']}\n"
+        yield f"Cannot show who holds them: {status['retained_note']}\n"
     yield from _memory(status["memory"])
     for app in status["apps"]:
         states = app.get("sessions", {})
@@ -150,13 +150,13 @@ def _kept(app: Mapping[str, Any]) -> str:
         for state, number in app.get(f"uncollected_{what}", {}).items()
         if number
     ]
-    return f"; of destroyed ones {', '.join(kept)}" if kept else ""
+    return f"; of destroyed sessions {', '.join(kept)}" if kept else ""
 
 
 def _constant(app: Mapping[str, Any], verdict: str) -> str:
     """Say whose the one is that Bokeh and Panel keep: it is no leak, and looks like one."""
     one = app.get("uncollected_sessions", {}).get("retained", 0) == _HARMLESS
-    return " (constant: the host keeps one itself)" if one and verdict != "retained_sessions" else ""
+    return " (normal: the host always keeps one)" if one and verdict != "retained_sessions" else ""
 
 
 def _hooks(hooks: Mapping[str, bool]) -> Iterator[str]:

@@ -13,10 +13,10 @@ from .debug import post
 from .target import reached, target_and_token
 
 
-@click.command("explain", context_settings=SETTINGS, short_help="Say who holds what destroyed sessions left.")
+@click.command("explain", context_settings=SETTINGS, short_help="Show what keeps destroyed sessions in memory.")
 @target_and_token
-@click.option("--live", is_flag=True, help="Ask who holds the live sessions.")
-@click.option("--json", "as_json", is_flag=True, help="Print what the exporter answered.")
+@click.option("--live", is_flag=True, help="Show what keeps live sessions instead.")
+@click.option("--json", "as_json", is_flag=True, help="Print the raw answer as JSON.")
 def command(target: str | None, token: str | None, live: bool, as_json: bool) -> int:
     """Say who holds what destroyed sessions left in the server at TARGET: its PID, or its exporter's URL.
 

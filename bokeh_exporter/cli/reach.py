@@ -113,7 +113,7 @@ def why_not(error: Exception) -> str:
     """Say in a line why an exporter could not be asked, and what helps."""
     reason = getattr(error, "reason", None)
     if isinstance(reason, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted ({reason.verify_message}): name its authority in SSL_CERT_FILE"
+        return f"its certificate is not trusted ({reason.verify_message}): set SSL_CERT_FILE to its authority"
     if isinstance(error, urllib.error.URLError):
         return f"{getattr(reason, 'strerror', None) or reason}: does the server run, and is it the exporter's URL?"
     said = getattr(error, "strerror", None) or error or type(error).__name__

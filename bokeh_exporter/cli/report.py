@@ -25,20 +25,25 @@ from .target import reached, target_and_token
 #: Rows of each table, and characters of the stacks in Markdown: an issue of GitHub may have 65,536.
 _ROWS, _STACKS = 10, 20_000
 _HELP = {
-    "report.md": "all of it to read, and to paste",
+    "report.md": "everything, to read and to paste",
     "status.json": "verdict, apps, memory, callbacks, interactions, history",
     "about.json": "versions, command line and options, secrets masked",
-    "explain.json": "who holds what destroyed sessions left",
-    "stacks.txt": "where threads and tasks are",
+    "explain.json": "what keeps destroyed sessions in memory",
+    "stacks.txt": "stacks of threads and tasks",
     "history.svg": "memory and sessions of the last six hours",
 }
 
 
-@click.command("report", context_settings=SETTINGS, short_help="Write down what a maintainer needs to help.")
+@click.command("report", context_settings=SETTINGS, short_help="Collect what a maintainer needs to help you.")
 @target_and_token
-@click.option("-o", "--output", metavar="FILE", help="Zip to write; report.zip unless --markdown or --json is given.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="Zip file to write; default report.zip, unless --markdown or --json is given.",
+)
 @click.option("--markdown", is_flag=True, help="Print it as Markdown on standard output, ready to paste.")
-@click.option("--json", "as_json", is_flag=True, help="Print all that was gathered as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def command(target: str | None, token: str | None, output: str | None, markdown: bool, as_json: bool) -> int:
     """Gather what is known of the server at TARGET, its PID or its exporter's URL, for an issue.
 
@@ -135,7 +140,7 @@ def _markdown(gathered: Mapping[str, Any]) -> Iterator[str]:
     yield from _memory(status)
     yield from _holders(gathered["explain"])
     yield from _table("Callbacks", ("callback", "calls", "busy_seconds", "errors", "net_blocks"), status["callbacks"])
-    yield from _table("What is built again", None, status.get("most_rebuilt") or ())
+    yield from _table("What is rebuilt", None, status.get("most_rebuilt") or ())
     command = reproduces(about.get("command_line", ()))
     yield "\n### To reproduce it\n"
     yield f"```\n{command}\n```" if command else "The app's file is not on the command line: `bokeh-exporter soak APP`."
@@ -160,7 +165,7 @@ def _memory(status: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _holders(explain: Mapping[str, Any] | None) -> Iterator[str]:
-    yield "\n### Who holds what destroyed sessions left\n"
+    yield "\n### What keeps destroyed sessions in memory\n"
     rows = (explain or {}).get("retained") or ()
     if explain is not None and not rows:
         yield "Nothing is retained."

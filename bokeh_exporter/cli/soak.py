@@ -13,15 +13,15 @@ from ..soak import Plan, Report, SoakError, UsageError, soak
 from .common import EX_USAGE, FAILED, HEALTHY, SETTINGS, UNHEALTHY, Progress, fail
 
 
-@click.command("soak", context_settings=SETTINGS, short_help="Visit an app, and say whether it leaks.")
+@click.command("soak", context_settings=SETTINGS, short_help="Visit an app and report whether it leaks.")
 @click.argument("target")
-@click.option("--host", metavar="panel|bokeh", help="What serves it; panel where TARGET imports panel.")
-@click.option("--sessions", type=int, default=30, show_default=True, help="Visits; two more come first.")
+@click.option("--host", metavar="panel|bokeh", help="Server to use; default panel if TARGET imports panel, else bokeh.")
+@click.option("--sessions", type=int, default=30, show_default=True, help="Visits that count, after two for warm-up.")
 @click.option("--concurrency", type=int, default=2, show_default=True, help="Visits at a time.")
 @click.option("--interact", is_flag=True, help="Let visitors move widgets and click buttons.")
-@click.option("--query", metavar="TEMPLATE", help="Of the page, such as 'theme=t{i}'; {i} is the visit's number.")
-@click.option("--duration", type=float, metavar="SECONDS", help="Go on visiting for at least so long.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else on standard output.")
+@click.option("--query", metavar="TEMPLATE", help="Query of the page, such as 'theme=t{i}'; {i} is the visit's number.")
+@click.option("--duration", type=float, metavar="SECONDS", help="Keep visiting for at least this many seconds.")
+@click.option("--json", "as_json", is_flag=True, help="Print only JSON on standard output.")
 @click.argument("server_args", nargs=-1, type=click.UNPROCESSED)
 def command(
     target: str,

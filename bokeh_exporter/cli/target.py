@@ -72,7 +72,7 @@ def url_of(target: str | None, token: str | None) -> str:
         return root(target)
     if _HOST_PORT.fullmatch(target.removesuffix("/").removesuffix("/metrics")):
         return root(f"http://{target}")
-    raise click.UsageError(f"{target!r} is no URL and no PID: give the exporter's, such as {DEFAULT}")
+    raise click.UsageError(f"{target!r} is neither a URL nor a PID: give the URL of the exporter, such as {DEFAULT}")
 
 
 def reached(target: str | None, token: str | None) -> str:

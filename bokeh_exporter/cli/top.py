@@ -1,4 +1,4 @@
-"""``bokeh-exporter top``: the status of a running server in a terminal, brought up to date until interrupted."""
+"""``bokeh-exporter top``: the status of a running server in a terminal, updated until interrupted."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _WIDTH, _ROWS = 40, 12
 @click.command("top", context_settings=SETTINGS, short_help="Show a running server in the terminal.")
 @target_and_token
 @click.option(
-    "--interval", type=click.FloatRange(0.2, 3600), default=2.0, show_default=True, help="Seconds between two."
+    "--interval", type=click.FloatRange(0.2, 3600), default=2.0, show_default=True, help="Seconds between two updates."
 )
-@click.option("--once", is_flag=True, help="Show it once; so it is where standard output is no terminal.")
+@click.option("--once", is_flag=True, help="Show it once; the default if standard output is not a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Print the server's status once, as JSON.")
 def command(target: str | None, token: str | None, interval: float, once: bool, as_json: bool) -> int:
     """Show verdict, memory, sessions and busiest callbacks of the server at TARGET, its PID or its exporter's URL.

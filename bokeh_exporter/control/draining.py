@@ -97,9 +97,9 @@ class Drain:
         if self.on:
             return self.reason()
         if not apps:
-            return "there is no Bokeh server in this process yet"
+            return "this process has no Bokeh server yet"
         if wants_loop and not loop_runs:
-            return "the server's event loop does not run"
+            return "the server's event loop is not running"
         return None
 
     def seconds_left(self) -> float:
@@ -142,7 +142,7 @@ class Drain:
         self._deadline = now + (self._seconds or DEADLINE)
         self._numbers.counter("bokeh_server_drains_total", reason).inc()
         log.warning(
-            "draining, since %s: not ready for new visitors, %d sessions left, which may take up to %.0f s",
+            "draining, since %s: not ready for new visitors, %d sessions left, which have up to %.0f s",
             _WHY[reason], self._left, self._deadline - now,
         )  # fmt: skip
 

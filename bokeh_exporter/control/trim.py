@@ -55,7 +55,7 @@ class Trims:
             return False
         reason = self._unsupported()
         if reason is not None:
-            log.warning("trim_after_destroy is on and does nothing here: %s", reason)
+            log.warning("trim_after_destroy has no effect here: %s", reason)
         return reason is None
 
     def session_ended(self, session: object) -> None:
@@ -98,7 +98,7 @@ class Trims:
             return
         if done.released_bytes:
             log.info(
-                "trimmed after sessions were destroyed: %.1f MB given back, the app paused for %.0f ms",
+                "trimmed after sessions were destroyed: %.1f MB returned to the system, the app paused for %.0f ms",
                 done.released_bytes / 1e6,
                 done.pause_seconds * 1000,
             )

@@ -1,4 +1,4 @@
-"""Who is let in: by the token or a browser's cookie, by the name that was asked for, by the site that asks.
+"""Access control: by token or browser cookie, by the requested host name, by the requesting site.
 
 A page on the internet can let its own name point to 127.0.0.1 and then read what a server there answers (DNS
 rebinding), so a name must be known; an address in digits cannot be rebound. It can also send forms to any
@@ -70,7 +70,7 @@ class Hosts:
 
 
 class Access:
-    """Tells who is refused.
+    """Decides who is refused.
 
     Args:
         token: the bearer token; None for no protection.
@@ -107,12 +107,12 @@ class Access:
             self._token, self._pass = token.encode(), _pass(token)
 
     def refusal(self, request: Request) -> Answer | None:
-        """Return the answer to who is not let in, None to who is."""
+        """Return the answer to a refused request, None if it is allowed."""
         if self._hosts is not None and not self._hosts.lets_in(request):
             option = variable("allowed_hosts")
-            return _says(403, f"this name is not known to be this server's: set {option} to it, or ask by address")
+            return _says(403, f"this host name is not allowed: add it to {option}, or use the IP address")
         if request.method == "POST" and _from_elsewhere(request):
-            return _says(403, "another site may not ask for this")
+            return _says(403, "requests from another site are refused")
         if self._token is None or request.path in self._open_paths or self._knows(request):
             return None
         wait = self._wait(request)

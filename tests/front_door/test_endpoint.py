@@ -150,7 +150,7 @@ def test_it_is_not_ready_before_there_is_a_server(serve: Serve) -> None:
     script = serve(python_script("late_server.py", wait=False))
     healthz, readyz, landing = health(script)
     assert (healthz.status, readyz.status, landing.status) == (200, 503, 200)
-    assert readyz.text == "there is no Bokeh server in this process yet\n"
+    assert readyz.text == "this process has no Bokeh server yet\n"
     assert readyz.text.strip() in landing.text
     assert script.scrape().values("bokeh_sessions") == {}
 

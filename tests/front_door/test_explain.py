@@ -230,5 +230,5 @@ def test_it_is_told_by_itself_once_sessions_are_retained(serve: Serve) -> None:
 
     doctor = [sys.executable, "-m", "bokeh_exporter", "doctor", server.exporter_url]
     said = subprocess.run(doctor, capture_output=True, text=True, timeout=90).stdout
-    remedy = "^Who holds it is not known: .* BOKEH_EXPORTER_DEBUG=1, or give the server's PID"
+    remedy = "^Cannot show who holds them: .* BOKEH_EXPORTER_DEBUG=1, or give the server's PID"
     assert re.search(remedy, said, re.MULTILINE)

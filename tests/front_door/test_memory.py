@@ -171,6 +171,8 @@ def test_memory_is_given_back_after_sessions_are_destroyed(serve: Serve, tmp_pat
         assert server.scrape().value("bokeh_memory_reclaimed_bytes_total") == 0
     name = "bokeh_memory_reclaimed_bytes_total"
     wait_until(lambda: (scrape(server.exporter_url, names=[name]).value(name) or 0) > 30 * MB)
-    server.wait_log(r"trimmed after sessions were destroyed: [\d.]+ MB given back, the app paused for \d+ ms")
+    server.wait_log(
+        r"trimmed after sessions were destroyed: [\d.]+ MB returned to the system, the app paused for \d+ ms"
+    )
     # Looking for what to give back is not seen by Bokeh's own search for referrers.
     assert "extra unexpected referrers" not in server.log()

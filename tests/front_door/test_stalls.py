@@ -1,4 +1,4 @@
-"""Who blocks: a loop that stands still, a pool that is full, an interpreter lock that is kept, on real servers."""
+"""Who blocks: a loop that is blocked, a pool that is full, an interpreter lock that is kept, on real servers."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_callback_that_blocks_the_loop_is_named_once_and_where_it_stands(serve
     other.click("blocks", wait=False)
     server.wait_log("^blocked$")
     found = server.wait_log(
-        rf"^.*{NOT_TICKED}; /stalling_bokeh: stalling_bokeh\.py:blocks runs for \d+ s.*\n(    .*\n)+"
+        rf"^.*{NOT_TICKED}; /stalling_bokeh: stalling_bokeh\.py:blocks has been running for \d+ s.*\n(    .*\n)+"
     )
     assert re.search(r"stalling_bokeh\.py:\d+ blocks\n    \S*stalling_bokeh\.py:\d+ hold\n$", found[0]), found[0]
     assert len(found[0].splitlines()) <= 16
@@ -113,7 +113,7 @@ def test_health_says_who_blocks_the_loop(serve: Serve, tmp_path: Path, app: str)
     tab.click("blocks", wait=False)
     server.wait_log("^blocked$")
     sick = wait_until(lambda: answer if (answer := healthz(server)).status == 503 else None, 20)
-    assert re.fullmatch(rf"{NOT_TICKED}; /{app}: {app}\.py:blocks runs for 1\d s\n", sick.text), sick.text
+    assert re.fullmatch(rf"{NOT_TICKED}; /{app}: {app}\.py:blocks has been running for 1\d s\n", sick.text), sick.text
     unready = get(f"{server.exporter_url}/readyz")
     assert unready.status == 503
     assert re.sub(r"\d+ s", "", unready.text) == re.sub(r"\d+ s", "", sick.text)
@@ -147,7 +147,8 @@ def test_callbacks_that_fill_the_pool_are_named(serve: Serve, tmp_path: Path) ->
     full = until(server, lambda s: s.value("bokeh_executor_queue_length") == 1, "one waits")
     assert (full.value("bokeh_executor_threads", state="busy") or 0) >= 2
     named = (
-        r"all 2 worker threads are busy for \d+ s with work waiting: /stalling_bokeh: stalling_bokeh\.py:works \(2\)"
+        r"all 2 worker threads have been busy for \d+ s with work waiting: "
+        r"/stalling_bokeh: stalling_bokeh\.py:works \(2\)"
     )
     said = server.wait_log(rf"^.*{named}.*\n  2 of them:\n(    .*\n)+")
     assert re.search(r"stalling_bokeh\.py:\d+ works\n    \S*stalling_bokeh\.py:\d+ hold\n$", said[0]), said[0]
@@ -156,11 +157,11 @@ def test_callbacks_that_fill_the_pool_are_named(serve: Serve, tmp_path: Path) ->
     assert server.scrape().value(STALLS) == 0, "the loop ticks on"
 
     release(tmp_path)
-    server.wait_log(r"worker threads take up work again after 1[\d.]+ s")
+    server.wait_log(r"worker threads take work again after 1[\d.]+ s")
     free = until(server, lambda s: s.value("bokeh_executor_queue_length") == 0, "nothing waits")
     assert above(free, "bokeh_executor_wait_seconds", "5.0") == 1
     assert healthz(server).status == 200
-    assert count(server, r"(?<!: )all \d+ worker threads are busy") == 1
+    assert count(server, r"(?<!: )all \d+ worker threads have been busy") == 1
     assert free.by("bokeh_exporter_errors_total", "component") == {}
 
 
@@ -171,14 +172,14 @@ def test_a_c_call_that_keeps_the_interpreter_lock_is_measured_afterwards(serve: 
     server.wait_log("^computed$")
     scraped = server.scrape()
     assert above(scraped, "bokeh_exporter_gil_wait_seconds", "1.0") == 1
-    server.wait_log(r"the whole process stood still for [12]\.\d s.*stalling_bokeh\.py:computes_in_c")
+    server.wait_log(r"the whole process was blocked for [12]\.\d s.*stalling_bokeh\.py:computes_in_c")
     assert scraped.value(STALLS) == 0, "nobody could tick"
 
 
 def test_a_process_that_was_suspended_does_not_blame_the_loop(serve: Serve, tmp_path: Path) -> None:
     server = serve(server_of(tmp_path, SECONDS="3"))
     server.open_tab("/stalling_bokeh").click("freezes", wait=False)
-    server.wait_log(r"the whole process stood still for [2-9]\.\d s.*suspended")
+    server.wait_log(r"the whole process was blocked for [2-9]\.\d s.*suspended")
     server.wait_log("^thawed$")
     assert server.scrape().value(STALLS) == 0
     assert count(server, NOT_TICKED) == 0
@@ -187,7 +188,7 @@ def test_a_process_that_was_suspended_does_not_blame_the_loop(serve: Serve, tmp_
 def test_a_process_that_was_suspended_within_a_look_of_the_watcher(serve: Serve) -> None:
     server = serve(python_script("suspended_look.py", wait=False))
     assert server.wait_exit() == 0
-    assert count(server, r"the whole process stood still for \d\.\d s.*suspended") == 1
+    assert count(server, r"the whole process was blocked for \d\.\d s.*suspended") == 1
     assert count(server, r"stalls 0\.0") == 1
 
 

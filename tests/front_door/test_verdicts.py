@@ -173,7 +173,7 @@ def test_doctor_names_what_it_cannot_ask(serve: Serve, free_port: int) -> None:
         (bare.pid, 2, f"no bokeh_exporter listens in process {bare.pid}"),
         (2**22 + 7, 2, "there is no process 4194311"),
         (f"localhost:{free_port}", 2, "cannot be asked: Connection refused"),
-        ("localhost", 64, "is no URL and no PID"),
+        ("localhost", 64, "is neither a URL nor a PID"),
     ):
         done = doctor(target)
         assert (done.returncode, done.stdout) == (status, ""), target

@@ -24,7 +24,7 @@ from typing import Literal
 
 #: Seconds that a capture may take: the app is slower meanwhile.
 LONGEST = 600.0
-#: Lines that are told.
+#: Lines that are reported.
 LINES = 10
 #: Frames that are kept of an allocation, and a line of the app is looked for in. Five cost little more than one, which
 #: makes an allocation some 20 times slower; ten cost four times that.
@@ -97,9 +97,9 @@ class Captured:
     def text(self) -> str:
         """Say it, a line each."""
         judged = {
-            "buffers": "Python owns what grew",
-            "native": "native code owns what grew, Python does not know of it",
-            None: "too little grew to say whose it is",
+            "buffers": "Python owns the growth",
+            "native": "native code owns the growth, Python does not see it",
+            None: "too little growth to say whose it is",
         }[self.of]
         head = (
             f"in {self.seconds:.0f} s of tracing, traced memory grew by {_bytes(self.traced_growth)} and the "
@@ -111,7 +111,7 @@ class Captured:
                 head,
                 *(
                     f"  {line.file}:{line.line} +{_bytes(line.bytes)} in {line.blocks} blocks"
-                    + (f", by way of {line.via}" if line.via else "")
+                    + (f", via {line.via}" if line.via else "")
                     for line in self.lines
                 ),
             ]
@@ -142,10 +142,10 @@ class Capture:
             CaptureBusyError: a capture is under way, or the host traces for itself.
         """
         if not _running.acquire(blocking=False):
-            raise CaptureBusyError("a capture is under way: wait until it is over")
+            raise CaptureBusyError("a capture is running: wait until it is done")
         try:
             if tracemalloc.is_tracing():
-                raise CaptureBusyError("this process runs tracemalloc for itself: a capture would spoil it")
+                raise CaptureBusyError("this process already uses tracemalloc: a capture would disturb it")
             before = self._rss()  # not while it traces: the first time imports psutil
             tracemalloc.start(_FRAMES)
             try:

@@ -98,7 +98,7 @@ class Explainer:
     def _run(self, targets: Callable[[], Iterable[Target]], collect: bool) -> Explanation:
         # Who asks waits for one that nobody asked for; that one gives way.
         if not self._busy.acquire(timeout=_PATIENCE if collect else 0.01):
-            raise BusyError("a search is under way: ask again in some seconds")
+            raise BusyError("a search is running: try again in a few seconds")
         try:
             if collect:
                 self._collect()
@@ -135,7 +135,7 @@ class Explainer:
                 "name": "bokeh.sessions.retained", "app": app, "count": held[0].count, "kind": held[0].kind,
                 "root": held[0].root(), "text": held[0].text(), "seconds": round(found.seconds, 3),
             }  # fmt: skip
-            others = f" (and {len(held) - 1} other holders: ask /debug/explain)" if len(held) > 1 else ""
+            others = f" (and {len(held) - 1} other holders: see /debug/explain)" if len(held) > 1 else ""
             log.warning("who holds destroyed sessions of %s: %s%s", app, held[0].text(), others, extra={"event": event})
             self.on_event(event)
 

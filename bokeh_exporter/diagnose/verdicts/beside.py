@@ -1,4 +1,4 @@
-"""What stands beside a verdict: what is still missing, what is excluded, and when memory is full."""
+"""What accompanies a verdict: what is not known yet, what is excluded, and the time until out of memory."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .series import duration, size, total
 from .slow import excluded
 from .trend import BOUND, WINDOWS, drift, floors
 
-#: Seconds of history without which no slow leak is told.
+#: Seconds of history needed to detect a slow leak.
 _ENOUGH = WINDOWS[0][0] * WINDOWS[0][1]
 
 
 def observing(points: Sequence[Point], thresholds: Thresholds) -> str | None:
-    """Return what has not been seen enough of yet, None where all has."""
+    """Return what has not been seen enough of yet, None if nothing is missing."""
     if not points:
         return "no sample yet"
     first, last = points[0], points[-1]
@@ -33,12 +33,12 @@ def observing(points: Sequence[Point], thresholds: Thresholds) -> str | None:
         missing.append("no full collection yet")
     span = last.time - first.time
     if span < _ENOUGH - 60:
-        missing.append(f"{duration(span)} of the {duration(_ENOUGH)} that slow leaks take to tell")
+        missing.append(f"{duration(span)} of the {duration(_ENOUGH)} needed to detect slow leaks")
     return ", ".join(missing) or None
 
 
 def exclusions(points: Sequence[Point]) -> tuple[Excluded, ...]:
-    """Return above what no growth is, per visit and per day."""
+    """Return the growth that is ruled out, per visit and per day."""
     return tuple(Excluded(f"growth per {bound.per}", bound.bytes, "bytes") for bound in excluded(points))
 
 
@@ -47,7 +47,7 @@ def says(points: Sequence[Point], bounds: Sequence[Excluded]) -> str:
     first, last = points[0], points[-1]
     seen = total(last.last, "destroyed") - total(first.last, "destroyed")
     above = " or ".join(f"{size(one.bound)} {one.what.removeprefix('growth ')}" for one in bounds)
-    return f"{max(seen, 0):.0f} sessions seen in {duration(last.time - first.time)}; nothing above {above} is growing"
+    return f"{max(seen, 0):.0f} sessions seen in {duration(last.time - first.time)}; growth above {above} is ruled out"
 
 
 def full_at(points: Sequence[Point]) -> Full | None:

@@ -1,4 +1,4 @@
-"""Destroyed sessions that stay, told by their exact count: one in hundreds, and what is held though none is new.
+"""Destroyed sessions that stay, by exact count: one in hundreds, and what is still held although none is new.
 
 A count has no noise: enough of them, spread over time, are growth. What a later look saw freed was never retained, so
 the level at a moment is the least that came after it. Models are not judged here: one session may keep thousands.
@@ -20,11 +20,11 @@ from .series import duration
 _NEW, _MOMENTS = 8, 6
 #: How unlikely it must be that the last third brought so few by chance, for it to have stopped.
 _STOPPED = 0.02
-#: Held sessions from where on they are told until they are freed; below it a cache may be bounded there.
+#: Held sessions above which they are reported until they are freed; below it a cache may be bounded there.
 _MANY = 20
 #: Of what came, the share that must still be held.
 _HELD = 0.5
-#: Points without which no level can be told.
+#: Points needed to judge a level.
 _LOOKS = 12
 #: Seconds without a new one after which none is new; within the grace nobody knows.
 _QUIET = 600.0

@@ -69,8 +69,8 @@ def _of_app(app: str, points: Sequence[Point], thresholds: Thresholds, limit: fl
             max(_BLOCKED * limit, 60.0),
             lambda sample, each: (each.pending or 0) >= _FEW,
             lambda: Evidence(
-                LINGERING, f"{now.pending:.0f} sessions of {app} have been in the making all the time: their creation "
-                "failed or waits", "bokeh_sessions", now.pending, app, "pending",
+                LINGERING, f"{now.pending:.0f} sessions of {app} are never finished being created: their "
+                "creation failed or waits", "bokeh_sessions", now.pending, app, "pending",
             ),
         ),
         (
@@ -105,13 +105,13 @@ def _aged(app: str, sample: Sample, thresholds: Thresholds, limit: float) -> Evi
     # A sweep that runs, and be it late, has been here since.
     if swept is not None and swept > max(limit / 2, 2 * (process.check or 0), thresholds.linger_seconds):
         return Evidence(
-            LINGERING, f"the sweep of unused sessions last finished {duration(swept)} ago, though it is due every "
-            f"{process.check:g} s: a session-destroyed hook hangs. {now.unused:.0f} sessions of {app} wait for it",
+            LINGERING, f"the sweep of unused sessions last finished {duration(swept)} ago, although it is due every "
+            f"{process.check:g} s: a session-destroyed hook hangs. {now.unused:.0f} sessions of {app} wait",
             "bokeh_session_cleanup_last_completed_timestamp_seconds", swept, app, "sweep",
         )  # fmt: skip
     return Evidence(
-        LINGERING, f"a session of {app} has had no browser for {duration(age)}; the sweep should take it after "
-        f"{(process.lifetime or 0) + (process.check or 0):g} s, {limit:g} s at the most",
+        LINGERING, f"a session of {app} has had no browser for {duration(age)}; the sweep should remove it after "
+        f"{(process.lifetime or 0) + (process.check or 0):g} s, {limit:g} s at most",
         "bokeh_session_unused_age_max_seconds", age, app, "age",
     )  # fmt: skip
 
@@ -119,12 +119,12 @@ def _aged(app: str, sample: Sample, thresholds: Thresholds, limit: float) -> Evi
 def _blocked(app: str, sample: Sample) -> Evidence:
     now = sample.apps[app]
     if "reuse_sessions" in sample.switches:
-        text, reason = "--reuse-sessions keeps each for ever, and its key has no bound (by default ?theme=)", "reuse"
+        text, reason = "--reuse-sessions keeps each of them, and its key is unbounded (?theme= by default)", "reuse"
     else:
         text, reason = "a callback holds the document lock, or the app blocks expiration", "blocked"
     return Evidence(
-        LINGERING, f"{now.blocked:.0f} sessions of {app} have no browser and cannot expire, for "
-        f"{duration(now.blocked_age or 0)} now: {text}",
+        LINGERING, f"{now.blocked:.0f} sessions of {app} have had no browser and could not expire for "
+        f"{duration(now.blocked_age or 0)}: {text}",
         "bokeh_session_expiration_blocked_age_max_seconds", now.blocked_age, app, reason,
     )  # fmt: skip
 
@@ -137,8 +137,8 @@ def _many(app: str, points: Sequence[Point], thresholds: Thresholds) -> Evidence
     probes = never >= _PROBES * destroyed if destroyed else not now.messages
     if probes:
         return Evidence(
-            LINGERING, f"{now.unused:.0f} sessions of {app} wait for a browser that does not come, and "
-            f"{never:.0f} of the last {destroyed:.0f} destroyed never had one: probes or bots ask for its page",
+            LINGERING, f"{now.unused:.0f} sessions of {app} wait for a browser that never connects, and "
+            f"{never:.0f} of the last {destroyed:.0f} destroyed never had one: probes or bots request its page",
             "bokeh_sessions_never_connected_total", never, app, "probes",
         )  # fmt: skip
     if (process.lifetime or 0) >= thresholds.long_lifetime and (now.unused or 0) > 3 * (now.connected or 0):
@@ -146,4 +146,4 @@ def _many(app: str, points: Sequence[Point], thresholds: Thresholds) -> Evidence
             LINGERING, f"{now.unused:.0f} sessions of {app} have no browser, and each stays for "
             f"{duration(process.lifetime or 0)}", "bokeh_sessions", now.unused, app, "lifetime",
         )  # fmt: skip
-    return Evidence(LINGERING, "many sessions are unused, each for as long as it may be")
+    return Evidence(LINGERING, "many sessions are unused, each within its lifetime")

@@ -120,5 +120,7 @@ class Monitor:
 
 def _told(judgement: Judgement) -> str:
     texts = [one.text for one in judgement.evidence if one.verdict == judgement.name][:_TOLD]
-    beside = f" Switched on, and growing memory itself: {', '.join(judgement.beside)}." if judgement.beside else ""
+    beside = (
+        f" Also on, and uses more and more memory itself: {', '.join(judgement.beside)}." if judgement.beside else ""
+    )
     return f": {'; '.join(texts)}. {judgement.advice}{beside}" if texts else "." + beside

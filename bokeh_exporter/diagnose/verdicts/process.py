@@ -19,9 +19,9 @@ from .series import Growth, at_rest, collected, duration, growth, resident, size
 _WARM = 2
 #: Seconds over which a process that nobody visits is judged.
 _ALONE = 3600.0
-#: What a block of Python takes, about; it tells objects from what they own.
+#: Bytes of a Python block, roughly; separates objects from what they own.
 _BLOCK_BYTES = 100
-#: Times as much as the objects take, from where on the bytes are not theirs.
+#: Multiple of what the objects take, above which the bytes are not theirs.
 _NOT_OBJECTS = 4
 #: Blocks that a process may grow by while nobody visits.
 _BLOCKS_ALONE = 200_000
@@ -30,7 +30,7 @@ _LASTING = 3
 #: Of resident memory, the share that free memory of the allocator must be to matter.
 _OF_RSS = 0.2
 
-#: Of what the allocator keeps, the share that growth must make up to be told before it.
+#: Share of what the allocator keeps that growth must reach to be reported first.
 _EXPLAINS = 0.2
 
 Number = Callable[[Process], "float | None"]
@@ -82,7 +82,7 @@ def _by_visit(rest: Sequence[Point], thresholds: Thresholds) -> Iterator[Evidenc
         found = grown(number)
         if found is None or found.slope < thresholds.process_bytes or found.total < thresholds.process_total:
             continue
-        # What grows by itself grows unevenly with the visits: the kind is told by the whole way.
+        # What grows over time grows unevenly with the visits: the whole way decides the kind.
         more = (rest[-1].low.process.blocks or 0) - (rest[0].low.process.blocks or 0)
         objects = _NOT_OBJECTS * _BLOCK_BYTES * more / found.span
         yield _evidence(size(found.slope), found, row, "objects" if found.slope < objects else "bytes", found.total)
@@ -90,7 +90,7 @@ def _by_visit(rest: Sequence[Point], thresholds: Thresholds) -> Iterator[Evidenc
 
 
 def _evidence(what: str, found: Growth, row: str, reason: str, taken: float | None) -> Evidence:
-    text = f"each of {found.span:.0f} visits left {what} behind, at moments with as few sessions as ever"
+    text = f"each of {found.span:.0f} visits left {what} behind, measured when the fewest sessions were open"
     return Evidence(PROCESS, text, row, found.slope, None, reason, taken)
 
 
@@ -106,12 +106,14 @@ def _by_itself(rest: Sequence[Point], thresholds: Thresholds) -> Iterator[Eviden
         reason = "objects" if row == _BLOCKS else "bytes"
         if found is not None and found.total >= (_BLOCKS_ALONE if row == _BLOCKS else thresholds.process_total):
             what = f"{found.total:.0f} blocks" if row == _BLOCKS else size(found.total)
-            yield Evidence(PROCESS, f"it grew by {what} in {span} without visits", row, found.total, None, reason)
+            yield Evidence(
+                PROCESS, f"the process grew by {what} in {span} without visits", row, found.total, None, reason
+            )
             return
 
 
 def kind_of(evidence: Sequence[Evidence], settled: GrowthKind | None) -> GrowthKind | None:
-    """Tell what grows; buffers and native memory look the same until allocations have been captured."""
+    """Return what grows; buffers and native memory look the same until allocations have been captured."""
     reasons = {one.reason for one in evidence}
     if "bytes" in reasons:
         return settled if settled in ("buffers", "native") else None
@@ -124,7 +126,7 @@ def fragmentation(points: Sequence[Point], thresholds: Thresholds, released: flo
         before = points[-1].last.process.rss or 0
         if released < max(thresholds.slack_bytes, _OF_RSS * before):
             return []
-        text = f"a trim gave back {size(released)} of {size(before)} resident: freed memory that the allocator kept"
+        text = f"a trim returned {size(released)} of {size(before)} resident: freed memory that the allocator kept"
         return [Evidence(FRAGMENTATION, text, "bokeh_memory_reclaimed_bytes_total", released, bytes=released)]
     tail = points[-_LASTING:]
     if len(tail) < _LASTING:
@@ -139,7 +141,7 @@ def fragmentation(points: Sequence[Point], thresholds: Thresholds, released: flo
     slack = _slack(process) or 0
     share = slack / (process.malloc_resident or slack)
     text = (
-        f"{size(slack)} that the allocator has free are still resident, {share:.0%} of its "
+        f"{size(slack)} of free memory stay resident in the allocator, {share:.0%} of its "
         f"{size(process.malloc_resident or 0)}; {size(process.malloc_in_use or 0)} are in use"
     )
     return [Evidence(FRAGMENTATION, text, "bokeh_memory_malloc_resident_bytes", slack, bytes=slack)]

@@ -52,7 +52,7 @@ def retained(points: Sequence[Point], thresholds: Thresholds, grace: float) -> l
             if rate is not None:
                 text = (
                     f"of {rate.sessions:.0f} destroyed sessions of {app}, {rate.kept:.0f} {what} are still in memory "
-                    f"after full collections ({rate.kept / rate.sessions:.2g} for each session)"
+                    f"after full collections ({rate.kept / rate.sessions:.2g} per session)"
                 )
                 now = getattr(points[-1].last.apps[app], field)
                 found.append(Evidence(RETAINED, text, row, now, app, what))

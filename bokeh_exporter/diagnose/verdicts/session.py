@@ -189,7 +189,7 @@ def _evidence(verdict: str, stretch: _Stretch, grown: Growth, what: str, metric:
     sessions = last.last.apps[stretch.app].connected or 0
     over = f"{stretch.events:.0f} events" if stretch.events else duration(last.time - first.time)
     who = f"{sessions:.0f} open session{'s' if sessions > 1 else ''} of {stretch.app}"
-    stayed = ", and it stayed when the session had gone" if verdict == PROCESS else ""
+    stayed = ", and that stayed after the session had ended" if verdict == PROCESS else ""
     text = f"{who} grew by {what} over {over}{stayed}{_culprit(first.last, last.last, stretch.app)}"
     return Evidence(verdict, text, metric, grown.total, stretch.app, reason)
 
@@ -212,6 +212,6 @@ def _culprit(first: Sample, last: Sample, app: str) -> str:
         ),
         reverse=True,
     )
-    text = f"; meanwhile {max(done)[2]} ran {max(done)[3]:.0f} times" if done else ""
+    text = f"; in that time {max(done)[2]} ran {max(done)[3]:.0f} times" if done else ""
     names = [f"{number:.0f} {name}" for number, name in built[:3] if number > 0]
-    return text + (f"; built were {', '.join(names)}" if names else "")
+    return text + (f"; created: {', '.join(names)}" if names else "")

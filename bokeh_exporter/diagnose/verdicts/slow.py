@@ -34,13 +34,13 @@ _WARM = 3600.0
 _ENDS = (0.0, 3600.0, 2 * 3600.0, 4 * 3600.0)
 #: Of what had grown, the share that must still be there, and of the pace the share that it must still have.
 _HELD, _GOES_ON = 0.5, 0.25
-#: Buckets before a window in which a faster pace can be told, and times as fast.
+#: Buckets before a window in which a faster pace can be detected, and how many times as fast.
 _BEFORE, _SLOWER = 4, 1.15
 #: An hour of rows: with less there is no window.
 _LEAST_ROWS = 60
 
 
-#: Seconds of history from where on noise can be told, and how it is cut then.
+#: Seconds of history needed to measure noise, and how they are cut.
 _TELLS, _SPANS, _BUCKETS = 1200.0, (3600.0, 6 * 3600.0), 12
 
 
@@ -87,7 +87,7 @@ def grown(rows: Table, thresholds: Thresholds) -> Slow | None:
 
 
 def confirmed(points: Sequence[Point], metric: str | None) -> bool:
-    """Whether growth by the visit, told of a few floors, is more than noise; where there is too little to tell it is.
+    """Whether growth per visit, seen in a few floors, is more than noise; yes if there is too little data to say.
 
     Exact counts have no noise. Nor is noise asked for within the first twenty minutes, nor in a run of soak.
     """
@@ -179,13 +179,11 @@ def evidence_of(slow: Slow, points: Sequence[Point]) -> Evidence:
     what = f"{seen.total:,.0f} blocks of Python objects" if slow.column == BLOCKS else size(seen.total)
     if slow.visits_based:
         left = f"{seen.slope:,.0f} blocks" if slow.column == BLOCKS else size(seen.slope)
-        text = (
-            f"{rate}: each of {seen.visits:.0f} visits in {span} left {left} behind, sessions that are open taken off"
-        )
+        text = f"{rate}: each of {seen.visits:.0f} visits in {span} left {left} behind, without the open sessions"
     elif slow.verdict == SESSION:
-        text = f"{rate}: {what} more in {span} in which nobody came or went"
+        text = f"{rate}: {what} more in {span} in which no session started or ended"
     else:
-        text = f"{rate}: {what} more in {span}, sessions that are open taken off"
+        text = f"{rate}: {what} more in {span}, without the open sessions"
     app = None
     if slow.verdict == SESSION:
         apps = [name for name, sample in points[-1].last.apps.items() if sample.live]

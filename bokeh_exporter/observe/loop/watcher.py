@@ -1,9 +1,9 @@
-"""The watcher: a thread that sees that nobody is served, and says once who is to blame and once when it is over.
+"""The watcher: a thread that notices a blocked server, and logs the cause once and the end once.
 
-Four times a second it applies what the hot paths recorded, and looks whether each loop has ticked and
-each thread pool takes up work. How late it woke itself is the one trace of a C call that keeps the
-interpreter lock: meanwhile nothing in the process can run, so it is told afterwards. Rejected: a
-signal with ``faulthandler``, which needs the main thread and tells no callback; asyncio's debug mode,
+Four times a second it applies what the hot paths recorded, and checks whether each loop has ticked and
+each thread pool takes work. How late it woke itself is the only trace of a C call that keeps the
+interpreter lock: meanwhile nothing in the process can run, so it is reported afterwards. Rejected: a
+signal with ``faulthandler``, which needs the main thread and names no callback; asyncio's debug mode,
 which names a slow callback only once it has ended.
 """
 
@@ -94,7 +94,7 @@ class Watcher:
             self._thread.join(_JOIN)
 
     def problems(self, after: float = STALE) -> list[str]:
-        """Say for how long and by whose fault nobody is served, if for longer than that. From any thread."""
+        """Return for how long the server has been blocked and by what, if for longer than that. From any thread."""
         found = []
         for site in self._sites():
             age = time.monotonic() - site.ticked
@@ -143,10 +143,8 @@ class Watcher:
             why = "it was suspended, or a call into C code waited while it held the interpreter lock"
         since = time.perf_counter() - 0.9 * late
         calls = [call for thread in sys._current_frames() for call in self._running(thread) if call[2] < since]
-        meanwhile = (
-            f". Under way since before: {', '.join(f'{app}: {name}' for app, name, _ in calls)}" if calls else ""
-        )
-        log.warning("the whole process stood still for %.1f s, nothing in it could answer: %s%s", late, why, meanwhile)
+        meanwhile = f". Running since before: {', '.join(f'{app}: {name}' for app, name, _ in calls)}" if calls else ""
+        log.warning("the whole process was blocked for %.1f s and could not answer: %s%s", late, why, meanwhile)
 
     def _watch_loops(self, now: float, late: float) -> None:
         sites = self._sites()
@@ -170,7 +168,7 @@ class Watcher:
             loop.stalled = self._culprit(site.thread, age)
             stack = stack_of(site.thread)
             self._tell(site.thread, age)
-            log.warning("the event loop has not ticked for %.1f s%s. Nobody is served. Its thread is at\n%s",
+            log.warning("the event loop has not ticked for %.1f s%s. The server answers no one. Its thread is at\n%s",
                         age, loop.stalled, _indented(stack))  # fmt: skip
 
     def _watch_pools(self, now: float) -> None:
@@ -182,7 +180,7 @@ class Watcher:
                 if full is not None:
                     del self._full[pool]
                     if full.told:
-                        log.info("worker threads take up work again after %.1f s", now - full.since)
+                        log.info("worker threads take work again after %.1f s", now - full.since)
                 continue
             if full is None:
                 full = self._full[pool] = _FullPool(pool, now)
@@ -219,7 +217,7 @@ class Watcher:
         if who is None:
             return ""
         name, begun = who
-        return f"; {name} runs" + (f" for {time.perf_counter() - begun:.0f} s" if begun else "")
+        return f"; {name} " + (f"has been running for {time.perf_counter() - begun:.0f} s" if begun else "is running")
 
     def _tell(self, thread: int, age: float) -> None:
         who = self._who(thread, age)
@@ -231,7 +229,7 @@ class Watcher:
         holders = Counter(who[0] for thread in threads if (who := self._who(thread)) is not None)
         names = ", ".join(f"{name} ({count})" for name, count in holders.most_common())
         return (
-            f"all {len(threads)} worker threads are busy for {age:.0f} s with work waiting: {names or 'nobody known'}"
+            f"all {len(threads)} worker threads have been busy for {age:.0f} s with work waiting: {names or 'unknown'}"
         )
 
 

@@ -73,5 +73,5 @@ def test_a_capture_tells_buffers_from_native_memory_and_ends() -> None:
     assert "bytearray(4_000_000)" in lines[told["text"][1] - 1]
     assert "object() for _" in lines[told["objects"][1] - 1]
     assert all(told[name][2] for name in judged)  # each was ended early
-    assert told["second"] == "a capture is under way: wait until it is over"
-    assert told["host"].startswith("this process runs tracemalloc for itself")
+    assert told["second"] == "a capture is running: wait until it is done"
+    assert told["host"].startswith("this process already uses tracemalloc")

@@ -139,7 +139,7 @@ HEALTHY: Mapping[str, Course] = {
     "little memory is free": lambda step: visits(
         step, malloc_in_use=30 * MB, malloc_resident=80 * MB, malloc_free=55 * MB, rss_anon=110 * MB,
     ),
-    "free memory that a trim gave back": lambda step: visits(
+    "free memory that a trim returned": lambda step: visits(
         step, malloc_in_use=30 * MB, malloc_resident=40 * MB, malloc_free=548 * MB, rss_anon=80 * MB,
     ),
     "resident as it was a minute ago": lambda step: visits(
@@ -335,7 +335,9 @@ def test_lingering_sessions_and_why(name: str) -> None:
 def test_a_loop_that_stands_still_makes_no_session_linger() -> None:
     course = lambda step: visits(step, unused=3.0, unused_age=60.0 * step, swept=START, ticked=START)  # noqa: E731
     assert judged(course).name == "healthy"
-    found = judged(course, stalled=["the event loop has not ticked for 300 s; /app: app.py:view runs for 300 s"])
+    found = judged(
+        course, stalled=["the event loop has not ticked for 300 s; /app: app.py:view has been running for 300 s"]
+    )
     assert (found.name, found.reasons, found.others) == ("event_loop_stalled", ("loop",), ())
     assert "app.py:view" in found.evidence[0].text
 
@@ -546,7 +548,9 @@ def test_all_that_hold_are_told_in_order() -> None:
     course = lambda step: fragmented(  # noqa: E731
         step, retained_sessions=float(step), unused=3.0, unused_age=60.0 * step, switches=frozenset({"admin", "warm"})
     )
-    found = judged(course, stalled=["all 6 worker threads are busy for 7 s with work waiting: /app: app.py:view (6)"])
+    found = judged(
+        course, stalled=["all 6 worker threads have been busy for 7 s with work waiting: /app: app.py:view (6)"]
+    )
     assert found.name == "event_loop_stalled"
     assert found.reasons == ("executor",)
     assert found.others == ("lingering_sessions", "retained_sessions", "fragmentation")
