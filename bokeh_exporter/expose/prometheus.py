@@ -24,7 +24,7 @@ from ..catalogue import CATALOGUE, Metric
 from ..state import Level, State
 from ..state.events import EventFamily
 from ..state.levels import merge
-from ..state.metrics import is_event
+from ..state.rows import is_event
 from ..state.wording import clean_all
 from .encoding import Encode, Encoder
 

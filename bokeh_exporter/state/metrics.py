@@ -13,12 +13,11 @@ import threading
 import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from functools import lru_cache
 from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from ..catalogue import APP, BY_NAME, CATALOGUE, ROUTE, Metric
+from ..catalogue import APP, BY_NAME, CATALOGUE, Metric
 from .counts import Counts
 from .elements import Elements
 from .events import EventCounter, EventHistogram, Listener
@@ -28,6 +27,7 @@ from .levels import Level, Levels
 from .notices import Story
 from .process_memory import Memory
 from .queue import Entry, apply
+from .rows import app_position, is_event, zeros
 from .spans import Spans
 from .wording import clean_all
 
@@ -35,15 +35,6 @@ log = logging.getLogger("bokeh_exporter")
 
 #: Observations between two drains, of which there are several a second; a busy server makes some thousands.
 QUEUE = 200_000
-
-#: Counters that are read at scrape time from a count kept elsewhere, and so are levels to us.
-READ_COUNTERS = frozenset(
-    {
-        "bokeh_cgroup_memory_events_total",
-        "bokeh_cgroup_memory_stall_seconds_total",
-        "bokeh_exporter_overhead_seconds_total",
-    }
-)
 
 
 class State:
@@ -211,7 +202,7 @@ class State:
         with self._guard:
             removed = 0
             for name, children in self._children.items():
-                position = _app_position(BY_NAME[name])
+                position = app_position(BY_NAME[name])
                 if position is None:
                     continue
                 for labels in [labels for labels in children if labels[position] == app]:
@@ -238,28 +229,4 @@ class State:
 
     def zeros(self, apps: Iterable[str]) -> Iterable[Level]:
         """Return the levels that exist at zero: closed values of gauges, for each known app."""
-        return _zeros(tuple(apps))
-
-
-@lru_cache(maxsize=4)  # the same at each scrape, and some hundred with twenty apps
-def _zeros(apps: tuple[str, ...]) -> tuple[Level, ...]:
-    return tuple(
-        Level(metric.name, 0.0, labels)
-        for metric in CATALOGUE
-        if metric.kind == "gauge" and metric.labels and not metric.optional and metric.asgi == "full"
-        if all(label is APP or label.values for label in metric.labels)
-        for labels in itertools.product(*[apps if label is APP else label.values for label in metric.labels])
-    )
-
-
-def _app_position(metric: Metric) -> int | None:
-    """Return where a row's labels name the app: as ``app``, or as the route of its page."""
-    for position, label in enumerate(metric.labels):
-        if label is APP or label is ROUTE:
-            return position
-    return None
-
-
-def is_event(metric: Metric) -> bool:
-    """Whether a row is counted by us as it happens, rather than read as a level."""
-    return metric.kind in ("counter", "histogram") and metric.name not in READ_COUNTERS
+        return zeros(tuple(apps))

@@ -12,7 +12,8 @@ from typing import Protocol
 
 from ..catalogue import BY_NAME, CATALOGUE
 from .levels import Level, merge
-from .metrics import State, is_event
+from .metrics import State
+from .rows import is_event
 from .wording import clean_all
 
 Numbers = Mapping[str, Mapping[tuple[str, ...], float]]

@@ -20,8 +20,8 @@ from bokeh_exporter.expose.otel.events import Events
 from bokeh_exporter.expose.otel.metrics import Metrics, Pending
 from bokeh_exporter.expose.prometheus import LevelCollector
 from bokeh_exporter.state import Level, State
-from bokeh_exporter.state.metrics import is_event
 from bokeh_exporter.state.notices import KEPT
+from bokeh_exporter.state.rows import is_event
 
 from ..conftest import Serve
 from ..support.collector import Collector, rotel, values

@@ -35,7 +35,7 @@ from bokeh_exporter.expose.listening import LOOK, Renewal
 from bokeh_exporter.expose.prometheus import Exposition, LevelCollector, build_registry_extras
 from bokeh_exporter.state import Level, State
 from bokeh_exporter.state.levels import snapshot
-from bokeh_exporter.state.metrics import is_event
+from bokeh_exporter.state.rows import is_event
 
 from ...support.waiting import wait_until
 from ...support.web import get
