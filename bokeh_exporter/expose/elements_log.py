@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from time import monotonic
 from typing import Any
 
@@ -84,6 +84,7 @@ def line(record: Mapping[str, Any]) -> str:
         ", ".join([*_functions(record["functions"]), *_libraries(record)]) or "nothing ran",
         ", ".join(numbers),
         *_unused(record["never_used"] or ()),
+        *_not_in_page(record["results"], record["not_in_page"]),
         f"{_time(record['seconds'])}{_parts(record)}, {_patches(record)}{_size(record['bytes_sent'])} sent",
     ]
     return f"{_who(record)}: {'; '.join(parts)}"
@@ -130,8 +131,17 @@ def _libraries(record: Mapping[str, Any]) -> list[str]:
 
 
 def _unused(unused: Iterable[Mapping[str, Any]]) -> list[str]:
-    sites = Counter(f"{each['element']} ({each['file']}:{each['line']})" for each in unused)
+    sites = _sites(unused)
     return [f"never used: {_names(sites)}"] if sites else []
+
+
+def _not_in_page(results: int, missing: Sequence[Mapping[str, Any]]) -> list[str]:
+    are = "is" if len(missing) == 1 else "are"
+    return [f"{len(missing)} of {results} results {are} not in the page: {_names(_sites(missing))}"] if missing else []
+
+
+def _sites(elements: Iterable[Mapping[str, Any]]) -> Mapping[str, int]:
+    return Counter(f"{each['element']} ({each['file']}:{each['line']})" for each in elements)
 
 
 def _parts(record: Mapping[str, Any]) -> str:

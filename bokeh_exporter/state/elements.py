@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from threading import get_ident
 from time import perf_counter
 from typing import Any
@@ -29,6 +30,8 @@ class Elements:
         self.on = False
         #: How many records.
         self.kept = KEPT
+        #: Called with each record that is over, by the one who reads it, to say what has become of what it made.
+        self.checks: list[Callable[[Record], None]] = []
         self._interactions = interactions
         self._records: dict[int, Record] = {}
         self._dropped: deque[Record] = deque(maxlen=KEPT)
@@ -92,6 +95,8 @@ class Elements:
             for each in found:
                 each.told = True
                 each.fold()
+                for check in self.checks:
+                    check(each)
                 each.settle()
                 each.replaced.clear()
                 if each.quiet:

@@ -36,6 +36,9 @@ class Record:
     counts: dict[tuple[str, str], Counter[str]] = {}
     built: dict[Built, int] = {}
     spans: list[Span] = []
+    #: Components that lines of the user's constructed in an update, and those of them that the page does not have.
+    results = 0
+    not_in_page: Sequence[Built] = ()
     _constructed: dict[str, str] = {}
     _created: dict[str, str] = {}
     _added: dict[str, str] = {}
@@ -215,6 +218,8 @@ class Record:
             "panel": self.library("panel"),
             "holoviews": self.library("holoviews"),
             "never_used": [_named(built) for built in self.unused.values()] if self.phase == "init" else None,
+            "results": self.results,
+            "not_in_page": [_named(built) for built in self.not_in_page],
             "patches": one.patches,
             "bytes_sent": one.bytes_sent,
             "seconds": self.seconds,

@@ -64,15 +64,19 @@ def content_of(output: Any) -> Any | None:
     return output._pane
 
 
-def is_used(component: Any) -> bool:
-    """Whether a component has a model, or somebody but Panel itself listens to it."""
-    if component._models:
-        return True
+def has_model(component: Any) -> bool:
+    """Whether a component has a model in any document."""
+    return bool(component._models)
+
+
+def listeners_of(component: Any) -> list[Any]:
+    """Return what is called when a parameter of a component changes, without what Panel registers on each."""
     own = component._internal_callbacks
-    return any(
-        watcher not in own and not hasattr(watcher.fn, "_watcher_name")
-        for by_kind in component.param.watchers.values() for watchers in by_kind.values() for watcher in watchers
-    )  # fmt: skip
+    return [
+        watcher.fn
+        for by_kind in list(component.param.watchers.values()) for watchers in list(by_kind.values())
+        for watcher in watchers if watcher not in own
+    ]  # fmt: skip
 
 
 def component_of(listeners: Iterable[Any]) -> Any | None:

@@ -68,3 +68,27 @@ def refresh(hosts: Hosts) -> None:
     for name, each in list(sys.modules.items()):
         if name.partition(".")[0] in _EVALUATING and vars(each).get(_EVALUATE.name) is evaluate:
             hosts.wrap(each, _EVALUATE)
+
+
+def owner_of(thing: Any) -> Any | None:
+    """Return the object whose parameters something is or has: itself, or that of a ``param`` namespace; else None."""
+    module = sys.modules.get(_MODULE)
+    if module is None:
+        return None
+    if type(thing) is module.Parameters:
+        thing = thing.self_or_cls
+    return thing if issubclass(type(thing), module.Parameterized) else None
+
+
+def called_by(function: Any) -> Any | None:
+    """Return the method that param's caller of a depending method calls; None for anything else."""
+    if type(function) is functools.partial and "function" in function.keywords:
+        return function.keywords["function"]
+    return None
+
+
+def kept_by(owner: Any) -> list[Any]:
+    """Return what a parameterized object keeps: its attributes, and the values of its parameters."""
+    private = owner.__dict__.get("_param__private")
+    values = getattr(private, "values", None)
+    return [*list(owner.__dict__.values()), *(list(values.values()) if isinstance(values, dict) else ())]

@@ -20,7 +20,11 @@ from ..frame import Frame, Observer
 from ..hosts import Leave, panel, panel_components
 from .bokeh_elements import BokehElements, made_in
 from .class_counters import ClassCounters
+from .listeners import is_used
 from .source_lines import source_line
+
+#: Components of one update that are looked for in the page.
+_RESULTS = 200
 
 
 class _Alive(weakref.ref):  # type: ignore[type-arg]
@@ -43,18 +47,23 @@ class PanelElements(Observer):
         #: Components alive, by their address. A weak reference's callback appends it, and no more.
         self._alive: dict[int, _Alive] = {}
         self._freed: deque[_Alive] = deque()
+        #: What lines of the user's constructed in a build, and in an update, under way: number -> place -> what.
         self._made: dict[int, dict[int, tuple[weakref.ref[Any], Built]]] = {}
+        self._results: dict[int, dict[int, tuple[weakref.ref[Any], Built]]] = {}
 
     def start(self) -> None:
         """Subscribe to components and outputs, and to builds that have ended."""
         self.frame.find(BokehElements).checks.append(self._check)
+        self.state.elements.checks.append(self._look_for_results)
         self.on.before("component_made", self._constructing)
         self.on.around("output_replacing", self._replacing)
 
     def stop(self) -> None:
         """Forget the components."""
+        self.state.elements.checks.remove(self._look_for_results)
         self._alive.clear()
         self._made.clear()
+        self._results.clear()
 
     # --- events --------------------------------------------------------------------------------
 
@@ -81,6 +90,9 @@ class PanelElements(Observer):
                 made_in(self._made, number)[place] = reference, built
             else:
                 record.add(Record.made, built)
+                results = made_in(self._results, number)
+                if len(results) < _RESULTS:
+                    results[place] = reference, built
 
     def _replacing(self, output: Any) -> Leave:
         old, filled = panel_components.content_of(output), slots.filled.name
@@ -135,5 +147,17 @@ class PanelElements(Observer):
         shown = {id(each) for root in panel_components.shown(document) for each in root.select()}
         for place, (reference, built) in made.items():
             component = reference()
-            if component is None or not (place in shown or panel_components.is_used(component)):
+            if component is None or not (place in shown or is_used(component)):
                 record.unused[place] = built
+
+    def _look_for_results(self, record: Record) -> None:
+        """Note what an update has made that no page has. In the thread that reads records."""
+        made = self._results.pop(record.interaction.number, None)
+        # What refreshed something in place has left its values there, and is not needed itself.
+        if not made or ("panel", "in_place") in record.counts:
+            return
+        try:
+            found = [built for reference, built in made.values() if (one := reference()) is None or not is_used(one)]
+        except RuntimeError:
+            return  # something changed under the reader: not known is not missing
+        record.results, record.not_in_page = len(made), found

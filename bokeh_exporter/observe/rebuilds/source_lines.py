@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import sys
 import sysconfig
-from types import CodeType, FrameType
+from types import CodeType, FrameType, ModuleType
 from typing import Any, NamedTuple
 
+from ...state.safe_looks import namespace, type_module
 from ..callbacks.names import is_framework
 from ..hosts.param import CONSTRUCTING
 
@@ -57,6 +58,20 @@ def source_line(made: Any) -> SourceLine:
             break
         frame = frame.f_back
     return package or NOWHERE
+
+
+def is_users(code: CodeType, module: object) -> bool:
+    """Whether a function is the user's: of no framework, no package and not of the standard library."""
+    kind = _kinds.get(code.co_filename)
+    return (_judge(code, module) if kind is None else kind) == _USER
+
+
+def is_users_class(cls: type) -> bool:
+    """Whether a class is the user's, by the file of its module."""
+    name = type_module(cls)
+    module = sys.modules.get(name) if name is not None else None
+    file = namespace(module).get("__file__") if type(module) is ModuleType else None
+    return not (is_framework(name) or (type(file) is str and ("/site-packages/" in file or "/dist-packages/" in file)))
 
 
 def _constructs(frame: FrameType, made: Any) -> bool:
