@@ -185,7 +185,7 @@ GROUPS: dict[str, list[Alert]] = {
     "bokeh-alerts-loop": [
         Alert(
             "BokehEventLoopStalled", "critical", "1m", _STALLED_OR_FULL,
-            "Nobody is served by {{ $labels.instance }}",
+            "{{ $labels.instance }} is blocked and answers no one",
             "The event loop has not ticked for {{ $value | humanizeDuration }} (or, on Bokeh 3.10, this many pieces of "
             "work wait for a thread of a full pool). No page opens, no click is answered, no session is cleaned up. "
             "The exporter's log and /debug/stacks name the function that blocks.",
@@ -230,7 +230,7 @@ GROUPS: dict[str, list[Alert]] = {
         Alert(
             "BokehSessionCreateErrorsSlow", "warning", "15m",
             f"{_burn('burn_slow', '30m', '6h')}\nand\n{_ERRORS} >= {at('create_errors')}",
-            "{{ $labels.app }} of {{ $labels.job }} fails now and then",
+            "{{ $labels.app }} of {{ $labels.job }} sometimes fails",
             "{{ $value | humanizePercentage }} of the sessions of the last half hour could not be built, and it has been "
             "going on for hours.",
             SERVER, "", _SERVICE,
@@ -257,14 +257,14 @@ GROUPS: dict[str, list[Alert]] = {
             "BokehSessionsRetained", "warning", "15m", _RETAINED,
             f"Destroyed sessions of {ON} stay in memory",
             "For each session that ends, {{ $value | humanize }} sessions or models stay although a full garbage "
-            "collection looked: something in the process still refers to them. `bokeh-exporter explain` names it.",
+            "collection ran: something in the process still refers to them. `bokeh-exporter explain` names it.",
             LEAKS, "retained_sessions", _APP,
         ),
         Alert(
             "BokehSessionGrowth", "warning", "15m", _SESSION_GROWTH,
             "Open sessions of {{ $labels.instance }} keep growing",
             "Live sessions grew by {{ $value | humanize }} within an hour (models or callbacks per session, or bytes, "
-            "or Python blocks) while nearly nobody came: a callback adds and never removes.",
+            "or Python blocks) while hardly anyone came: a callback adds and never removes.",
             LEAKS, "session_growth",
         ),
         Alert(
@@ -287,14 +287,14 @@ GROUPS: dict[str, list[Alert]] = {
             "BokehNativeGrowth", "warning", "15m",
             f"{_BYTES}\nunless {SAME}\n{_BLOCKS}\n{_NO_MORE_SESSIONS}\n{unless(*_EARLIER)}",
             "{{ $labels.instance }} grows outside Python's objects",
-            "The allocator gave out {{ $value | humanize1024 }}B more within an hour while Python's blocks stayed flat: "
+            "The allocator handed out {{ $value | humanize1024 }}B more within an hour while Python's blocks stayed flat: "
             "arrays and data frames that something keeps, or native code.",
             LEAKS, "process_growth",
         ),
         Alert(
             "BokehMemoryFragmented", "info", "30m", _FRAGMENTED,
             "{{ $labels.instance }} keeps memory that it has freed",
-            "{{ $value | humanize1024 }}B of resident memory hold nothing: glibc cannot or does not give them back. It is "
+            "{{ $value | humanize1024 }}B of resident memory hold nothing: glibc cannot or does not return it. It is "
             "a plateau, not a leak.",
             LEAKS, "fragmentation",
         ),
@@ -304,7 +304,7 @@ GROUPS: dict[str, list[Alert]] = {
             "BokehMemoryExhaustionImminent", "critical", "10m", _full_within("1h", 2 * 3600, "memory_share_critical"),
             "{{ $labels.job }} {{ $labels.pod }} {{ $labels.host }} runs out of memory within two hours",
             "If it goes on as in the last hour the container holds {{ $value | humanize1024 }}B in two hours, more than "
-            "its limit. Restart it before the kernel does, at a moment of your choice.",
+            "its limit. Restart it at a time of your choice, before the kernel kills it.",
             FLEET, "", _POD_LABELS,
         ),
         Alert(
@@ -320,14 +320,14 @@ GROUPS: dict[str, list[Alert]] = {
             "BokehExporterDown", "critical", "5m", _DOWN,
             "{{ $labels.instance }} does not answer Prometheus",
             "The last scrape failed (up is {{ $value }}), and within the last hour it worked. The server is gone, hangs, "
-            "or Prometheus may not reach its metrics port. Every other alert on it is blind meanwhile.",
+            "or Prometheus may not reach its metrics port. All other alerts on it are blind meanwhile.",
             FLEET,
         ),
         Alert(
             "BokehServerRestarting", "warning", "1m", _RESTARTS,
             "{{ $labels.instance }} keeps restarting",
-            "The process started {{ $value }} times within an hour. Each restart ends the sessions of everybody "
-            "connected.",
+            "The process started {{ $value }} times within an hour. Each restart ends all open "
+            "sessions.",
             FLEET,
         ),
         Alert(
@@ -355,8 +355,8 @@ GROUPS: dict[str, list[Alert]] = {
             "BokehExporterHookMissing", "warning", "15m",
             f"{by('min', (*INSTANCE, 'hook'), series('bokeh_exporter_hook_enabled'))} == 0",
             "The exporter cannot see all of {{ $labels.instance }}",
-            "The hook {{ $labels.hook }} does not fit the running Bokeh, Panel or tornado (enabled: {{ $value }}): what "
-            "it measures is missing, and alerts on it stay quiet.",
+            "The hook {{ $labels.hook }} does not work with the running Bokeh, Panel or tornado (enabled: {{ $value }}): its "
+            "metrics are missing, and alerts on them stay silent.",
             SERVER, "", (*INSTANCE, "hook"),
         ),
     ],

@@ -17,7 +17,7 @@ APP = 'app=~"$app"'
 
 #: Labels that Prometheus, not the exporter, gives to a process.
 INSTANCE = ("job", "namespace", "pod", "instance")
-#: All processes of a pod read one cgroup. Outside Kubernetes there is no ``pod``: then the host of ``instance`` tells.
+#: All processes of a pod read one cgroup. Outside Kubernetes there is no ``pod``: then the host of ``instance`` identifies it.
 POD = ("job", "namespace", "pod", "host")
 
 #: Longest first, so that a histogram's own name is found.
@@ -105,7 +105,7 @@ def quantile(q: float, vector: str, labels: str = "", window: str = "$__rate_int
 def ranked(count: int, labels: str, shown: str, ranking: str) -> str:
     """Return the ``count`` series of ``shown`` that rank highest at the end of the board's range.
 
-    A bare ``topk`` in a graph chooses anew at each step, and shows all that were ever chosen.
+    A bare ``topk`` in a graph chooses again at each step, and shows all that were ever chosen.
     """
     return f"{shown}\nand on ({labels})\ntopk({count}, {ranking})"
 

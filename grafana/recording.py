@@ -81,7 +81,7 @@ def _floors() -> list[Recorded]:
                                           "Blocks of Python's allocator"),
         "bokeh_memory_malloc_used_bytes": (
             "sum", by("sum", INSTANCE, series("bokeh_memory_malloc_bytes", state="=~in_use|mmapped")),
-            "Bytes that the allocator has given out: in use and mmapped"),
+            "Bytes that the allocator handed out: in use and mmapped"),
         "bokeh_memory_rss_anon_bytes": ("sum", by("sum", INSTANCE, series("bokeh_memory_rss_bytes", kind="anon")),
                                         "Resident memory without files"),
         "bokeh_session_models": ("ratio", f"{models}\n/\n(instance:bokeh_sessions_all:sum > 0)",

@@ -1,4 +1,4 @@
-"""Elements: what is built anew, by which app, in which phase, of which class."""
+"""Elements: what is rebuilt, by which app, in which phase, of which class."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def range_of(metric: str, **labels: str) -> str:
 NOW = Row("Now", [
     stat("Models alive", "If it rises with a flat number of sessions: open Leak hunt.",
          Query(by("sum", "", chosen("bokeh_models"))), width=4),
-    stat("Largest document", "If it is thousands: pages open slowly, and each session costs that many.",
+    stat("Largest document", "If it is in the thousands: pages open slowly, and each session costs that many.",
          Query(by("max", "", chosen("bokeh_document_models_max"))), width=4),
     stat("Panel components alive", "If it rises with a flat number of sessions: something keeps them; open Leak hunt.",
          Query(by("sum", "", chosen("panel_components"))), width=4, none="no Panel", empty=True),
@@ -36,7 +36,7 @@ NOW = Row("Now", [
          "If it is near 100 %: `pn.bind` returns new layouts; return the same object and update it.",
          Query(f"{by('sum', '', range_of(REPLACED, mode='rebuilt'))} / {by('sum', '', range_of(REPLACED))}"), width=4,
          unit="percentunit", decimals=0, steps=((None, GREEN), (0.5, ORANGE)), none="none", empty=True),
-    stat("Plots drawn anew",
+    stat("Plots drawn from scratch",
          "If it is near 100 %: HoloViews elements are rendered again instead of updated; use a DynamicMap.",
          Query(f"{by('sum', '', range_of(PLOTS, mode='render'))} / {by('sum', '', range_of(PLOTS))}"), width=4,
          unit="percentunit", decimals=0, steps=((None, GREEN), (0.5, ORANGE)), none="none", empty=True),
@@ -44,8 +44,8 @@ NOW = Row("Now", [
 
 WHICH = Row("What is rebuilt most?", [
     table("Rebuilt by app and class",
-          "If a class is built in *update* far more often than in *init*: the callbacks of that app throw it away and build "
-          "it anew. Change its properties instead.",
+          "If a class is built in *update* far more often than in *init*: the callbacks of that app throw it away and "
+          "rebuild it. Change its properties instead.",
           {"app": "App", "model": "Class"},
           [Column(f"topk(25, {by('sum', 'app, model', range_of(MODELS, phase='update'))} > 0)", "Built in update", decimals=0),
            Column(by("sum", "app, model", range_of(MODELS, phase="init")), "Built in init", decimals=0)],
@@ -78,8 +78,8 @@ BOKEH = Row("Bokeh", [
           Query(quantile(0.95, chosen("bokeh_callback_duration_seconds_bucket"), "app"), "{{app}}"), width=12, many=True),
 ])  # fmt: skip
 
-PANEL = Row("Panel (from BOKEH_EXPORTER_COLLECT=element on)", [
-    lines("Components by phase", "If *update* is high: panes and widgets are made in callbacks.",
+PANEL = Row("Panel (needs BOKEH_EXPORTER_COLLECT=element)", [
+    lines("Components by phase", "If *update* is high: callbacks create panes and widgets.",
           Query(by("sum", "app, phase", rate(chosen(COMPONENTS))), "{{app}} {{phase}}"), empty=True),
     table("Components by app and class", "If one is made in *update* again and again: make it once, set its `object` or `value`.",
           {"app": "App", "component": "Class"},
@@ -90,10 +90,10 @@ PANEL = Row("Panel (from BOKEH_EXPORTER_COLLECT=element on)", [
           Query(by("sum", "app, component, mode", rate(chosen(REPLACED))), "{{app}} {{component}} {{mode}}"), empty=True),
 ])  # fmt: skip
 
-HOLOVIEWS = Row("HoloViews (from BOKEH_EXPORTER_COLLECT=element on)", [
-    lines("Elements by phase", "If *update* is high: each event makes new elements; expected of a DynamicMap, not of more.",
+HOLOVIEWS = Row("HoloViews (needs BOKEH_EXPORTER_COLLECT=element)", [
+    lines("Elements by phase", "If *update* is high: each event creates elements; normal for a DynamicMap only.",
           Query(by("sum", "app, element, phase", rate(chosen(ELEMENTS))), "{{app}} {{element}} {{phase}}"), empty=True),
-    lines("Plots: drawn anew or refreshed", "If *render* is above *update*: plots are thrown away; return them from a DynamicMap.",
+    lines("Plots: drawn from scratch or updated", "If *render* is above *update*: plots are thrown away; return them from a DynamicMap.",
           Query(by("sum", "app, element, mode", rate(chosen(PLOTS))), "{{app}} {{element}} {{mode}}"), empty=True),
     lines("Page ready", "If it rises: larger documents, or slower lines, until Panel's page is drawn.",
           Query(quantile(0.95, chosen("panel_render_duration_seconds_bucket"), "app"), "p95 {{app}}"), empty=True),

@@ -1,4 +1,4 @@
-"""Fleet: all servers, and who of them is worst. From recorded series: a thousand pods are one query."""
+"""Fleet: all servers, worst first. From recorded series: a thousand pods are one query."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ SERVER_LINK = "/d/bokeh-server?${datasource:queryparam}&var-instance=${__value.t
 NOW = Row("Now", [
     stat("Servers", f"If it falls: processes died or are not scraped; see `up`. {ADD_RULES}",
          Query(by("sum", "", select("job:bokeh_servers:count"))), none="rules missing"),
-    stat("Not healthy", "If it rises: the table below says who, and Leak hunt why.",
+    stat("Not healthy", "If it rises: the table below shows which server, Leak hunt why.",
          Query(by("sum", "", select("job:bokeh_memory_verdict:sum", 'verdict!="healthy"'))), steps=((None, GREEN), (1, RED)),
          none="rules missing"),
     stat("Alerts firing", "If it rises: the list of alerts is at the bottom; each has a runbook.",
@@ -60,7 +60,7 @@ NOW = Row("Now", [
     stat("Fullest container", "If it passes 70 %: the kernel kills at 100 %. Find it among the containers below.",
          Query(by("max", "", select(RATIO)) + " or vector(-1)"), unit="percentunit", decimals=0, steps=SHARE_STEPS,
          mappings=[mapping(**{"-1": ("no limit", GREY)})]),
-    stat("First one full", "If it falls below a day: plan a restart, and open Leak hunt for the reason.",
+    stat("Time until out of memory", "If it falls below a day: the first container reaches its limit; plan a restart, and open Leak hunt.",
          Query(by("min", "", select(TIME_LEFT)) + " or vector(-1)"), unit="s", decimals=1, steps=SOON,
          mappings=[mapping(**{"-1": ("none", GREEN)})]),
 ])  # fmt: skip
@@ -101,7 +101,7 @@ MEMORY = Row("Memory", [
               Column(f"topk(50, {by('max', POD_LABELS, select(USED))})", "Used", "bytes", 1),
               Column(by("max", POD_LABELS, select(LIMIT)), "Limit", "bytes", 1),
               Column(by("max", POD_LABELS, select(RATIO)), "Share", "percentunit", 0, steps=SHARE_STEPS),
-              Column(by("min", POD_LABELS, select(TIME_LEFT)), "Full in", "s", 1, steps=SOON),
+              Column(by("min", POD_LABELS, select(TIME_LEFT)), "Out of memory in", "s", 1, steps=SOON),
           ],
           width=16, height=8, sort="Used"),
     lines("Largest processes", "If one leaves the others behind: it has the leak, or the visitors. Compare its sessions.",
@@ -116,7 +116,7 @@ TRAFFIC = Row("Sessions", [
     lines("Failed creations", "If it rises: users see an error page. The server's log has the traceback.",
           Query(worst("job_app:bokeh_session_create_errors:ratio_rate5m", labels="app"), "{{app}}"), unit="percentunit",
           limits=[(_share("burn_fast") * _share("create_error_budget"), RED)], maximum=1, empty=True),
-    lines("Retained sessions, most", "If it climbs with the visits: a leak; Leak hunt tells since when and how fast.",
+    lines("Retained sessions, most", "If it climbs with the visits: a leak; Leak hunt shows since when and how fast.",
           Query(worst("instance_app:bokeh_sessions_retained:sum", labels="instance, app", above=" > 0"),
                 "{{instance}} {{app}}"), empty=True),
     lines("Event loop lag, worst", "If it passes half a second: users wait; Server names the busiest callbacks.",

@@ -1,4 +1,4 @@
-"""Leak hunt: the verdict, and the evidence that tells it from the others."""
+"""Leak hunt: the verdict, and the evidence for it and against the others."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def floor(vector: str) -> str:
 
 VERDICT = Row("The verdict", [
     stat("Verdict", "If it is not *healthy*: each row below is the evidence for one verdict. Of several servers the "
-         "gravest is shown.", Query(verdict_number("")), mappings=[VERDICT_TEXTS], width=6, height=5, unit="short"),
+         "worst is shown.", Query(verdict_number("")), mappings=[VERDICT_TEXTS], width=6, height=5, unit="short"),
     verdict_timeline(width=18),
 ])  # fmt: skip
 
@@ -37,7 +37,7 @@ LINGERING = Row("lingering_sessions: do sessions outlive their browsers?", [
           Query(by("max", "app", chosen("bokeh_session_expiration_blocked_age_max_seconds")) + " > 0", "{{app}} blocked"),
           Query(ALLOWED, "allowed")),
     lines("Since the sweep last finished",
-          "If it climbs: the sweep hangs in a session-destroyed hook, and no session goes any more.",
+          "If it climbs: the sweep hangs in a session-destroyed hook, and no session is discarded any more.",
           Query(by("max", "instance", f"timestamp({SWEEP}) - {SWEEP}"), "{{instance}}"), unit="s"),
 ])  # fmt: skip
 
@@ -69,7 +69,7 @@ RETAINED = Row("retained_sessions: do destroyed sessions stay?", [
           "If both climb side by side: each visit leaves something. If *retained* stays flat: no leak, whatever memory does.",
           Query(by("sum", "", increase(chosen("bokeh_sessions_destroyed_total"), "$__range")), "destroyed in this range"),
           Query(by("sum", "", chosen("bokeh_sessions_uncollected", state="retained")), "retained"), unit="short"),
-    stat("Oldest of them", "If it is hours: it is held; if minutes: the collector has not come by.",
+    stat("Oldest of them", "If it is hours: it is held; if minutes: no full collection has run yet.",
          Query(by("max", "", chosen("bokeh_session_uncollected_age_max_seconds"))), width=4, unit="s", decimals=0),
     stat("Last full collection", "If it is long ago: *pending* says little; wait, or ask `bokeh-exporter explain`.",
          Query(by("max", "", "time() - " + chosen("bokeh_python_gc_last_full_collection_timestamp_seconds"))), width=4,
@@ -98,7 +98,7 @@ SESSION = Row("session_growth: does a live session grow?", [
           Query(by("sum", "app", chosen("bokeh_data_source_size_bytes")), "{{app}}"), width=6, empty=True),
     lines("asyncio tasks", "If it climbs: tasks that never end, one per event.",
           Query(by("sum", "instance", chosen("bokeh_asyncio_tasks")), "{{instance}}"), width=6),
-    lines("Models in no document", "If one class climbs: it is made in a callback and kept by the app, an undo list say.",
+    lines("Models in no document", "If one class climbs: a callback creates it and the app keeps it, such as an undo list.",
           Query(ranked(10, "model", by("sum", "model", chosen("bokeh_models_orphaned")),
                        by("sum", "model", highest(chosen("bokeh_models_orphaned"))) + " > 0"), "{{model}}"),
           width=12, many=True, empty=True),
@@ -115,8 +115,8 @@ PROCESS = Row("process_growth and fragmentation: what kind of memory is it?", [
           "data frames or native code.",
           Query(by("sum", "instance", chosen("bokeh_python_allocated_blocks")), "{{instance}}"),
           Query(floor(by("sum", "", chosen("bokeh_python_allocated_blocks"))), "floor of all"), unit="short", width=6),
-    lines("What malloc has given out", "If it climbs while Python's blocks are flat: buffers or native code. "
-          "`bokeh-exporter capture URL` tells which.",
+    lines("Memory allocated by malloc", "If it climbs while Python's blocks are flat: buffers or native code. "
+          "`bokeh-exporter capture URL` says which.",
           Query(by("sum", "instance", GIVEN_OUT), "{{instance}}"), Query(floor(by("sum", "", GIVEN_OUT)), "floor of all"), unit="bytes",
           width=6),
     lines("Freed but kept by malloc", "If it is more than half of malloc's resident memory, and over 256 MiB: fragmentation. "
@@ -124,7 +124,7 @@ PROCESS = Row("process_growth and fragmentation: what kind of memory is it?", [
           Query(UNUSED, "{{instance}}"),
           Query(by("sum", "", chosen("bokeh_memory_malloc_resident_bytes")), "malloc's resident, all"), unit="bytes",
           minimum=None, width=6),
-    lines("Attributed growth since start", "If one activity climbs: memory grows while it runs. It ranks, it does not account. "
+    lines("Attributed growth since start", "If one activity climbs: memory grows while it runs. Use it to rank only. "
           "*unattributed*: several ran at once, or none.",
           Query(ranked(10, "app, activity", by("sum", "app, activity", chosen("bokeh_memory_attributed_bytes")),
                        by("sum", "app, activity", highest(chosen("bokeh_memory_attributed_bytes"))) + " > 0"),

@@ -23,7 +23,7 @@ TICK = chosen("bokeh_event_loop_last_tick_timestamp_seconds")
 HOOK = chosen("bokeh_exporter_hook_enabled")
 
 NOW = Row("Now", [
-    stat("Verdict", "If it is not *healthy*: open Leak hunt. Of several servers the gravest is shown.",
+    stat("Verdict", "If it is not *healthy*: open Leak hunt. Of several servers the worst is shown.",
          Query(verdict_number("")), mappings=[VERDICT_TEXTS], width=5, unit="short"),
     stat("Connected", "If it falls to 0 in working hours: nobody can connect.",
          Query(by("sum", "", chosen("bokeh_sessions", state="connected")))),
@@ -33,10 +33,10 @@ NOW = Row("Now", [
          Query(by("sum", "", chosen("bokeh_memory_rss_bytes"))), decimals=1),
     stat("Last tick", "If it is over 10 s: a callback blocks the loop. `/debug/stacks` names it.",
          Query(by("max", "", f"timestamp({TICK}) - {TICK}")), unit="s", decimals=1, steps=((None, GREEN), (STALL, RED))),
-    stat("Stalls", "If it rises: the loop stood still for over 5 s; the log names the function.",
+    stat("Stalls", "If it rises: the loop was blocked for over 5 s; the log names the function.",
          Query(by("sum", "", increase(chosen("bokeh_event_loop_stalls_total"), "$__range"))), unit="short", decimals=0,
          steps=((None, GREEN), (1, RED))),
-    stat("Hooks that fit", "If it is not 100 %: what those hooks measure is missing; the exporter's log names them.",
+    stat("Working hooks", "If it is not 100 %: metrics are missing; the exporter's log names the hooks.",
          Query(by("avg", "", HOOK)), unit="percentunit", decimals=0, steps=((None, RED), (1, GREEN)), width=4),
     verdict_timeline(),
 ])  # fmt: skip
@@ -54,7 +54,7 @@ SESSIONS = Row("Sessions: rate, errors, duration", [
     lines("Lifetime and linger", "If linger is far above the configured lifetime: the sweep is late or sessions are blocked.",
           Query(quantile(0.5, chosen("bokeh_session_duration_seconds_bucket")), "lifetime p50"),
           Query(quantile(0.95, chosen("bokeh_session_linger_duration_seconds_bucket")), "linger p95")),
-    lines("Destroying a session", "If it rises: each end of a session blocks everybody that long; the heap has grown.",
+    lines("Destroying a session", "If it rises: each ending session blocks everyone that long; the heap has grown.",
           *quantiles("bokeh_session_destroy_duration_seconds")),
 ])  # fmt: skip
 
@@ -68,7 +68,7 @@ CALLBACKS = Row("Callbacks and requests: rate, errors, duration", [
           *quantiles("bokeh_document_lock_wait_seconds")),
     lines("Time that the document lock is held", "If it is long: everything else in that session waits; do less at once.",
           *quantiles("bokeh_document_lock_held_seconds")),
-    lines("Busiest callbacks", "If one takes most: it is what to make faster. 100 % is one callback all the time.",
+    lines("Busiest callbacks", "If one takes most: make that one faster. 100 % is one callback all the time.",
           Query(top_rates("app, callback", chosen("bokeh_callback_busy_seconds_total")), "{{app}} {{callback}}"),
           width=12, many=True),
     lines("Failed callbacks", "If it rises: clicks do nothing. The log has the traceback.",
@@ -107,11 +107,11 @@ WEBSOCKETS = Row("WebSockets", [
     lines("Traffic", "If sent rises: whole tables or images go out on each change; send patches or streams.",
           Query(by("sum", "", rate(chosen("bokeh_websocket_sent_bytes_total"))), "sent"),
           Query(by("sum", "", rate(chosen("bokeh_websocket_received_bytes_total"))), "received"), width=6),
-    lines("Held for slow browsers", "If it rises: somebody's line is too slow for what the app sends; it is memory.",
+    lines("Held for slow browsers", "If it rises: a connection is too slow for what the app sends; the rest waits in memory.",
           Query(by("sum", "app", chosen("bokeh_websocket_send_buffer_bytes")), "{{app}}"), width=6, empty=True),
     lines("Refused", "If *origin* rises: `--allow-websocket-origin` lacks a host name. *token*, *expired*: old pages. *auth*: no login.",
           Query(by("sum", "reason", rate(chosen("bokeh_websocket_rejected_total"))), "{{reason}}"), width=6),
-    lines("Page ready", "If it rises: from start to a page that the browser has drawn; large documents, slow lines.",
+    lines("Page ready", "If it rises: from start until the browser has drawn the page; large documents or slow connections.",
           *quantiles("panel_render_duration_seconds"), width=6, empty=True),
     lines("Panel's cache", "If it rises without end: `pn.cache` without `max_items` or `ttl`.",
           Query(by("sum", "cache", chosen("panel_cache_entries")), "{{cache}}"), width=6, empty=True),
@@ -123,7 +123,7 @@ WEBSOCKETS = Row("WebSockets", [
 LOOP = Row("Event loop and threads: use", [
     lines("Event loop lag", "If it rises: everybody waits. The busiest callbacks are above.",
           *quantiles("bokeh_event_loop_lag_seconds"), limits=[(LAG, RED)]),
-    lines("Time since the last tick", "If it climbs: the loop stands still now. `/debug/stacks` shows where.",
+    lines("Time since the last tick", "If it climbs: the loop is blocked now. `/debug/stacks` shows where.",
           Query(by("max", "instance", f"timestamp({TICK}) - {TICK}"), "{{instance}}"), unit="s", limits=[(STALL, RED)]),
     lines("Interpreter lock", "If it rises: native code or another thread holds the interpreter; no Python runs.",
           *quantiles("bokeh_exporter_gil_wait_seconds")),
@@ -152,9 +152,9 @@ MEMORY = Row("Memory and container: use", [
     lines("Container events", "If *oom_kill* rises: a process was killed. *high*, *max*: it ran into its limits.",
           Query(by("max", "event", increase(chosen("bokeh_cgroup_memory_events_total"))), "{{event}}"), unit="short",
           empty=True),
-    lines("Garbage collector pauses", "If generation 2 takes long: the heap is large; nobody is served meanwhile.",
+    lines("Garbage collector pauses", "If generation 2 takes long: the heap is large; the server answers no one meanwhile.",
           Query(quantile(0.99, chosen("bokeh_python_gc_pause_seconds_bucket"), "generation"), "p99 generation {{generation}}")),
-    lines("Given back by trim", "If trim gives much back: fragmentation. `MALLOC_ARENA_MAX=2` or jemalloc helps.",
+    lines("Returned by trim", "If a trim returns much: fragmentation. `MALLOC_ARENA_MAX=2` or jemalloc helps.",
           Query(by("sum", "instance", increase(chosen("bokeh_memory_reclaimed_bytes_total"))), "{{instance}}"), unit="bytes"),
 ])  # fmt: skip
 

@@ -130,7 +130,7 @@ def test_while_it_loads_before_anybody_came_and_when_it_is_not_answered(serve: S
     assert page.evaluate("document.body.dataset.state") == "loading"
     assert page.inner_text("#connection") == "Loading ..."
     assert "healthy" in page.inner_text("#verdict-name").lower(), "the verdict is there before a script has run"
-    assert page.inner_text("#plot-sessions .now") == "No numbers yet: the first come within seconds."
+    assert page.inner_text("#plot-sessions .now") == "No numbers yet: wait a few seconds."
     watched.state("loading")
     page.unroute(asked)
     page.reload()

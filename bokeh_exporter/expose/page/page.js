@@ -15,9 +15,9 @@ async function login(event) {
     const headers = { Authorization: `Bearer ${at("token").value.trim()}` };
     const answer = await fetch("login", { method: "POST", headers });
     if (answer.ok) location.reload();
-    else at("login-error").textContent = answer.status === 401 ? "That is not the token." : `The exporter answers ${answer.status}.`;
+    else at("login-error").textContent = answer.status === 401 ? "Wrong token." : `The exporter answers ${answer.status}.`;
   } catch {
-    at("login-error").textContent = "The exporter cannot be reached, or the token has characters that a token cannot have.";
+    at("login-error").textContent = "The exporter cannot be reached, or the token contains invalid characters.";
   }
 }
 
@@ -62,7 +62,7 @@ function setState(state, text) {
   // Said once, not every two seconds: a screen reader reads each change.
   if (document.body.dataset.state !== state) {
     document.body.dataset.state = state;
-    at("connection").textContent = { live: "Live", stale: "The event loop stands still", disconnected: "Disconnected", error: "Out of date" }[state];
+    at("connection").textContent = { live: "Live", stale: "The event loop is blocked", disconnected: "Disconnected", error: "Out of date" }[state];
   }
   at("banner").hidden = !text;
   if (text) at("banner").textContent = text;
@@ -87,9 +87,9 @@ function showVerdict(verdict) {
   at("harm-title").hidden = !harm.length;
   at("harm").replaceChildren(...harm.map((one) => element("li", {}, one.text, element("br"), element("span", {}, one.advice))));
   const others = verdict.others.length ? `Also: ${verdict.others.join(", ").replaceAll("_", " ")}. ` : "";
-  const beside = verdict.beside?.length ? `Switched on, and growing memory itself: ${verdict.beside.join(", ")}.` : "";
+  const beside = verdict.beside?.length ? `Also on, and uses more and more memory itself: ${verdict.beside.join(", ")}.` : "";
   const day = (unix) => new Date(1000 * unix).toLocaleString([], { weekday: "long", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
-  const full = verdict.full_at ? `Memory is full on ${day(verdict.full_at.time)}, between ${day(verdict.full_at.earliest)} and ${day(verdict.full_at.latest)}, at today's traffic. ` : "";
+  const full = verdict.full_at ? `Out of memory on ${day(verdict.full_at.time)} (between ${day(verdict.full_at.earliest)} and ${day(verdict.full_at.latest)}) at current traffic. ` : "";
   at("others").textContent = full + others + beside;
 }
 
@@ -97,14 +97,14 @@ function showStale(status) {
   const late = none(status.loop?.ticked) ? 0 : status.time - status.loop.ticked;
   const stalled = late > LATE;
   at("since").textContent = `for ${seconds(Math.max(1, Math.round(status.time - since)))}, since ${moment(since)}`;
-  setState(stalled ? "stale" : "live", stalled && `The event loop has not ticked for ${Math.round(late)} s: nobody is served, and what the loop was asked for is as old.`);
+  setState(stalled ? "stale" : "live", stalled && `The event loop has not ticked for ${Math.round(late)} s: the server answers no one, and its numbers are that old.`);
   at("health").textContent = stalled ? "" : `The event loop ticks. Updated ${clock(status.time)}.`;
 }
 
 function showTables(status) {
   const { apps, interactions } = status;
   at("apps-region").hidden = !apps.length;
-  at("apps-state").textContent = apps.length ? "" : "None yet: the first visitor of a page makes its app known.";
+  at("apps-state").textContent = apps.length ? "" : "None yet: an app appears with its first visitor.";
   fill(at("apps-table"), APPS, apps);
   at("interactions").hidden = !interactions.length;
   at("interactions-state").textContent = interactions.length ? "" : "None yet: open the app, and move a slider in it.";
@@ -123,8 +123,8 @@ function showOffer(debug) {
   offered = now;
   at("explain").hidden = now === "off";
   at("retention-state").textContent = now === "on"
-    ? "Runs a full garbage collection and looks through the memory of the server, which slows it for a moment."
-    : "Start the server with BOKEH_EXPORTER_DEBUG=1 to find out here who holds destroyed sessions.";
+    ? "Runs a full garbage collection and searches the server's memory, which slows it down for a moment."
+    : "Start the server with BOKEH_EXPORTER_DEBUG=1 to see here what keeps destroyed sessions.";
 }
 
 // One search at a time, and not right after one: somebody else's is waited for.
@@ -139,7 +139,7 @@ async function search(tries) {
 async function explain() {
   const button = at("explain");
   button.disabled = true;
-  at("retention-state").textContent = "Looking through the memory of the server ...";
+  at("retention-state").textContent = "Searching the server's memory ...";
   try {
     const answer = await search(TRIES);
     if (answer.ok) showRetained((await answer.json()).retained);
@@ -189,8 +189,8 @@ async function refresh() {
     at("health").textContent = "";
     const lost = error instanceof TypeError || error.name === "TimeoutError" || error.name === "AbortError";
     const since = rows.newest ? ` What is shown is from ${clock(rows.newest)}.` : "";
-    if (lost) setState("disconnected", `The exporter cannot be reached: does the server run? Asking again.${since}`);
-    else setState("error", `This page cannot be brought up to date: ${error.message}.${since}`);
+    if (lost) setState("disconnected", `The exporter cannot be reached: is the server running? Trying again.${since}`);
+    else setState("error", `This page cannot update: ${error.message}.${since}`);
   }
   if (!document.hidden) timer = setTimeout(refresh, PERIOD);
 }
@@ -212,7 +212,7 @@ function show(status) {
 
 function start() {
   plots = new Plots(at("plots"));
-  if (!globalThis.Bokeh?.Plotting) at("plots-title").textContent = "The last 6 hours (BokehJS is not there: tables only)";
+  if (!globalThis.Bokeh?.Plotting) at("plots-title").textContent = "The last 6 hours (BokehJS did not load: tables only)";
   at("logout").addEventListener("click", logout);
   at("explain").addEventListener("click", explain);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });

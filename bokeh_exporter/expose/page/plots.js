@@ -44,7 +44,7 @@ const SPECS = [
   { id: "cleanup", title: "Clean-up latency, mean", unit: seconds, axis: "%.4g s", series: [
     ["browser gone to destroy", mean("linger", 1)], ["destroy", mean("destroy", 1)],
     ["destroyed to freed", mean("collect", 1)], ["a sweep", mean("cleanup", 1)]] },
-  // While the loop stands still nothing is counted: then it is as late as its last tick is old.
+  // While the loop is blocked nothing is counted: then it is as late as its last tick is old.
   { id: "lag", title: "Event loop lag", unit: milliseconds, axis: "%.4g ms", series: [["mean lag", (row, before, last) => {
     const late = row.time - row.ticked;
     return late > 2 ? late * 1000 : lag(row, before, last);
@@ -56,9 +56,9 @@ const SPECS = [
 
 const RANKINGS = [
   { id: "callbacks-time", title: "Callbacks by time", value: "busy_seconds", unit: seconds,
-    text: "Seconds that they kept a thread, since start", missing: missing("busy_seconds") },
+    text: "Seconds of thread time since start", missing: missing("busy_seconds") },
   { id: "callbacks-growth", title: "Callbacks by growth", value: "net_blocks", unit: number,
-    text: "Blocks of Python's memory that they left, since start", missing: missing("net_blocks") },
+    text: "Python memory blocks left behind since start", missing: missing("net_blocks") },
 ];
 const RANKED = 8;
 
@@ -97,7 +97,7 @@ function scale(axis, spec) {
 class Card {
   constructor(spec) {
     this.spec = spec;
-    this.now = element("p", { class: "now" }, "No numbers yet: the first come within seconds.");
+    this.now = element("p", { class: "now" }, "No numbers yet: wait a few seconds.");
     this.canvas = element("div", { class: "canvas", role: "img", "aria-label": `${spec.title}: no numbers yet` });
     this.table = element("table");
     this.region = element("div", { class: "table", tabindex: "0", role: "region", "aria-label": `${spec.title}: numbers` }, this.table);
@@ -150,14 +150,14 @@ class Lines extends Card {
     const last = [...spec.series.map((_, at) => data[`y${at}`].at(-1) ?? NaN), ...(spec.limit ? [data.limit.at(-1) ?? NaN] : [])];
     const there = (value) => !Number.isNaN(value);
     const known = last.slice(0, spec.series.length).filter(there);
-    if (!known.length) return this.say("Not measured here, or not yet.");
+    if (!known.length) return this.say("Not measured, or not yet.");
     const unit = spec.unit ?? number;
     this.values.forEach((value, at) => {
       value.parentElement.hidden = !there(last[at]);
       if (there(last[at])) value.textContent = unit(last[at]);
     });
     const sum = unit(known.reduce((all, value) => all + value, 0));
-    const all = spec.stacked ? `${sum} in all` : "";
+    const all = spec.stacked ? `${sum} in total` : "";
     this.say(all, [all, ...this.values.filter((value) => !value.parentElement.hidden).map((value) => value.parentElement.textContent)].join(", "));
     return this.show(data);
   }
@@ -223,7 +223,7 @@ class Ranking extends Card {
   }
 
   show(data) {
-    // A range of names cannot be changed in place as data can: drawn anew when the order changes.
+    // A range of names cannot be changed in place as data can: drawn again when the order changes.
     if (this.source && String(this.data.name) !== String(data.name)) {
       this.canvas.replaceChildren();
       this.source = undefined;
@@ -243,7 +243,7 @@ class Ranking extends Card {
   tabulate() {
     if (!this.details.open || !this.ranked) return;
     fill(this.table, [["Callback", (each) => each.callback], ["App", (each) => each.app],
-      ["Calls", (each) => number(each.calls), true], ["Kept a thread", (each) => seconds(each.busy_seconds), true],
+      ["Calls", (each) => number(each.calls), true], ["Thread time", (each) => seconds(each.busy_seconds), true],
       ["Errors", (each) => number(each.errors), true], ["Blocks left", (each) => number(each.net_blocks), true]], this.ranked);
   }
 }

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.xdist_group
 #: seconds are minutes. Where others load it, these two are not held against a case; nothing else is let pass.
 LATE = {"BokehEventLoopLagHigh", "BokehEventLoopStalled"}
 #: What the situation does not have: a limit of the container, and pages drawn by a browser.
-ABSENT = {"Fullest container", "First one full", "Held for slow browsers", "Page ready", "Waiting for memory",
+ABSENT = {"Fullest container", "Time until out of memory", "Held for slow browsers", "Page ready", "Waiting for memory",
           "Container events", "Errors in hooks", "Values folded into other", "Failed creations"}  # fmt: skip
 EXECUTOR = {"Worker threads (Bokeh 3.10)", "Wait for a worker (Bokeh 3.10)"}
 #: Columns of the containers' table that need a limit.
