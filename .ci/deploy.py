@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,8 @@ DEPLOY = ROOT / "deploy"
 CHART = DEPLOY / "helm" / "bokeh-server"
 KUBERNETES = "1.32"
 CHOICES = ("none", "operator", "prometheus", "otel")
+#: The rendering of what `helm test` runs.
+TESTS = "chart-tests"
 #: What checkov would have otherwise, and why it is as it is.
 EXCEPTIONS = {
     "CKV_K8S_21": "the namespace is chosen by who applies (kubectl -n, helm -n), not by the manifests",
@@ -78,11 +81,30 @@ def renderings() -> Iterator[tuple[str, list[str]]]:
     for overlay in sorted((DEPLOY / "kubernetes" / "overlays").iterdir()):
         yield f"overlay-{overlay.name}", [*kustomize, str(overlay)]
     helm = [str(BIN / "helm"), "template", "demo", str(CHART), "--api-versions", "monitoring.coreos.com/v1"]
+    yield TESTS, [*helm, "--show-only", "templates/tests/page.yaml"]
+    helm.append("--skip-tests")
     for choice in CHOICES:
         yield f"chart-{choice}", [*helm, "--set", f"monitoring={choice}"]
-    other = ["monitoring=otel", "collector.endpoint=http://collector:4317", "autoscaling.enabled=true"]
-    other += ["exporter.tokenSecret=", f"image.digest=sha256:{'0' * 64}"]
-    yield "chart-everything-else", [*helm, "--set", ",".join(other), "--set-json", "exporter.recycleAt=0.9"]
+    for values in sorted((CHART / "ci").glob("*-values.yaml")):
+        yield f"chart-ci-{values.stem}", [*helm, "--values", str(values), "--set", f"image.digest=sha256:{'0' * 64}"]
+
+
+def says_what_the_values_say(scratch: Path) -> str:
+    """Look in what helm made for thresholds, links and labels of the values, and for what must not be there."""
+    default, own = (
+        scratch.joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+        for name in ("chart-operator", "chart-ci-operator-values")
+    )
+    wanted = (
+        "changes(process_start_time_seconds[1h])) >= 5", "growth1h >= 6.7108864e+07", "release: kube-prometheus-stack",
+        "runbook_url: https://wiki.example.org/runbooks/BokehOOMKilled.md", "team: dashboards", "grafana_folder: Bokeh",
+        "dashboard_url: https://grafana.example.org/d/bokeh-fleet?",
+    )  # fmt: skip
+    wrong = [f"no {text}" for text in wanted if text not in own]
+    wrong += [f"{text} in the default" for text in ("dashboard_url:", "example.", "localhost:3000") if text in default]
+    wrong += [f"{mark} is left" for mark in set(re.findall(r"@[a-z_]+@", default + own))]
+    print("\n".join(wrong), end="", file=sys.stderr)
+    return f"{'FAILED' if wrong else 'passed'}: deploy: what the values say"
 
 
 def main() -> int:
@@ -104,7 +126,10 @@ def main() -> int:
         rendered.append(file)
     python = BIN / "python"
     skipped = ",".join(EXCEPTIONS)
-    rules = [file for file in rendered if file.stem in ("overlay-prometheus-operator", "chart-operator")]
+    operated = ("overlay-prometheus-operator", "chart-operator", "chart-ci-operator-values")
+    rules = [file for file in rendered if file.stem in operated]
+    # The pod of `helm test` lives for seconds and listens on nothing: it needs no probes and no NetworkPolicy.
+    servers = [file for file in rendered if file.stem != TESTS]
     results += [
         lines.run("deploy: helm lint", BIN / "helm", "lint", "--strict", "--quiet", CHART),
         lines.run("deploy: Kubernetes' schemas", BIN / "kubernetes-validate", "-k", KUBERNETES, "--strict", "--quiet",
@@ -112,10 +137,11 @@ def main() -> int:
         lines.run("deploy: the operator's kinds, promtool on its rules", python,
                   ROOT / ".ci" / "operator_kinds.py", *rules),
         lines.run("deploy: checkov", BIN / "checkov", "--framework", "kubernetes", "--skip-download", "--quiet",
-                  "--compact", "--skip-check", skipped, *(word for file in rendered for word in ("-f", file))),
+                  "--compact", "--skip-check", skipped, *(word for file in servers for word in ("-f", file))),
         lines.run("deploy: compose's schema", BIN / "check-jsonschema", "--quiet", "--builtin-schema",
                   "vendor.compose-spec", DEPLOY / "compose.yaml"),
     ]  # fmt: skip
+    results.append(says_what_the_values_say(scratch))
     for result in results:
         lines.say(result)
     shutil.rmtree(scratch)

@@ -16,6 +16,8 @@ GRAFANA = HERE.parent / "grafana"
 OVERLAYS = HERE / "kubernetes" / "overlays"
 CHART = HERE / "helm" / "bokeh-server" / "files"
 
+#: Written by grafana/build.py.
+_OTHERS = (CHART / "rules" / "bokeh-alerts.yaml", CHART / "thresholds.yaml")
 _MADE = "# Made by deploy/copies.py from {source}: change that, then run `make deploy`.\n"
 _RULE = """apiVersion: monitoring.coreos.com/v1
 kind: PrometheusRule
@@ -37,9 +39,10 @@ def copies() -> Iterator[tuple[Path, str]]:
             continue
         text = rules.read_text(encoding="utf-8")
         made = _MADE.format(source=f"grafana/rules/{rules.name}") + text
-        yield OVERLAYS / "plain-prometheus" / "rules" / rules.name, made
-        yield CHART / "rules" / rules.name, made
-        groups += _groups(text, rules)
+        yield OVERLAYS / "plain-prometheus" / "rules" / rules.name, _without_board(made)
+        if rules.name != "bokeh-alerts.yaml":  # grafana/build.py writes the chart's: its thresholds are values
+            yield CHART / "rules" / rules.name, made
+        groups += _without_board(_groups(text, rules))
     yield (
         OVERLAYS / "prometheus-operator" / "prometheusrule.yaml",
         _MADE.format(source="grafana/rules") + _RULE + groups,
@@ -57,6 +60,11 @@ def copies() -> Iterator[tuple[Path, str]]:
         yield target, _MADE.format(source=name) + source.read_text(encoding="utf-8")
 
 
+def _without_board(text: str) -> str:
+    """Leave out the links to Grafana: where a cluster has one, if it has one, only its owner knows."""
+    return "".join(line for line in text.splitlines(keepends=True) if not line.lstrip().startswith("dashboard_url:"))
+
+
 def _groups(text: str, source: Path) -> str:
     """Return the list below ``groups:``, indented as the operator's object wants it. Text: comments stay."""
     _, found, body = text.partition("\ngroups:\n")
@@ -72,7 +80,8 @@ def main() -> int:
     """Write or check."""
     wanted = dict(copies())
     folders = [OVERLAYS / "plain-prometheus" / "rules", OVERLAYS / "prometheus-operator" / "dashboards", CHART]
-    stale = [path for folder in folders for path in folder.rglob("*.*") if path.is_file() and path not in wanted]
+    ours = {*wanted, *_OTHERS}
+    stale = [path for folder in folders for path in folder.rglob("*.*") if path.is_file() and path not in ours]
     wrong = [path for path, text in wanted.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
     if "--check" in sys.argv[1:]:
         for path in sorted(wrong + stale):

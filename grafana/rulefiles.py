@@ -6,13 +6,15 @@ library but ruamel keeps. ``promtool check rules`` reads the result in a test.
 
 from __future__ import annotations
 
+import runpy
 import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
+from unittest import mock
 
 import yaml
 
-from . import alerts, recording
+from . import alerts, recording, thresholds
 
 INTERVAL = "1m"
 
@@ -80,3 +82,16 @@ def _alert(alert: alerts.Alert) -> dict[str, object]:
 def alerts_file(notice: str) -> str:
     """Return the file of alerts."""
     return _file(notice, ((name, [("", _alert(alert)) for alert in rows]) for name, rows in alerts.GROUPS.items()))
+
+
+def named_alerts_file(notice: str) -> str:
+    """Return the file of alerts with ``@name@`` in place of each threshold, for the chart, which takes other values."""
+    with mock.patch.object(thresholds, "at", "@{}@".format):
+        named = runpy.run_module(alerts.__name__)  # the expressions are made where the module is
+    return _file(notice, ((name, [("", _alert(alert)) for alert in rows]) for name, rows in named["GROUPS"].items()))
+
+
+def thresholds_file(notice: str) -> str:
+    """Return the thresholds by name, each with its unit and reason."""
+    lines = (f"# {each.unit}. {each.why}.\n{name}: {each}\n" for name, each in thresholds.THRESHOLDS.items())
+    return f"# {notice}\n" + "".join(lines)

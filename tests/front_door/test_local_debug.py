@@ -61,6 +61,8 @@ def test_commands_work_without_the_switch_for_the_servers_own_user(serve: Serve,
     assert ours(place, "explain", pid).stdout == "nothing is retained\n"
     assert ours(place, "explain").stdout == "nothing is retained\n"
     assert "thread MainThread" in ours(place, "stacks", pid).stdout
+    if sys.platform == "linux":  # as from an ephemeral container, which has other files and sees the process
+        assert "thread MainThread" in ours(place, "stacks", pid, TMPDIR=f"/proc/{pid}/root{place}").stdout
     assert json.loads(ours(place, "census", pid, "--json").stdout)["objects"] > 10_000
     assert json.loads(ours(place, "capture", pid, "--seconds", "0.2", "--json").stdout)["seconds"] >= 0.2
     trimmed = ours(place, "trim", pid)

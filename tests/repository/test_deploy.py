@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -98,6 +99,49 @@ def test_selectors_are_never_empty() -> None:
             selector = thing["spec"].get("podSelector") or thing["spec"].get("selector")
             assert selector, f"{path}: {thing['kind']} would take every pod of the namespace"
             assert selector.get("matchLabels"), f"{path}: {thing['kind']} would take every pod of the namespace"
+
+
+CHART = DEPLOY / "helm" / "bokeh-server"
+
+
+def leaves(values: dict[str, Any], schema: dict[str, Any], before: str = "") -> Iterator[tuple[str, bool]]:
+    """Yield the path of each value that is no object of ours, and whether the schema has it."""
+    for key, value in values.items():
+        known = schema.get("properties", {}).get(key)
+        if known is not None and "properties" in known and isinstance(value, dict):
+            yield from leaves(value, known, f"{before}{key}.")
+        else:
+            yield f"{before}{key}", known is not None
+
+
+def test_every_value_of_the_chart_is_in_its_schema_and_readme() -> None:
+    values = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
+    schema = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
+    readme = (CHART / "README.md").read_text(encoding="utf-8")
+    found = dict(leaves(values, schema))
+    assert [path for path, known in found.items() if not known] == []
+    told = set(re.findall(r"`([A-Za-z.]+)`", "\n".join(re.findall(r"^\| (`.*?) \|", readme, re.MULTILINE))))
+    parts = {path for path in found if not path.startswith("resources.")} | {"resources"}
+    assert told == parts
+    thresholds = schema["properties"]["alerts"]["properties"]["thresholds"]["propertyNames"]["enum"]
+    assert thresholds == list(yaml.safe_load((CHART / "files" / "thresholds.yaml").read_text(encoding="utf-8")))
+
+
+def test_the_charts_alerts_with_its_thresholds_are_those_of_the_rules() -> None:
+    text = (CHART / "files" / "rules" / "bokeh-alerts.yaml").read_text(encoding="utf-8")
+    for name, value in yaml.safe_load((CHART / "files" / "thresholds.yaml").read_text(encoding="utf-8")).items():
+        assert f"@{name}@" in text
+        text = text.replace(f"@{name}@", f"{value:.10g}")
+    rules = (ROOT / "grafana" / "rules" / "bokeh-alerts.yaml").read_text(encoding="utf-8")
+    assert yaml.safe_load(text) == yaml.safe_load(rules)
+
+
+def test_no_placeholder_host_is_in_a_default_install() -> None:
+    files = [*DEPLOY.glob("kubernetes/**/*.yaml"), CHART / "values.yaml", *CHART.glob("templates/**/*.*")]
+    for path in files:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if not line.lstrip().startswith("#") and "replace " not in line:
+                assert not re.search(r"example\.(com|org)|localhost:3000", line), f"{path}: {line}"
 
 
 def test_copies_are_those_of_their_sources() -> None:
