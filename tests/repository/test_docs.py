@@ -210,8 +210,10 @@ def test_lines_of_the_troubleshooting_table_are_in_the_code() -> None:
 def test_versions_in_the_documents_are_those_that_are_tested() -> None:
     project = (ROOT / "pyproject.toml").read_text()
     versions = (ROOT / "docs" / "versions.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| (3\.\d+) \| (3\.\d+) to (3\.\d+) \| (1\.\d+) to (1\.\d+) \|", versions, re.MULTILINE)
-    assert [row[0] for row in rows] == re.findall(r"Python :: (3\.\d+)", project)
+    form = r"^\| (3\.\d+) \| (3\.\d+) to (3\.\d+) \| (1\.\d+) to (1\.\d+) \| (.*) \|$"
+    rows = re.findall(form, versions, re.MULTILINE)
+    tried = [row[0] for row in rows if not row[5].startswith("not ")]
+    assert tried == re.findall(r"Python :: (3\.\d+)", project)
     oldest, *newer, coming = tested.LINES
     assert {(row[1], row[3]) for row in rows} == {(oldest.bokeh, oldest.panel)}
     by_python = {row[0]: (row[2], row[4]) for row in rows}
