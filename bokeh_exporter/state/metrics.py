@@ -28,6 +28,7 @@ from .notices import Story
 from .process_memory import Memory
 from .queue import Entry, apply
 from .rows import app_position, is_event, zeros
+from .safe_looks import type_name
 from .spans import Spans
 from .wording import clean_all
 
@@ -223,7 +224,7 @@ class State:
                 "%s failed inside bokeh_exporter with %s; the app is not affected, the number may be missing. "
                 "Further failures are only counted, in bokeh_exporter_errors_total. Please report this:\n%s",
                 component,
-                type(error).__name__,
+                type_name(type(error)),
                 "".join(traceback.format_tb(error.__traceback__)),
             )
 

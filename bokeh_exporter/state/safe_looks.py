@@ -10,19 +10,33 @@ Rejected: ``getattr`` within ``try``, which has run the user's code by the time 
 from __future__ import annotations
 
 import functools
+import itertools
+import weakref
 from collections.abc import Callable, Iterator
-from types import BuiltinFunctionType, FunctionType, GetSetDescriptorType, MemberDescriptorType, MethodType, ModuleType
-from typing import Any, cast
+from types import (
+    BuiltinFunctionType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+    WrapperDescriptorType,
+)
+from typing import Any, Final, Generic, TypeVar, cast
 
 _dict_of_type: Any = type.__dict__["__dict__"].__get__
 _mro: Any = type.__dict__["__mro__"].__get__
 _module_of: Any = type.__dict__["__module__"].__get__
 _name_of: Any = type.__dict__["__qualname__"].__get__
+_bare_name_of: Any = type.__dict__["__name__"].__get__
+_plain_text = str.__str__
 _of_module: Any = _dict_of_type(ModuleType)["__dict__"].__get__
 _of_partial: Any = functools.partial.func.__get__
 _of_method: Any = staticmethod.__dict__["__func__"], classmethod.__dict__["__func__"]
 #: Their attributes are Python's own: to read one runs nobody's code.
 _PLAIN = (FunctionType, BuiltinFunctionType)
+#: What C classes have for attributes and methods.
+IN_C: Final = (GetSetDescriptorType, MemberDescriptorType, WrapperDescriptorType)
 
 
 def namespace(module: ModuleType) -> dict[str, Any]:
@@ -38,7 +52,8 @@ def class_namespace(kind: type) -> Any:
 
 def type_name(kind: type) -> str:
     """Return the bare name of a class."""
-    return str(_name_of(kind)).rpartition(".")[2]
+    found: str = _plain_text(_bare_name_of(kind))  # one that somebody assigned may be of a derived class
+    return found
 
 
 def type_module(kind: type) -> str | None:
@@ -94,6 +109,17 @@ def attribute_of_class(kind: type, attribute: str) -> Any:
     return None
 
 
+def in_c(thing: object, attribute: str) -> Any:
+    """Return an attribute that the class has in C, as arrays have their size and coroutines their frame; else None."""
+    found = attribute_of_class(type(thing), attribute)
+    if type(found) not in IN_C[:2]:
+        return None
+    try:
+        return found.__get__(thing)
+    except (AttributeError, TypeError):
+        return None
+
+
 def type_qualname(kind: type) -> str:
     """Return the qualified name of a class, as a plain string."""
     return str.__str__(_name_of(kind))
@@ -143,14 +169,44 @@ def called(thing: object) -> tuple[str | None, str]:
     return type_module(kind), type_qualname(kind)
 
 
+def items_of(things: Any, most: int) -> list[Any]:
+    """Return the first items of a list, a tuple or a set, also of a derived class; no more than some."""
+    for kind in (list, tuple, set):
+        if is_a(things, kind):
+            return list(itertools.islice(kind.__iter__(things), most))
+    return []
+
+
 def text_of(value: object) -> str | None:
     """Return a plain string of a string, also of a derived class; None of anything else."""
     return str.__str__(value) if is_a(value, str) else None
 
 
+Known = TypeVar("Known")
+
+
+class ByClass(Generic[Known]):
+    """What was worked out for classes: found by their address, so that no metaclass is asked for a hash."""
+
+    def __init__(self, work_out: Callable[[type], Known]) -> None:
+        self._work_out = work_out
+        self._known: dict[int, tuple[weakref.ref[type], Known]] = {}
+
+    def of(self, kind: type) -> Known:
+        """Return what is known of a class; it is not kept alive."""
+        known = self._known.get(id(kind))
+        if known is not None and known[0]() is kind:
+            return known[1]
+        if len(self._known) > 2000:
+            self._known.clear()
+        found = self._work_out(kind)
+        self._known[id(kind)] = weakref.ref(kind), found
+        return found
+
+
 def resemble(wrapper: Callable[..., Any], function: Any) -> None:
     """``functools.update_wrapper`` for a function that may be any object: a ``Mock`` has a ``__name__`` that is one."""
-    if type(function) is FunctionType:
+    if type(function) is FunctionType and type(function.__dict__) is dict:
         functools.update_wrapper(wrapper, function)
         return
     module, name = called(function)

@@ -14,12 +14,12 @@ from __future__ import annotations
 import datetime
 import logging
 import math
-import numbers
+import sys
 import zlib
 from collections.abc import Iterable
 from typing import Any
 
-from .safe_looks import is_a, type_name
+from .safe_looks import is_a, type_module, type_name
 
 #: Characters of a label, and of a value that is shown because somebody asked for it.
 LABEL = 60
@@ -29,6 +29,8 @@ NAME = 300
 HIDDEN = "<hidden>"
 #: Digits of a number; a longer one tells nothing and is made of what a client sent.
 _DIGITS = 40
+#: Packages whose values are shown as they write themselves, where a developer asked for it; others run their code.
+_SHOWN = frozenset({"builtins", "datetime", "decimal", "fractions", "numpy", "pandas"})
 
 
 def told(value: Any, reveal: bool = False) -> Any:
@@ -38,27 +40,38 @@ def told(value: Any, reveal: bool = False) -> Any:
         value: a widget's.
         reveal: whether the developer asked for values as they are, shortened.
     """
-    if value is None or isinstance(value, bool):
+    if value is None or type(value) is bool:
         return value
-    if isinstance(value, numbers.Integral):
-        number = int(value)
+    if _is_numpys(value):
+        value = value.item()  # a number of Python's, mostly
+    if is_a(value, int):
+        number = int.__int__(value)
         return number if number.bit_length() < 3 * _DIGITS else "<int>"
-    if isinstance(value, numbers.Real):
-        real = float(value)
+    if is_a(value, float):
+        real = float.__float__(value)
         return real if math.isfinite(real) else str(real)
-    if isinstance(value, (datetime.date, datetime.time)):
-        return value.isoformat()
-    if isinstance(value, datetime.timedelta):
-        return value.total_seconds()
-    if reveal:
-        return escaped(value if isinstance(value, str) else repr(value))
-    kind = type(value).__name__
-    if isinstance(value, (str, bytes)):
-        return f"<{kind}, {len(value)} chars>"
-    try:
-        return f"<{kind}, {len(value)} items>"
-    except Exception:
-        return f"<{kind}>"
+    moments: tuple[Any, ...] = (datetime.datetime, datetime.date, datetime.time)
+    for moment in moments:
+        if is_a(value, moment):  # by their own method: a derived class may have another
+            return moment.isoformat(value)
+    if is_a(value, datetime.timedelta):
+        return datetime.timedelta.total_seconds(value)
+    if reveal and is_a(value, str):
+        return escaped(str.__str__(value))
+    if reveal and (type_module(type(value)) or "").partition(".")[0] in _SHOWN:
+        return escaped(repr(value))
+    name = clean(type_name(type(value)))
+    kinds: tuple[Any, ...] = (str, bytes, list, tuple, dict, set, frozenset, range)
+    for kind in kinds:
+        if is_a(value, kind):
+            return f"<{name}, {kind.__len__(value)} {'chars' if kind in (str, bytes) else 'items'}>"
+    return f"<{name}>"
+
+
+def _is_numpys(value: object) -> bool:
+    """Whether a value is one of NumPy's numbers, whose class is NumPy's own."""
+    generic = getattr(sys.modules.get("numpy"), "generic", None)
+    return generic is not None and is_a(value, generic) and type_module(type(value)) == "numpy"
 
 
 def escaped(text: str) -> str:

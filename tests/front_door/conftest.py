@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-FILES = {"test_interactions.py", "test_sessions.py", "test_sockets_that_lie.py"}
+FILES = {"test_interactions.py", "test_odd_objects.py", "test_sessions.py", "test_sockets_that_lie.py"}
 #: Other hosts, which cannot be installed beside Bokeh 4, by a word in the name of a test.
 OTHERS = ("panel", "asgi", "holoviews")
 #: Name -> why it is not the same on Bokeh 4.

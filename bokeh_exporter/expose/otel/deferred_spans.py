@@ -18,6 +18,8 @@ from opentelemetry import context as contexts
 from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext
 
+from ...state.safe_looks import is_a
+
 #: Ended ones that wait for their span, between two drains of which there are four a second.
 _WAITING = 50_000
 #: Seconds that are waited for another thread that makes a span; a fork may have left it behind.
@@ -67,7 +69,7 @@ class Late(Span):  # type: ignore[misc]  # without OpenTelemetry it is Any
         self.suspend()
         ended = time_ns()
         self.over = True
-        if isinstance(error, Exception):
+        if error is not None and is_a(error, Exception):
             self._queue.failed(self.span, error)
             if self._with_outer and self._outer is not None:
                 self._queue.failed(self._outer.span, error)
@@ -158,7 +160,7 @@ class Queue:
         failed: writes an exception on a span.
     """
 
-    def __init__(self, failed: Callable[[Span, Exception], None]) -> None:
+    def __init__(self, failed: Callable[[Span, BaseException], None]) -> None:
         self.failed = failed
         self.ended: deque[tuple[Late, int]] = deque(maxlen=_WAITING)
         #: Held while one is made a span, which two threads may want at once.

@@ -20,6 +20,7 @@ from tornado.web import HTTPError
 
 from ...catalogue import OTHER
 from ...state import State
+from ...state.safe_looks import is_a
 from .providers import Providers
 from .queries import redact, redacted
 
@@ -185,7 +186,7 @@ def _hushing(original: Callable[..., Any]) -> Callable[..., Any]:
     def finish(tracer: Any, handler: Any, error: Any, *args: Any) -> Any:
         if isinstance(error, HTTPError):
             error = HTTPError(error.status_code)  # the status is read from it
-        elif isinstance(error, Exception):
+        elif is_a(error, Exception):
             error = _without_message(error)
         return original(tracer, handler, error, *args)
 

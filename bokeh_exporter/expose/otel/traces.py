@@ -12,7 +12,7 @@ import contextlib
 import traceback
 from collections.abc import Callable
 from contextvars import ContextVar
-from types import CodeType, FunctionType
+from types import CodeType
 from typing import Any
 
 from opentelemetry import context as contexts
@@ -25,6 +25,8 @@ from ...state import State
 from ...state.events import EventHistogram
 from ...state.interactions import current
 from ...state.queue import Entry
+from ...state.safe_calls import code_of
+from ...state.safe_looks import called, is_a, type_name
 from ...state.spans import pseudonym
 from .deferred_spans import Late, Queue
 from .metrics import SCOPE, Pending
@@ -64,16 +66,17 @@ class Current:
         """End, the inner span first."""
         self.suspend()
         for span in reversed(self._spans):
-            if isinstance(error, Exception):
+            if error is not None and is_a(error, Exception):
                 _failed(span, error)
             span.end()
 
 
-def _failed(span: Span, error: Exception) -> None:
-    if type(error).__name__ == "Skip" or not span.is_recording():
+def _failed(span: Span, error: BaseException) -> None:
+    if type_name(type(error)) == "Skip" or not span.is_recording():
         return
-    kind = type(error)
-    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    module, name = called(type(error))
+    if module != "builtins":
+        name = f"{module}.{name}"
     span.set_attribute("error.type", name)
     span.set_status(StatusCode.ERROR)
     # Without the lines of source that Python's own formatting adds: they may quote a secret.
@@ -165,7 +168,9 @@ class Traces:
             outer = trace.get_current_span()
             if isinstance(outer, Late):
                 return self._callback(label, function, outer, False) if not outer.over else None
-            return Current(_called(self._tracer, label, _place(function), None, None)) if outer.is_recording() else None
+            return (
+                Current(_called(self._tracer, label, code_of(function), None, None)) if outer.is_recording() else None
+            )
         if not self._roots:
             return None
         late = self._interaction(app, kind, None)
@@ -193,7 +198,7 @@ class Traces:
         return Late(self._late, make)
 
     def _callback(self, label: str, function: Callable[..., Any], outer: Late, with_outer: bool) -> Late:
-        tracer, place = self._tracer, _place(function)
+        tracer, place = self._tracer, code_of(function)
         return Late(self._late, lambda begun, parent: _called(tracer, label, place, begun, parent), outer, with_outer)
 
     def _remember(self, number: int, span: SpanContext | Late) -> None:
@@ -226,24 +231,6 @@ def _called(tracer: trace.Tracer, label: str, place: CodeType | None, begun: int
     return tracer.start_span(label, context, attributes=attributes, start_time=begun)
 
 
-def _place(function: Callable[..., Any]) -> CodeType | None:
-    """Return the code of a function: it is constant, and holds nothing that runs."""
-    if type(function) is FunctionType and getattr(function, "__wrapped__", None) is None:
-        return function.__code__
-    return getattr(_inner(function), "__code__", None)
-
-
 def _described(provider: Any) -> str:
     describe = getattr(getattr(provider, "sampler", None), "get_description", None)
     return str(describe()) if describe is not None else ""
-
-
-def _inner(function: Any) -> Any:
-    """Return the function in partials, decorators and methods."""
-    for _ in range(10):
-        inner = getattr(function, "func", None) or getattr(function, "__wrapped__", None)
-        inner = inner or getattr(function, "__func__", None)
-        if inner is None:
-            break
-        function = inner
-    return function

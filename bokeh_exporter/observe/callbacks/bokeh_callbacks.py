@@ -7,12 +7,12 @@ in ``hosts.bokeh_callbacks`` and ``hosts.param``.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 from ... import config as options
 from ...state.interactions import current
+from ...state.safe_calls import hashes_by_identity, is_async
 from ..apps import App
 from ..frame import Frame, Observer
 from ..hosts import bokeh_callbacks
@@ -37,13 +37,13 @@ class CallbackTimes(Observer):
 
     def start(self) -> None:
         """Subscribe to what the hosts call, Panel among them."""
-        self.on.runs("callback_running", self._calling)
+        self.on.runs("callback_running", self._calling, guards_itself=True)
         self.on.changes("session_callback_added", self._adding)
         self.on.after("session_callback_added", lambda document, kind, once: mark(document))
         self.on.before("session_destroyed_hooks", self._destroying)
-        self.on.runs("watcher_calling", self._watching)
+        self.on.runs("watcher_calling", self._watching, guards_itself=True)
         self.on.changes("watcher_calling", self._scheduling)
-        self.on.runs("bound_function_evaluating", self._evaluating)
+        self.on.runs("bound_function_evaluating", self._evaluating, guards_itself=True)
         self._panel.start()
 
     def _app(self, document: Any) -> App | None:
@@ -56,10 +56,15 @@ class CallbackTimes(Observer):
     # --- Bokeh ---------------------------------------------------------------------------------
 
     def _calling(self, call: Callable[[], Any], document: Any, kind: str, callback: Callable[..., Any]) -> Any:
-        app = self._app(document)
-        if app is None or (kind == "property" and inspect.iscoroutinefunction(callback)):
-            return call()  # the coroutine of a property's callback is awaited by nobody, so it never runs
-        return self.calls.run(app, kind, callback, call)
+        try:
+            app = self._app(document)
+            # The coroutine of a property's callback is awaited by nobody, so it never runs.
+            if app is not None and kind == "property" and is_async(callback) is not False:
+                app = None
+        except Exception as ours:
+            self.on.swallow(ours)
+            app = None
+        return call() if app is None else self.calls.run(app, kind, callback, call)
 
     def _adding(self, callback: Any, document: Any, kind: str | None, once: bool) -> Any:
         app = self._app(document)
@@ -70,17 +75,22 @@ class CallbackTimes(Observer):
     def _destroying(self, context: object, session_id: object, document: Any) -> None:
         app = self._app(document)
         if app is not None:
-            labelled = [(callback, name_of(callback)) for callback in bokeh_callbacks.destroyed_callbacks(document)]
-            timed = {
-                callback if label is None else self.calls.inside(app, callback, label) for callback, label in labelled
-            }
+            found = bokeh_callbacks.destroyed_callbacks(document)
+            named = {callback: name_of(callback) for callback in found if hashes_by_identity(callback)}
+            users = {callback: label for callback, label in named.items() if label is not None}
+            # What has a hash of its own stays where it is: the difference of two sets asks nobody for it again.
+            timed = found.difference(users) | {self.calls.inside(app, *user) for user in users.items()}
             bokeh_callbacks.replace_destroyed_callbacks(document, timed)
 
     # --- param ---------------------------------------------------------------------------------
 
     def _watching(self, call: Callable[[], Any], function: Any) -> Any:
-        label = name_of(function)
-        return call() if label is None else self.calls.call_as(self._here(), label, call)
+        try:
+            label, app = name_of(function), self._here()
+        except Exception as ours:
+            self.on.swallow(ours)
+            label = None
+        return call() if label is None else self.calls.call_as(app, label, call)
 
     def _scheduling(self, scheduled: Any, function: Any) -> Any:
         label = name_of(function)
@@ -94,8 +104,11 @@ class CallbackTimes(Observer):
         return later
 
     def _evaluating(self, call: Callable[[], Any], function: Any) -> Any:
-        label = name_of(function)
+        try:
+            label, app = name_of(function), self._here()
+        except Exception as ours:
+            self.on.swallow(ours)
+            label = None
         if label is None:
             return call()
-        app = self._here()
         return stepwise(self.calls, app, label, self.calls.call_as(app, label, call))

@@ -8,19 +8,21 @@ entry in the state's queue, so that a call costs two microseconds.
 from __future__ import annotations
 
 import contextlib
-import inspect
 import threading
 from collections.abc import Callable
 from time import perf_counter
+from types import CoroutineType
 from typing import Any
 
 from ...state import State
 from ...state.interactions import current
-from ...state.queue import Tally
+from ...state.safe_calls import is_async
+from ...state.safe_looks import is_a
 from ...state.spans import Open
 from ..apps import App
 from .async_steps import Running, Steps
 from .names import is_skip, name_of, timing
+from .tallies import tally
 
 #: Kinds that nothing of a browser begins: each call is an interaction, whatever context it has copied.
 TIMERS = frozenset({"periodic", "timeout", "next_tick", "onload"})
@@ -69,45 +71,56 @@ class Calls:
     ) -> Any:
         if label is None and kind is None:
             return function(*args, **kwargs)
-        number = current.get()
-        token = None
-        if not number:
-            number = self.state.interactions.begin(app.label, kind or "property").number
-            token = current.set(number)
-        spans, begun = self.state.spans, token is not None or kind in TIMERS
-        span = None
-        if spans is not None and (begun or label is not None):
-            of = kind or "property" if begun else None
-            span = spans.call(app.label, of, label or kind or "", number, named or function)
-        stack = self._running.get(threading.get_ident())
-        if stack is None:
-            stack = self.stack()
-        start = perf_counter()
-        stack.append((app.label, label or kind or "", start))
-        elements, attribution = self._elements, self._attribution
-        if elements.on:
-            elements.enter(number)
-        # A framework's own inside a message is part of it; what it calls of the user's is entered further down.
-        own = label is None and attribution.inside()
-        entered = attribution.enter(app.label, "callback", label) if not own else None
+        token = span = None
+        try:
+            number = current.get()
+            if not number:
+                number = self.state.interactions.begin(app.label, kind or "property").number
+                token = current.set(number)
+            spans, begun = self.state.spans, token is not None or kind in TIMERS
+            if spans is not None and (begun or label is not None):
+                of = kind or "property" if begun else None
+                span = spans.call(app.label, of, label or kind or "", number, function if named is None else named)
+            stack = self._running.get(threading.get_ident())
+            if stack is None:
+                stack = self.stack()
+            start = perf_counter()
+            elements, attribution = self._elements, self._attribution
+            if elements.on:
+                elements.enter(number)
+            # A framework's own inside a message is part of it; what it calls of the user's is entered further down.
+            own = label is None and attribution.inside()
+            entered = attribution.enter(app.label, "callback", label) if not own else None
+            stack.append((app.label, label or kind or "", start))
+        except Exception as ours:
+            self.state.swallow("callbacks", ours)
+            if token is not None:
+                current.reset(token)
+            return function(*args, **kwargs)
         error: BaseException | None = None
         result = None
+        busy = 0.0
+        continues = False
         try:
             result = function(*args, **kwargs)
         except BaseException as raised:
             error = raised
             raise
         finally:
-            attribution.leave(entered, label)
-            stack.pop()
-            busy = perf_counter() - start
-            continues = inspect.iscoroutine(result)
-            if not continues:
-                self._ended(app, kind, label, number, busy, busy, error)
-            if span is not None:
-                span.suspend() if continues else span.leave(error)
-            if token is not None:
-                current.reset(token)
+            try:
+                stack.pop()
+                attribution.leave(entered, label)
+                busy = perf_counter() - start
+                # Not ``inspect.iscoroutine``, which asks a result for its ``__class__``. Nobody awaits a property's.
+                continues = type(result) is CoroutineType and kind != "property"
+                if not continues:
+                    self._ended(app, kind, label, number, busy, busy, error)
+                if span is not None:
+                    span.suspend() if continues else span.leave(error)
+                if token is not None:
+                    current.reset(token)
+            except Exception as ours:
+                self.state.swallow("callbacks", ours)
             del error
         if continues:
             return self._continue(app, kind, label, number, start, busy, result, span)
@@ -151,17 +164,11 @@ class Calls:
         return stack
 
     def _ended(
-        self,
-        app: App,
-        kind: str | None,
-        label: str | None,
-        number: int,
-        seconds: float,
-        busy: float,
+        self, app: App, kind: str | None, label: str | None, number: int, seconds: float, busy: float,
         error: BaseException | None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         try:
-            failed = error is not None and isinstance(error, Exception) and not is_skip(error)
+            failed = error is not None and is_a(error, Exception) and not is_skip(error)
             queue = self.state.queue
             if kind is not None:
                 queue.append((app.histogram("bokeh_callback_duration_seconds", kind).observe, seconds, number))
@@ -181,6 +188,8 @@ class Calls:
     def wrapped(self, app: App, kind: str, function: Callable[..., Any], *, keep: bool) -> Callable[..., Any]:
         """Return a function that calls through :meth:`call`, a coroutine function for a coroutine function.
 
+        What only its own code knows the kind of, such as a ``Mock``, is returned as it is.
+
         Args:
             app: whose callback it is.
             kind: what will set it off.
@@ -194,7 +203,10 @@ class Calls:
         def begin() -> Any:
             return current.set(number or self.state.interactions.begin(app.label, kind).number)
 
-        if inspect.iscoroutinefunction(function):
+        awaited = is_async(function)
+        if awaited is None:
+            return function
+        if awaited:
 
             @timing(function)
             async def call_async(*args: Any, **kwargs: Any) -> Any:
@@ -218,7 +230,10 @@ class Calls:
 
     def inside(self, app: App, function: Callable[..., Any], label: str) -> Callable[..., Any]:
         """Return a function that calls a user's, which has the label, in a framework's callback, which has the kind."""
-        if inspect.iscoroutinefunction(function):
+        awaited = is_async(function)
+        if awaited is None:
+            return function
+        if awaited:
 
             @timing(function)
             async def call_async(*args: Any, **kwargs: Any) -> Any:
@@ -231,11 +246,3 @@ class Calls:
             return self.call_as(app, label, function, *args, **kwargs)
 
         return call
-
-
-def tally(app: App, label: str) -> Tally:
-    """Return what takes the busy time of calls of a user's function, one each."""
-    app.counter("bokeh_callback_errors_total", label)  # at zero before the first failure
-    return Tally(
-        app.counter("bokeh_callback_calls_total", label), app.counter("bokeh_callback_busy_seconds_total", label)
-    )

@@ -7,8 +7,8 @@ of the function and no call of it: that was counted when it returned the generat
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import AsyncGenerator, Callable, Generator
+from types import AsyncGeneratorType, GeneratorType
 from typing import Any
 
 from ..apps import App
@@ -18,9 +18,9 @@ from .inner_calls import InnerCall
 
 def stepwise(calls: Calls, app: App, label: str, result: Any) -> Any:
     """Return what a user's function gave; if that is a generator, one that books its steps."""
-    if inspect.isgenerator(result):
+    if type(result) is GeneratorType:
         return _steps(InnerCall(calls, app, label), result)
-    if inspect.isasyncgen(result):
+    if type(result) is AsyncGeneratorType:
         return _async_steps(InnerCall(calls, app, label), result)
     return result
 

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from ... import config as options
 from ...state import Level
 from ...state.interactions import current
+from ...state.safe_calls import hashes_by_identity, is_async
 from ..apps import App
 from ..frame import Observer
 from ..hosts import holoviews
@@ -50,7 +51,10 @@ class HoloviewsCallbacks(Observer):
         return inner.run(call, lambda result: None if is_remembered(result) else 1)
 
     def _subscribing(self, subscriber: Any) -> Any:
-        return self._timed(subscriber) if callable(subscriber) and name_of(subscriber) is not None else subscriber
+        # HoloViews looks for it among the others: with a hash of its own it must be the one that is found.
+        if not callable(subscriber) or not hashes_by_identity(subscriber) or is_async(subscriber) is None:
+            return subscriber
+        return self._timed(subscriber) if name_of(subscriber) is not None else subscriber
 
     def _timed(self, subscriber: Callable[..., Any]) -> Callable[..., Any]:
         @timing(subscriber)

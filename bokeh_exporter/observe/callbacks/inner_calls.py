@@ -11,10 +11,12 @@ from time import perf_counter
 from typing import Any
 
 from ...state.interactions import current
+from ...state.safe_looks import is_a
 from ..apps import App
 from .async_steps import Steps
-from .calls import Calls, tally
+from .calls import Calls
 from .names import is_skip
+from .tallies import tally
 
 #: How many calls of the function a result (None where it raised) stands for; None if it did not run at all.
 Counting = Callable[[Any], "int | None"]
@@ -31,9 +33,13 @@ class InnerCall:
     def run(self, take: Callable[[], Any], counting: Counting) -> Any:
         """Call what runs the function, and book it."""
         state = self._calls.state
-        number, stack, start = self._begin(), self._calls.stack(), perf_counter()
-        stack.append((self._app.label, self._label, start))
-        entered = state.memory.attribution.enter(self._app.label, "callback", self._label)
+        try:
+            number, stack, start = self._begin(), self._calls.stack(), perf_counter()
+            entered = state.memory.attribution.enter(self._app.label, "callback", self._label)
+            stack.append((self._app.label, self._label, start))
+        except Exception as ours:
+            state.swallow("callbacks", ours)
+            return take()
         error: BaseException | None = None
         result = None
         try:
@@ -43,10 +49,13 @@ class InnerCall:
             error = raised
             raise
         finally:
-            state.memory.attribution.leave(entered, self._label)
-            stack.pop()
-            seconds = perf_counter() - start
-            self._end(number, seconds, seconds, error, counting(result))
+            try:
+                stack.pop()
+                state.memory.attribution.leave(entered, self._label)
+                seconds = perf_counter() - start
+                self._end(number, seconds, seconds, error, counting(result))
+            except Exception as ours:
+                state.swallow("callbacks", ours)
             del error
 
     def step(self, take: Callable[[], Any]) -> Any:
@@ -96,4 +105,4 @@ class InnerCall:
 
 def _fails(error: BaseException | None) -> bool:
     ends = (StopIteration, StopAsyncIteration)
-    return isinstance(error, Exception) and not isinstance(error, ends) and not is_skip(error)
+    return error is not None and is_a(error, Exception) and not is_a(error, *ends) and not is_skip(error)

@@ -37,7 +37,7 @@ class InteractionStarts(Observer):
     def start(self) -> None:
         """Subscribe to the build of documents, the handling of messages, and the tasks of Panel's threads."""
         self.on.around("document_building", self._building)
-        self.on.runs("message_handling", self._handler())
+        self.on.runs("message_handling", self._handler(), guards_itself=True)
         self.on.changes("panel_task_submitted", self._submitting)
 
     def _building(self, document: Any, application: object) -> Leave | None:
@@ -87,14 +87,17 @@ class InteractionStarts(Observer):
             try:
                 return await call()
             finally:
-                if token is not None and record is not None:
-                    current.reset(token)
-                    record.seconds = perf_counter() - start
-                    if span is not None:
-                        span.leave(sys.exc_info()[1])
-                # The reply is sent next, and what it weighs is read a moment later.
-                if known is not None and not known.looks:
-                    payloads.enlist(known)
+                try:
+                    if token is not None and record is not None:
+                        current.reset(token)
+                        record.seconds = perf_counter() - start
+                        if span is not None:
+                            span.leave(sys.exc_info()[1])
+                    # The reply is sent next, and what it weighs is read a moment later.
+                    if known is not None and not known.looks:
+                        payloads.enlist(known)
+                except Exception as ours:
+                    swallow(ours)
 
         return handle
 

@@ -89,6 +89,8 @@ def _leads_on(function: FunctionType) -> Callable[[Any], Any] | None:
 
 def _wrapped(function: FunctionType) -> Any:
     attributes = function.__dict__
+    if type(attributes) is not dict:  # somebody's own, with methods of its own
+        return None
     for name in _WRAPPED:  # one of the same code has the first, another the second only
         inner = attributes.get(name)
         if callable(inner):

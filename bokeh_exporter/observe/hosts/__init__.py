@@ -11,7 +11,7 @@ import functools
 import inspect
 import weakref
 from collections.abc import Awaitable, Callable, Iterable
-from types import ModuleType
+from types import CoroutineType, ModuleType
 from typing import Any
 
 from ...state import State
@@ -126,9 +126,15 @@ class Subscriptions:
         """Call ``enter(*facts)`` before, and after it ``leave(result, error)``, if ``enter`` returned one."""
         self._hosts.event(event).add_around(self._order, self._component, enter)
 
-    def runs(self, event: str, run: Callable[..., Any]) -> None:
-        """Let ``run(call, *facts)`` call the host's function by ``call()``. It must do so whatever fails in it."""
-        self._hosts.event(event).add_runner(self._order, run)
+    def runs(self, event: str, run: Callable[..., Any], *, guards_itself: bool = False) -> None:
+        """Let ``run(call, *facts)`` call the host's function by ``call()``.
+
+        Args:
+            event: the event.
+            run: calls it, once.
+            guards_itself: it does so whatever fails in it, which saves two calls on the hot path.
+        """
+        self._hosts.event(event).add_runner(self._order, self._component, run, guards_itself)
 
     def changes(self, event: str, change: Callable[..., Any]) -> None:
         """Let ``change(value, *facts)`` say what the host is given in place of a value."""
@@ -201,7 +207,7 @@ def observed(
         except BaseException as error:
             leave(None, error)
             raise
-        if inspect.iscoroutine(result):
+        if type(result) is CoroutineType:
             # tornado's @authenticated hides that what it wraps is a coroutine function.
             return awaited(result, leave)
         leave(result, None)

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
+from ...state.safe_looks import type_name
 from .. import slots
 from . import Hosts
 from .bokeh_documents import KINDS
@@ -26,6 +28,17 @@ def _properties_changed(original: Callable[..., None], hosts: Hosts) -> Callable
     patches, run, changed = hosts.patches, hosts.event("callback_running").runner(), hosts.event("property_changed")
     say = changed.hot() if changed else None
 
+    def ours(manager: Any, model: Any, attr: str, old: Any, new: Any, invoker: Any) -> Any:
+        if invoker is None or run is None or not model._callbacks.get(attr) or not _is_bokehs(invoker):
+            return invoker
+        document = manager._document()
+
+        def invoke() -> None:
+            for callback in model._callbacks.get(attr) or ():
+                run(functools.partial(callback, attr, old, new), document, "property", callback)
+
+        return invoke
+
     @functools.wraps(original)
     def notify_change(
         manager: Any,
@@ -38,18 +51,10 @@ def _properties_changed(original: Callable[..., None], hosts: Hosts) -> Callable
         callback_invoker: Any = None,
     ) -> None:
         if patches.on:
-            if (
-                callback_invoker is not None
-                and run is not None
-                and model._callbacks.get(attr)
-                and _is_bokehs(callback_invoker)
-            ):
-                document = manager._document()
-
-                def callback_invoker() -> None:
-                    for callback in model._callbacks.get(attr) or ():
-                        run(functools.partial(callback, attr, old, new), document, "property", callback)
-
+            try:
+                callback_invoker = ours(manager, model, attr, old, new, callback_invoker)
+            except Exception as error:
+                hosts.swallow(error)
             if hint is None and say is not None:
                 say(model, attr, old, new)
         original(manager, model, attr, old, new, hint, setter, callback_invoker)
@@ -62,22 +67,26 @@ def _model_events(original: Callable[..., None], hosts: Hosts) -> Callable[..., 
 
     patches, run = hosts.patches, hosts.event("callback_running").runner()
 
+    def ours(manager: Any, model: Any, event: Any, invoker: Any) -> Any:
+        if run is None or not model._event_callbacks.get(event.event_name) or not _is_bokehs(invoker):
+            return invoker
+        document = manager._document()
+
+        def invoke() -> None:
+            for callback in model._event_callbacks.get(event.event_name, []):
+                if event.model is not None and model.id == event.model.id:
+                    call = functools.partial(callback, event) if _nargs(callback) else callback
+                    run(call, document, "event", callback)
+
+        return invoke
+
     @functools.wraps(original)
     def notify_event(manager: Any, model: Any, event: Any, callback_invoker: Any) -> None:
-        if (
-            patches.on
-            and run is not None
-            and model._event_callbacks.get(event.event_name)
-            and _is_bokehs(callback_invoker)
-        ):
-            document = manager._document()
-
-            def callback_invoker() -> None:
-                for callback in model._event_callbacks.get(event.event_name, []):
-                    if event.model is not None and model.id == event.model.id:
-                        call = functools.partial(callback, event) if _nargs(callback) else callback
-                        run(call, document, "event", callback)
-
+        if patches.on:
+            try:
+                callback_invoker = ours(manager, model, event, callback_invoker)
+            except Exception as error:
+                hosts.swallow(error)
         original(manager, model, event, callback_invoker)
 
     return notify_event
@@ -85,7 +94,7 @@ def _model_events(original: Callable[..., None], hosts: Hosts) -> Callable[..., 
 
 def _is_bokehs(invoker: Any) -> bool:
     """Whether an invoker is the one that ours replaces: it calls a model's list of callbacks."""
-    return getattr(invoker, "__qualname__", "").endswith(
+    return type(invoker) is FunctionType and invoker.__qualname__.endswith(
         (".trigger.<locals>.invoke", "._trigger_event.<locals>.invoke")
     )
 
@@ -102,8 +111,12 @@ def _document_events(original: Callable[..., Any], hosts: Hosts) -> Callable[...
         found = original(manager, event_name)
         if not found or run is None or not patches.on:
             return found
-        document = manager._document()
-        return tuple(calling(document, callback) for callback in found)
+        try:
+            document = manager._document()
+            return tuple([calling(document, callback) for callback in found])
+        except Exception as error:
+            hosts.swallow(error)
+            return found
 
     return event_callbacks_for_event_name
 
@@ -116,8 +129,13 @@ def _timers_added(original: Callable[..., Any], hosts: Hosts) -> Callable[..., A
     def add_session_callback(manager: Any, callback_obj: Any, callback: Any, one_shot: bool) -> Any:
         if not patches.on:
             return original(manager, callback_obj, callback, one_shot)
-        document, kind = manager._document(), KINDS.get(type(callback_obj).__name__)
-        result = original(manager, callback_obj, change(callback, document, kind, one_shot), one_shot)
+        try:
+            document, kind = manager._document(), KINDS.get(type_name(type(callback_obj)))
+            callback = change(callback, document, kind, one_shot)
+        except Exception as error:
+            hosts.swallow(error)
+            return original(manager, callback_obj, callback, one_shot)
+        result = original(manager, callback_obj, callback, one_shot)
         say(document, kind, one_shot)
         return result
 

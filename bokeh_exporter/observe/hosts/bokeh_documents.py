@@ -57,8 +57,11 @@ def _models_attached(original: Callable[[Any, Any], None], hosts: Hosts) -> Call
     @functools.wraps(original)
     def _attach_document(model: Any, doc: Any) -> None:
         # One that has a document is there already, or Bokeh refuses: it is in another.
-        if patches.on and model._document is None:
-            say(model, doc)
+        try:
+            if patches.on and model._document is None:
+                say(model, doc)
+        except Exception as error:
+            hosts.swallow(error)
         original(model, doc)
 
     return _attach_document
@@ -108,13 +111,19 @@ def _models_recomputed(original: Callable[[Any], None], hosts: Hosts) -> Callabl
     def recompute(manager: Any) -> None:
         if not patches.on:
             return original(manager)
-        before = manager._models
+        try:
+            before, document = manager._models, manager._document()
+        except Exception as error:
+            hosts.swallow(error)
+            return original(manager)
         begin = perf_counter()
         original(manager)
         start = perf_counter()
-        document = manager._document()
-        if document is not None:
-            say(document, before, manager._models, begin, start)
+        try:
+            if document is not None:
+                say(document, before, manager._models, begin, start)
+        except Exception as error:
+            hosts.swallow(error)
         overhead[0] += perf_counter() - start
         return None
 

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ...state.safe_looks import is_a
 from .seams import Attribute, Seam, find
 from .tornado import sums_of, through
 
@@ -63,8 +64,11 @@ def _sending3(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
     def send(message: Any, conn: Any) -> Any:
         sending = original(message, conn)
         # Replies come at the end of what was received, which has listed its connection.
-        if patches.on and message.msgtype in _SENT and isinstance(conn, handler_class) and conn.connection is not None:
-            return sent(conn.connection, sending)
+        try:
+            if patches.on and message.msgtype in _SENT and is_a(conn, handler_class) and conn.connection is not None:
+                return sent(conn.connection, sending)
+        except Exception as error:
+            hosts.swallow(error)
         return sending
 
     return send
@@ -80,14 +84,22 @@ def _sending4(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
 
     @functools.wraps(original)
     async def send_message(handler: Any, message: Any) -> Any:
-        connection = handler.connection
-        if not patches.on or connection is None or message.msgtype not in _SENT:
+        connection = None
+        try:
+            if patches.on and message.msgtype in _SENT:
+                connection, before = handler.connection, sums_of(handler)[1]
+        except Exception as error:
+            hosts.swallow(error)
+        if connection is None:
             return await original(handler, message)
-        before, begin = sums_of(handler)[1], perf_counter()
+        begin = perf_counter()
         result = await original(handler, message)
-        if timed:
-            timed.say(begin, perf_counter())
-        say(connection, sums_of(handler)[1] - before)
+        try:
+            if timed:
+                timed.say(begin, perf_counter())
+            say(connection, sums_of(handler)[1] - before)
+        except Exception as error:
+            hosts.swallow(error)
         return result
 
     return send_message

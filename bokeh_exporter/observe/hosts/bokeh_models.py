@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
+from ...state.safe_looks import is_a
 from .seams import Attribute, find
 
 _MODEL = "bokeh.model.model:Model"
@@ -24,7 +25,7 @@ def model_class() -> type:
 
 def is_model(thing: object) -> bool:
     """Whether something is a model of Bokeh's."""
-    return isinstance(thing, model_class())
+    return is_a(thing, model_class())
 
 
 def document_of(model: Any) -> Any | None:
@@ -66,7 +67,7 @@ def referring_values(model: Any) -> Iterable[Any]:
     names, cls = type(model).properties_with_refs(), model_class()
     for values in held_values(model):
         for name, value in list(values.items()):
-            if name in names and isinstance(value, (cls, list, tuple, set, dict)):
+            if name in names and is_a(value, cls, list, tuple, set, dict):
                 yield value
 
 
@@ -82,8 +83,8 @@ def value_of(model: Any, attribute: str) -> Any:
 
 def is_data_source(model: Any) -> bool:
     """Whether a model is a ``ColumnDataSource``; only an app that has imported the class can have one."""
-    cls = getattr(sys.modules.get("bokeh.models.sources"), "ColumnDataSource", ())
-    return isinstance(model, cls)
+    cls = getattr(sys.modules.get("bokeh.models.sources"), "ColumnDataSource", None)
+    return is_a(model, cls) if cls else False
 
 
 SEAMS = ()

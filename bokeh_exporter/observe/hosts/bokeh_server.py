@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import inspect
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+from ...state.safe_calls import is_async
+from ...state.safe_looks import resemble
 from .bokeh_sessions import instances
 from .seams import Attribute, Seam, find
 
@@ -202,14 +204,14 @@ def watch_functions(context: Any, hosts: Hosts) -> None:
     """Say ``script_failing`` where an app's function raises, which Panel calls in a try of its own."""
     for handler in context._application._handlers:
         function = vars(handler).get("_func")
-        if callable(function) and not hasattr(function, _WATCHED):
+        watched = type(function) is FunctionType and _WATCHED in vars(function)
+        if callable(function) and is_async(function) is not None and not watched:
             hosts.wrap(handler, _FUNCTION)
 
 
 def _watched(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
     patches, event = hosts.patches, hosts.event("script_failing")
 
-    @functools.wraps(original)
     def watched(doc: Any) -> Any:
         try:
             return original(doc)
@@ -218,7 +220,6 @@ def _watched(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
                 event.say(doc)
             raise
 
-    @functools.wraps(original)
     async def watched_async(doc: Any) -> Any:
         try:
             return await original(doc)
@@ -227,7 +228,8 @@ def _watched(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
                 event.say(doc)
             raise
 
-    wrapper: Callable[..., Any] = watched_async if inspect.iscoroutinefunction(original) else watched
+    wrapper: Callable[..., Any] = watched_async if is_async(original) else watched
+    resemble(wrapper, original)
     wrapper.__dict__[_WATCHED] = True
     return wrapper
 

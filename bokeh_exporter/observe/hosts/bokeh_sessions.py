@@ -51,8 +51,11 @@ def _blocking(original: Callable[[Any], Any], hosts: Hosts) -> Callable[[Any], A
     @functools.wraps(original)
     def block_expiration(session: Any) -> Any:
         # Only the step from free to blocked starts the clock; who blocks a blocked session does not restart it.
-        if patches.on and not session._expiration_blocked_count:
-            say(session)
+        try:
+            if patches.on and not session._expiration_blocked_count:
+                say(session)
+        except Exception as error:
+            hosts.swallow(error)
         return original(session)
 
     return block_expiration

@@ -54,9 +54,9 @@ class Event:
         self._after.append((order, component, observe))
         self._after.sort(key=lambda row: row[0])
 
-    def add_runner(self, order: int, run: Callable[..., Any]) -> None:
+    def add_runner(self, order: int, component: str, run: Callable[..., Any], guards_itself: bool) -> None:
         """Let ``run(call, *facts)`` call the host's function by ``call()``; what it returns is the result."""
-        self._runs.append((order, run))
+        self._runs.append((order, run if guards_itself else guarded(run, component, self.state)))
         self._runs.sort(key=lambda row: row[0])
 
     def add_change(self, order: int, component: str, change: Callable[..., Any]) -> None:
@@ -174,6 +174,42 @@ class Event:
         for _, run in self._runs:
             composed = run if composed is None else _outside(run, composed)
         return composed
+
+
+def guarded(run: Callable[..., Any], component: str, state: State) -> Callable[..., Any]:
+    """Let a runner's own failure be ours: the host's function is called once, its result or exception is the result.
+
+    Of an asynchronous runner, what fails before it gives something to await; what is awaited guards itself.
+    """
+
+    def guard(call: Callable[[], Any], *facts: Any) -> Any:
+        outcome: list[tuple[Any, BaseException | None]] = []
+
+        def once() -> Any:
+            try:
+                result = call()
+            except BaseException as error:
+                outcome.append((None, error))
+                raise
+            outcome.append((result, None))
+            return result
+
+        try:
+            return run(once, *facts)
+        except Exception as error:
+            if outcome and outcome[0][1] is error:
+                raise  # the host's own
+            state.swallow(component, error)
+            if not outcome:
+                return call()
+            result, failed = outcome[0]
+            if failed is not None:
+                raise failed from None
+            return result
+        finally:
+            outcome.clear()  # the exception leads to this frame
+
+    return guard
 
 
 def _outside(outer: Callable[..., Any], inner: Callable[..., Any]) -> Callable[..., Any]:

@@ -48,11 +48,18 @@ def _sending(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
     def dispatch_tornado(conn: Any, *args: Any, **kwargs: Any) -> Any:
         if not patches.on:
             return original(conn, *args, **kwargs)
-        before, begin = _sent_bytes(conn), perf_counter()
+        try:
+            before, begin = _sent_bytes(conn), perf_counter()
+        except Exception as error:
+            hosts.swallow(error)
+            return original(conn, *args, **kwargs)
         result = original(conn, *args, **kwargs)
-        if timed:
-            timed.say(begin, perf_counter())
-        event.say(conn, _sent_bytes(conn) - before)
+        try:
+            if timed:
+                timed.say(begin, perf_counter())
+            event.say(conn, _sent_bytes(conn) - before)
+        except Exception as error:
+            hosts.swallow(error)
         return result
 
     return dispatch_tornado

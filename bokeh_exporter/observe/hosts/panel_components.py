@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 from collections.abc import Iterable, Iterator
+from types import MethodType
 from typing import Any
 
+from ...state.safe_looks import attribute_of_class, is_a, partial_of, text_of, type_module
 from .panel import state_of_panel
 from .seams import Attribute, Seam
 
@@ -71,11 +72,11 @@ def has_model(component: Any) -> bool:
 
 def listeners_of(component: Any) -> list[Any]:
     """Return what is called when a parameter of a component changes, without what Panel registers on each."""
-    own = component._internal_callbacks
+    own = {id(watcher) for watcher in component._internal_callbacks}  # to compare them would compare users' functions
     return [
         watcher.fn
         for by_kind in list(component.param.watchers.values()) for watchers in list(by_kind.values())
-        for watcher in watchers if watcher not in own
+        for watcher in watchers if id(watcher) not in own
     ]  # fmt: skip
 
 
@@ -85,12 +86,20 @@ def component_of(listeners: Iterable[Any]) -> Any | None:
     if viewable is None:
         return None
     for listener in listeners:
-        while isinstance(listener, functools.partial):
-            listener = listener.func
-        owner = getattr(listener, "__self__", None)
-        if isinstance(owner, viewable.Renderable):
+        while (inner := partial_of(listener)) is not None:
+            listener = inner
+        owner = listener.__self__ if type(listener) is MethodType else None
+        if is_a(owner, viewable.Renderable):
             return owner
     return None
+
+
+def parameter_of(component: Any, name: str) -> str | None:
+    """Return the text of a parameter; None where it has none, or the class answers by code of its own."""
+    found = attribute_of_class(type(component), name)
+    if found is None or not (type_module(type(found)) or "").startswith(("param.", "panel.")):
+        return None
+    return text_of(object.__getattribute__(component, name))
 
 
 def parameters_of(component: type) -> dict[str, str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import sys
 from collections.abc import Callable
 from typing import Any
 
+from ...state.safe_calls import is_async
+from ...state.safe_looks import attribute_of_class, attributes
 from . import Hosts
 from .seams import Attribute, Seam
 
@@ -26,13 +27,21 @@ def _watchers_called(original: Callable[..., Any], hosts: Hosts) -> Callable[...
     def execute_watcher(parameters: Any, watcher: Any, events: Any) -> Any:
         if run is None or not patches.on:
             return original(parameters, watcher, events)
-        function = watcher.fn
-        name = getattr(function, "_watcher_name", None)
-        if name is not None:  # @param.depends(watch=True): param's caller of a method
-            function = getattr(watcher.cls, name, function)
-        if inspect.iscoroutinefunction(watcher.fn):  # param schedules it: subscribers change what it will schedule
-            changed = event.change(watcher.fn, function)
-            return original(parameters, watcher if changed is watcher.fn else watcher._replace(fn=changed), events)
+        try:
+            function = watcher.fn
+            awaited = is_async(function)
+            # @param.depends(watch=True): param's caller of a method, a partial of a function of its own.
+            name = (attributes(function) or {}).get("_watcher_name") if type(function) is functools.partial else None
+            if type(name) is str:
+                function = attribute_of_class(watcher.cls, name) or function
+            if awaited:  # param schedules it: subscribers change what it will schedule
+                changed = event.change(watcher.fn, function)
+                watcher = watcher if changed is watcher.fn else watcher._replace(fn=changed)
+        except Exception as error:
+            hosts.swallow(error)
+            awaited = None
+        if awaited is not False:
+            return original(parameters, watcher, events)
         return run(functools.partial(original, parameters, watcher, events), function)
 
     return execute_watcher

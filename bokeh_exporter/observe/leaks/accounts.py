@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from ...state.safe_looks import type_name
 from .weak_references import Account, ModelRef, Owner, OwnerRef, add
 
 #: Changes that wait to be booked, beyond which who makes a model books them: nobody else seems to.
@@ -45,7 +46,7 @@ class Accounts:
         """Note a new model, or one that is new to us."""
         ref = ModelRef(model, self._dead.append)
         ref.key = key = id(model)
-        ref.cls = type(model).__name__
+        ref.cls = type_name(type(model))
         ref.owner = ref.member = None
         ref.exempt = not self.serving
         ref.attached = ref.known = ref.gone = ref.orphan = False

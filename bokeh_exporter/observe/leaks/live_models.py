@@ -47,7 +47,7 @@ class LiveModels(Observer):
             # The one walk of the heap, 40 ms in a fresh Panel process. Not with sessions there: the list of objects,
             # seen while one is destroyed, is what Bokeh takes for a leak of its module.
             cls = model_class()
-            for model in [each for each in gc.get_objects() if isinstance(each, cls)]:
+            for model in [each for each in gc.get_objects() if issubclass(type(each), cls)]:
                 self._adopt(model)
 
     def _adopt(self, model: Any) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ...state.safe_looks import type_name
 from ..apps import App
 from ..hosts.bokeh_documents import models_left
 from ..hosts.bokeh_models import document_of as document_of_model
@@ -33,10 +34,10 @@ def _culprit(document: Any) -> str | None:
         if document_of_model(model) is None:
             destroyed = model
         elif destroyed is not None and not overrides_destroy(model) and overrides_destroy(destroyed):
-            return type(destroyed).__name__  # it raised after it had done what Bokeh's does
+            return type_name(type(destroyed))  # it raised after it had done what Bokeh's does
         else:
-            return type(model).__name__
-    return type(destroyed).__name__ if destroyed is not None and overrides_destroy(destroyed) else None
+            return type_name(type(model))
+    return type_name(type(destroyed)) if destroyed is not None and overrides_destroy(destroyed) else None
 
 
 def kept_by(session: Any) -> str:

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from types import FrameType
 from typing import Any
 
+from ...state.safe_looks import in_c, text_of, type_name
 from ..callbacks.names import is_framework
 
 #: Frames of one stack in the log: the user's function is within the last few, Bokeh's way to it is longer.
@@ -90,7 +91,7 @@ def _report(loops: Iterable[tuple[asyncio.AbstractEventLoop, int]]) -> Iterator[
 def _task(task: asyncio.Task[Any]) -> Iterator[str]:
     coroutine: Any = task.get_coro()
     yield ""
-    yield f"task {_tidy(task.get_name())}, {getattr(coroutine, '__qualname__', type(coroutine).__name__)}"
+    yield f"task {_tidy(task.get_name())}, {_named(coroutine)}"
     for _ in range(_DEPTH):
         frame = _frame_of(coroutine)
         if frame is None:
@@ -100,10 +101,14 @@ def _task(task: asyncio.Task[Any]) -> Iterator[str]:
         coroutine = _awaited_by(coroutine, frame)
 
 
+def _named(coroutine: object) -> str:
+    return text_of(in_c(coroutine, "__qualname__")) or type_name(type(coroutine))
+
+
 def _frame_of(coroutine: Any) -> FrameType | None:
     for attribute in ("cr_frame", "gi_frame", "ag_frame"):
-        frame = getattr(coroutine, attribute, None)
-        if isinstance(frame, FrameType):
+        frame = in_c(coroutine, attribute)
+        if type(frame) is FrameType:
             return frame
     return None
 
@@ -113,7 +118,7 @@ def _awaited_by(coroutine: Any, frame: FrameType) -> Any:
     if _is_ours(frame) and "awaitable" in frame.f_code.co_varnames:
         return frame.f_locals.get("awaitable")
     for attribute in ("cr_await", "gi_yieldfrom", "ag_await"):
-        inner = getattr(coroutine, attribute, None)
+        inner = in_c(coroutine, attribute)
         if inner is not None:
             return inner
     return None

@@ -45,7 +45,7 @@ class Activities(Observer):
         on.runs("session_created_hooks", self._hooks("session_create"))
         on.runs("session_destroyed_hooks", self._hooks("session_destroy"))
         on.around("session_destroying", self._destroying)
-        on.runs("patch_applying", self._applying)
+        on.runs("patch_applying", self._applying, guards_itself=True)
         on.runs("http_answering", self._answering)
 
     def stop(self) -> None:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from ... import config as options
 from ...state import Level
+from ...state.safe_looks import in_c, is_a, type_module
 from ..apps import App
 from ..frame import Frame, Observer
 from ..hosts.bokeh_documents import models_of
@@ -110,24 +111,26 @@ def _size(value: Any, seen: set[int], depth: int = 0) -> float:
     """Return the bytes of a column. ``seen`` holds the ids of the arrays that have been counted."""
     if type(value) in _PLAIN:
         return sys.getsizeof(value)
-    if isinstance(value, (list, tuple)):
+    if is_a(value, list, tuple):
         if id(value) in seen:
             return 0.0
         seen.add(id(value))
-        own = list.__sizeof__(value) if isinstance(value, list) else tuple.__sizeof__(value)
-        if not value or depth >= _DEPTH:
+        kind: Any = list if is_a(value, list) else tuple
+        own, length = kind.__sizeof__(value), kind.__len__(value)
+        if not length or depth >= _DEPTH:
             return float(own)
-        step = max(1, len(value) // _SAMPLE)
-        sample = value[::step][:_SAMPLE]
-        return own + len(value) * sum(_size(each, seen, depth + 1) for each in sample) / len(sample)
-    size = getattr(value, "nbytes", None)
+        sample = kind.__getitem__(value, slice(None, None, max(1, length // _SAMPLE)))[:_SAMPLE]
+        return float(own + length * sum(_size(each, seen, depth + 1) for each in sample) / len(sample))
+    if (type_module(type(value)) or "").startswith("pandas."):
+        value = getattr(value, "values", value)  # of a Series, its array
+    size = in_c(value, "nbytes")
     if not isinstance(size, int):
         return 0.0
-    owner = value if hasattr(value, "base") else getattr(value, "values", value)  # of a pandas Series, its array
-    while getattr(owner, "base", None) is not None:
-        owner = owner.base
+    owner = value
+    while (base := in_c(owner, "base")) is not None:
+        owner = base
     if id(owner) in seen:
         return 0.0
     seen.add(id(owner))
-    whole = getattr(owner, "nbytes", None)
+    whole = in_c(owner, "nbytes")
     return float(whole if isinstance(whole, int) else size)

@@ -6,7 +6,6 @@ two sets of ids; models are never searched for. Panel's and HoloViews' parts are
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from threading import get_ident
 from time import perf_counter
@@ -15,6 +14,8 @@ from typing import Any, ClassVar, TypeVar
 from ... import config as options
 from ...state.interactions import current
 from ...state.records import Built, Record
+from ...state.safe_calls import is_async
+from ...state.safe_looks import type_name
 from .. import slots
 from ..callbacks.names import timing
 from ..frame import Frame, Observer
@@ -80,7 +81,7 @@ class BokehElements(Observer):
     def _constructed(self, model: Any, begin: float, end: float) -> None:
         number = current.get()
         record = self.elements.record(number)
-        cls, identity = type(model).__name__, model.id
+        cls, identity = type_name(type(model)), model.id
         if record is None:
             self._strays[identity] = True
             if len(self._strays) > _STRAYS:
@@ -108,12 +109,12 @@ class BokehElements(Observer):
             return
         come, gone = after.keys() - before.keys(), before.keys() - after.keys()
         if gone:
-            record.add(Record.detached, [(model, type(before[model]).__name__) for model in gone])
+            record.add(Record.detached, [(model, type_name(type(before[model]))) for model in gone])
         if come:
             for model in self._strays.keys() & come:
                 self._strays.pop(model, None)
-                record.add(Record.constructed, model, type(after[model]).__name__, begin, begin, get_ident())
-            record.add(Record.attached, [(model, type(after[model]).__name__) for model in come])
+                record.add(Record.constructed, model, type_name(type(after[model])), begin, begin, get_ident())
+            record.add(Record.attached, [(model, type_name(type(after[model]))) for model in come])
             for model in self._unused.keys() & come:  # used after all
                 self._use(model)
 
@@ -145,13 +146,15 @@ class BokehElements(Observer):
         return callback
 
     def _awaited(self, number: int, callback: Callable[..., Any]) -> Callable[..., Any]:
-        elements, begin = self.elements, perf_counter()
+        elements, begin, awaited = self.elements, perf_counter(), is_async(callback)
+        if awaited is None:  # only its own code could say what kind of wrapper it needs
+            return callback
         elements.enter(number)
 
         def wait() -> None:
             elements.went_on(number, "lock", "wait for a scheduled callback", begin, perf_counter())
 
-        if inspect.iscoroutinefunction(callback):
+        if awaited:
 
             @timing(callback)
             async def call_async(*args: Any, **kwargs: Any) -> Any:

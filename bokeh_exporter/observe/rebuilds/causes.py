@@ -6,10 +6,10 @@ knows: it is found through the callbacks that Panel put on the model, so nothing
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Sequence
 from typing import Any
 
+from ...state.safe_looks import ByClass, attributes, bases, is_a, text_of, type_name
 from ...state.wording import HIDDEN, escaped, told
 from .. import slots
 from ..hosts import panel_components
@@ -17,6 +17,7 @@ from ..hosts.bokeh_callbacks import listeners
 from ..hosts.bokeh_documents import model_by_id
 from ..hosts.bokeh_messages import change_of
 from ..hosts.bokeh_models import set_values, value_of
+from ..hosts.panel_components import parameter_of
 
 #: Words in the names of classes whose values are never shown.
 _SECRET = ("Password", "File")
@@ -38,8 +39,8 @@ def cause_of(events: Sequence[Any], document: Any, reveal: bool) -> dict[str, An
         else:
             old, new = told(value_of(model, attribute), reveal), told(change.new, reveal)
     return _cause(
-        type(widget).__name__, _label(widget, model), escaped(_parameter(widget, name)), old, new,
-        widget.__dict__.get(slots.site.name),
+        type_name(type(widget)), _label(widget, model), escaped(_parameter(widget, name)), old, new,
+        (attributes(widget) or {}).get(slots.site.name),
     )  # fmt: skip
 
 
@@ -51,39 +52,35 @@ def _cause(widget: str | None, label: str | None, name: str, old: Any, new: Any,
 
 
 def _label(widget: Any, model: Any) -> str | None:
-    if widget is not model and isinstance(text := getattr(widget, "label", None), str) and text:
+    if widget is not model and (text := parameter_of(widget, "label")):
         return escaped(text)
     # Asked for a property that it has not, a model looks for similar names for 0.1 ms.
     values = set_values(model)
     for name in ("title", "label", "name"):
         text = values.get(name)
-        if isinstance(text, str) and text:
+        if is_a(text, str) and (text := text_of(text)):
             return escaped(text)
-    given = None if widget is model else widget.name
-    return escaped(given) if isinstance(given, str) and given else None
+    given = None if widget is model else parameter_of(widget, "name")
+    return escaped(given) if given else None
 
 
 #: By class, as ``_secret``: property of the model -> parameter of the Panel component.
-_parameters: weakref.WeakKeyDictionary[type, dict[str, str]] = weakref.WeakKeyDictionary()
+_parameters: ByClass[dict[str, str]] = ByClass(panel_components.parameters_of)
 
 
 def _parameter(widget: Any, attribute: str) -> str:
     """Return the name that a Panel component has for a property of its model."""
-    kind = type(widget)
-    names = _parameters.get(kind)
-    if names is None:
-        names = _parameters[kind] = panel_components.parameters_of(kind)
-    return str(names.get(attribute, attribute))
+    return str(_parameters.of(type(widget)).get(attribute, attribute))
 
 
-#: By class. An app's script defines its own anew for each visit, and they must not be kept for this.
-_secret: weakref.WeakKeyDictionary[type, bool] = weakref.WeakKeyDictionary()
+def _names_a_secret(kind: type) -> bool:
+    names = " ".join([type_name(each) for each in bases(kind)])
+    return any(word in names for word in _SECRET)
+
+
+#: An app's script defines classes of its own for each visit, and they must not be kept for this.
+_secret: ByClass[bool] = ByClass(_names_a_secret)
 
 
 def _is_secret(owner: Any) -> bool:
-    kind = type(owner)
-    secret = _secret.get(kind)
-    if secret is None:
-        names = " ".join([each.__name__ for each in kind.__mro__])
-        secret = _secret[kind] = any(word in names for word in _SECRET)
-    return secret
+    return _secret.of(type(owner))

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from ... import config as options
 from ...state.interactions import current
 from ...state.records import Built, Record
+from ...state.safe_looks import type_name
 from .. import slots
 from ..frame import Frame, Observer
 from ..hosts import Leave, holoviews
@@ -45,7 +46,7 @@ class HoloviewsElements(Observer):
     # --- events --------------------------------------------------------------------------------
 
     def _constructing(self, element: Any, counts: bool, place: int) -> None:
-        number, cls = current.get(), type(element).__name__
+        number, cls = current.get(), type_name(type(element))
         if counts:
             self._created.count(number, cls)
         record = self.state.elements.record(number)
@@ -77,7 +78,7 @@ class HoloviewsElements(Observer):
             frame = holoviews.frame_of(plot)
             if error is not None or frame is None:
                 return
-            cls = type(frame).__name__
+            cls = type_name(type(frame))
             self._updates.count(number, cls, mode)
             record = self.state.elements.record(number)
             if record is None:
@@ -91,7 +92,7 @@ class HoloviewsElements(Observer):
     def _triggering(self, stream: Any) -> None:
         record = self.state.elements.record(current.get())
         if record is not None:
-            record.add(Record.counted, "holoviews", "streams", type(stream).__name__)
+            record.add(Record.counted, "holoviews", "streams", type_name(type(stream)))
 
     # --- the first build -----------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from ... import config as options
 from ...state.interactions import ORIGIN, current
+from ...state.safe_looks import type_name
 from .. import slots
 from ..apps import App
 from ..frame import Frame, Observer
@@ -36,7 +37,7 @@ class ModelCounts(Observer):
         self.on.before("document_changed", self._changer())
 
     def _constructing(self, instance: Any) -> None:
-        model = type(instance).__name__
+        model = type_name(type(instance))
         number = current.get()
         key = (model, number & ORIGIN if number else -1)
         if self._removals != self.state.removals or len(self._created) > 2000:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...state.safe_looks import is_a, items_of, type_name
 from ..hosts.bokeh_models import referring_values
 
 #: Models that one walk looks at, and items of one list.
@@ -19,11 +20,11 @@ class References:
 
     def lead(self, value: Any) -> bool:
         """Whether there is a model at the top of a value."""
-        if isinstance(value, self._model):
+        if is_a(value, self._model):
             return True
-        if isinstance(value, (list, tuple)):
-            return any(isinstance(item, (self._model, tuple)) for item in value[:_ITEMS])
-        return isinstance(value, dict) and any(isinstance(item, self._model) for item in value.values())
+        if is_a(value, list, tuple):
+            return any(is_a(item, self._model, tuple) for item in items_of(value, _ITEMS))
+        return is_a(value, dict) and any(is_a(item, self._model) for item in dict.values(value))
 
     def of(self, value: Any) -> dict[str, str]:
         """Return id and class name of every model that a value leads to."""
@@ -31,13 +32,13 @@ class References:
         waiting = [value]
         while waiting and len(found) < _MODELS:
             each = waiting.pop()
-            if isinstance(each, self._model):
+            if is_a(each, self._model):
                 model: Any = each
                 if model.id not in found:
-                    found[model.id] = type(model).__name__
+                    found[model.id] = type_name(type(model))
                     waiting.extend(referring_values(model))
-            elif isinstance(each, (list, tuple, set)):
-                waiting.extend(list(each)[:_ITEMS])
-            elif isinstance(each, dict):
-                waiting.extend(list(each.values())[:_ITEMS])
+            elif is_a(each, list, tuple, set):
+                waiting.extend(items_of(each, _ITEMS))
+            elif is_a(each, dict):
+                waiting.extend(list(dict.values(each))[:_ITEMS])
         return found

@@ -14,6 +14,7 @@ from ... import config as options
 from ...state import Level
 from ...state.interactions import current
 from ...state.records import Built, Record
+from ...state.safe_looks import type_name
 from .. import slots
 from ..apps import App
 from ..frame import Frame, Observer
@@ -68,7 +69,7 @@ class PanelElements(Observer):
     # --- events --------------------------------------------------------------------------------
 
     def _constructing(self, component: Any) -> None:
-        place, cls = id(component), type(component).__name__
+        place, cls = id(component), type_name(type(component))
         known = self._alive.get(place)
         if known is not None and known() is component:
             return  # a class that calls the constructor of each of its bases
@@ -103,7 +104,7 @@ class PanelElements(Observer):
             new = panel_components.content_of(output)
             if first or error is not None or new is None:
                 return
-            mode, cls = ("in_place" if new is old else "rebuilt"), type(new).__name__
+            mode, cls = ("in_place" if new is old else "rebuilt"), type_name(type(new))
             number = current.get()
             self._replaced.count(number, cls, mode)
             record = self.state.elements.record(number)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from ... import config as options
 from ...state.interactions import current
+from ...state.safe_looks import type_name
 from ..frame import Observer
 from ..hosts import Leave
 
@@ -43,7 +44,7 @@ class Timelines(Observer):
         return leave
 
     def _updating(self, owner: Any) -> Leave | None:
-        return self._timed("models", type(owner).__name__)
+        return self._timed("models", type_name(type(owner)))
 
     def _written(self, begin: float, end: float) -> None:
         number = current.get()

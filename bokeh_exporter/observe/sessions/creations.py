@@ -11,6 +11,7 @@ import time
 from typing import Any, ClassVar
 
 from ...state.interactions import current
+from ...state.safe_looks import is_a
 from ..apps import App
 from ..frame import Frame, Observer
 from ..hosts import Leave
@@ -91,7 +92,7 @@ class Creations(Observer):
     def _running_hook(self, context: Any, session_id: str, document: object) -> Leave:
         def leave(result: object, error: BaseException | None) -> None:
             attempt = self._attempts.get((id(context), session_id))
-            if isinstance(error, Exception) and attempt is not None:
+            if is_a(error, Exception) and attempt is not None:
                 attempt.failed.add("hook")
 
         return leave
@@ -103,7 +104,7 @@ class Creations(Observer):
         def leave(result: object, error: BaseException | None) -> None:
             if span is not None:
                 span.leave(error)
-            if isinstance(error, Exception) or script_failed(application):
+            if is_a(error, Exception) or script_failed(application):
                 self._script_failed(document)
 
         return leave

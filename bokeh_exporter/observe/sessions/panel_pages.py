@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from time import perf_counter
+from types import FunctionType
 from typing import Any, ClassVar
 
 from ...catalogue import BY_NAME, OTHER
 from ...state import Level
+from ...state.safe_looks import attribute_of_class, type_name
 from .. import slots
 from ..apps import App
 from ..callbacks.names import name_of
@@ -79,14 +81,17 @@ class PanelPages(Observer):
 
     def _cached(self, func: Any, args: tuple[Any, ...]) -> None:
         """Learn the name of a cached function: Panel keeps it under a digest, which it is about to work out."""
-        code = getattr(func, "__code__", None)
-        owner = type(args[0]).__name__ if args and hasattr(type(args[0]), func.__name__) else None
-        if code is None or (id(code), owner) in self._known or len(self._known) > _CACHES:
+        if type(func) is not FunctionType:
+            return
+        code, bare = func.__code__, func.__code__.co_name
+        kind = type(args[0]) if args else None
+        owner = type_name(kind) if kind is not None and attribute_of_class(kind, bare) is not None else None
+        if (id(code), owner) in self._known or len(self._known) > _CACHES:
             return
         self._known[id(code), owner] = code
         digests = panel.digests_here()
         if digests is not None:
-            self._digests.append((digests, name_of(func) or func.__name__))
+            self._digests.append((digests, name_of(func) or bare))
 
     def _names(self) -> dict[str, str]:
         return {digests[0]: name for digests, name in list(self._digests) if digests and digests[0] is not None}

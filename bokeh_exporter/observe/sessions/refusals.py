@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from ...state.safe_looks import is_a
 from ..frame import Observer
 from ..hosts import Leave
 from ..hosts.bokeh_server import began_a_session
@@ -25,7 +26,7 @@ class Refusals(Observer):
     def _resolving(self, context: Any) -> Leave:
         def leave(result: object, error: BaseException | None) -> None:
             # A creation that was begun has counted itself.
-            if isinstance(error, Exception) and not began_a_session(error):
+            if error is not None and is_a(error, Exception) and not began_a_session(error):
                 app = self.apps.of(context)
                 app.counter("bokeh_sessions_created_total").inc()
                 app.counter("bokeh_session_create_errors_total", "token").inc()

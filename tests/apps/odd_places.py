@@ -1,0 +1,342 @@
+"""Every odd object as a callback, a value or a result at every place where a host takes one; what came of it, as JSON.
+
+``python odd_places.py plain|panel [watched]``: run with the exporter and without, the two must say the same. An odd
+object notes each of its methods that somebody runs, so who looks at it by running its code is seen, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import gc
+import itertools
+import json
+import logging
+import re
+import sys
+import traceback
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from odd_objects import NOTES, OddMeta, note, odd_objects  # type: ignore[import-not-found]  # beside this script
+
+LOGGED: list[str] = []
+# --- what hosts are given them for -----------------------------------------------------------------
+
+
+async def made(context: Any) -> Any:
+    """Return a new session."""
+    from bokeh.util.token import generate_jwt_token
+    from tornado.httputil import HTTPServerRequest
+
+    name = f"odd-{next(COUNT)}"
+    request = HTTPServerRequest(method="GET", uri="/app")
+    return await context.create_session_if_needed(name, request, generate_jwt_token(name))
+
+
+async def settled(document: Any) -> None:
+    """Wait until the loop has called what was due: two callbacks of ours, which come after it."""
+    loop = asyncio.get_running_loop()
+    for _ in range(2):
+        done = asyncio.Event()
+        document.add_next_tick_callback(lambda done=done: loop.call_soon_threadsafe(done.set))
+        await asyncio.wait_for(done.wait(), 20)
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def of_property(document: Any, odd: Any) -> None:
+    # Registered past Bokeh's look at the signature, which is the same for all of them.
+    slider = document.roots[0]
+    if not callable(odd):
+        slider.on_change("value", odd)
+    slider._callbacks["value"] = [odd]
+    try:
+        slider.value += 1
+    finally:
+        slider._callbacks.clear()
+    slider.on_change("value", odd)
+    slider.remove_on_change("value", odd)
+
+
+async def of_event(document: Any, odd: Any) -> None:
+    from bokeh.events import ButtonClick
+    from bokeh.models import Button
+
+    button = Button()
+    button.on_event("button_click", odd)
+    document.add_root(button)
+    try:
+        button._trigger_event(ButtonClick(button))
+    finally:
+        document.remove_root(button)
+
+
+async def of_document_event(document: Any, odd: Any) -> None:
+    from bokeh.events import DocumentReady
+
+    document.on_event("document_ready", odd)
+    try:
+        document.callbacks.trigger_event(DocumentReady())
+    finally:
+        document.callbacks._event_callbacks.clear()
+
+
+async def of_next_tick(document: Any, odd: Any) -> None:
+    document.add_next_tick_callback(odd)
+
+
+async def of_timeout(document: Any, odd: Any) -> None:
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+    document.add_timeout_callback(odd, 1)
+    document.add_timeout_callback(lambda: loop.call_soon_threadsafe(done.set), 2)
+    await asyncio.wait_for(done.wait(), 20)
+
+
+async def of_destruction(document: Any, odd: Any) -> None:
+    context = document.session_context.server_context.application_context
+    session = await made(context)
+    session.document.on_session_destroyed(odd)
+    await context._discard_session(session, lambda session: True)
+
+
+async def of_value(document: Any, odd: Any) -> None:
+    slider = document.roots[0]
+    slider.tags = [odd]
+    slider.tags = [odd, {"a": odd}, (odd,)]
+    slider.tags = []
+
+
+async def of_function(document: Any, odd: Any) -> None:
+    from bokeh.application import Application
+    from bokeh.application.handlers.function import FunctionHandler
+    from bokeh.server.contexts import ApplicationContext
+
+    like = document.session_context.server_context.application_context
+    context = ApplicationContext(Application(FunctionHandler(odd)), io_loop=like._loop, url="/odd")
+    if hasattr(like, "_executor"):
+        context._executor = like._executor
+    session = await made(context)
+    await context._discard_session(session, lambda session: True)
+
+
+async def of_executor(document: Any, odd: Any) -> None:
+    note(type(await asyncio.get_running_loop().run_in_executor(None, odd)).__name__)
+
+
+PLAIN = (
+    of_property, of_event, of_document_event, of_next_tick, of_timeout, of_destruction, of_value,
+    of_function, of_executor,
+)  # fmt: skip
+
+
+async def of_onload(document: Any, odd: Any) -> None:
+    import panel as pn
+
+    pn.state.onload(odd)
+    for callback, threaded in pn.state._onload.pop(document, ()):
+        pn.state.execute(callback, schedule="thread" if threaded else False)
+
+
+async def of_execute(document: Any, odd: Any) -> None:
+    import panel as pn
+
+    pn.state.execute(odd)
+    pn.state.execute(odd, schedule=True)
+
+
+async def of_panels_end(document: Any, odd: Any) -> None:
+    import panel as pn
+
+    context = document.session_context.server_context.application_context
+    session = await made(context)
+    from panel.io.document import set_curdoc
+
+    with set_curdoc(session.document):
+        pn.state.on_session_destroyed(odd)
+    await context._discard_session(session, lambda session: True)
+
+
+async def of_watch(document: Any, odd: Any) -> None:
+    import panel as pn
+
+    slider = pn.widgets.IntSlider(value=1)
+    slider.param.watch(odd, "value")
+    slider.value += 1
+
+
+async def of_bind(document: Any, odd: Any) -> None:
+    import panel as pn
+
+    slider = pn.widgets.IntSlider(value=1)
+    pane = pn.panel(pn.bind(odd, slider))
+    slider.value += 1
+    note(type(pane).__name__)
+
+
+async def of_depends(document: Any, odd: Any) -> None:
+    import panel as pn
+
+    slider = pn.widgets.IntSlider(value=1)
+    pn.depends(slider.param.value, watch=True)(odd)
+    slider.value += 1
+
+
+async def of_click(document: Any, odd: Any) -> None:
+    import panel as pn
+
+    button = pn.widgets.Button(on_click=odd)
+    button.clicks += 1
+
+
+async def of_cache(document: Any, odd: Any) -> None:
+    import panel as pn
+
+    cached = pn.cache(odd)
+    note(type(cached()).__name__)
+    note(type(cached()).__name__)
+
+
+async def of_subscriber(document: Any, odd: Any) -> None:
+    from holoviews.streams import Stream
+
+    stream = Stream.define("Odd", x=1)()
+    stream.add_subscriber(odd)
+    stream.event(x=2)
+
+
+async def of_dynamic_map(document: Any, odd: Any) -> None:
+    import holoviews as hv
+
+    hv.DynamicMap(odd)[()]
+
+
+PANEL = (
+    of_onload, of_execute, of_panels_end, of_watch, of_bind, of_depends, of_click, of_cache, of_subscriber,
+    of_dynamic_map, of_next_tick, of_property,
+)  # fmt: skip
+COUNT = itertools.count()
+SESSIONS: list[Any] = []
+#: What changes the document at once.
+LOCKED = (of_property, of_event, of_document_event, of_value)
+
+
+# --- what came of it -------------------------------------------------------------------------------
+
+
+class Log(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name.startswith("bokeh_exporter"):
+            if record.levelno >= logging.WARNING and "failed inside" in str(record.msg):
+                LOGGED.append(f"OURS {record.getMessage()}")
+            return
+        error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else ""
+        try:
+            message = record.getMessage()
+        except BaseException as raised:
+            message = f"{record.msg} {type(raised).__name__}"
+        lines = message.strip().splitlines() or [""]
+        # Where Python names a callback it names ours; and a traceback within a message has frames of ours.
+        said = re.sub(r"0x[0-9a-f]+|\(.*\)|<.*>|odd-\d+|Task-\d+|'[0-9a-f]{8}.*'", "...", f"{lines[0]} {lines[-1]}")
+        LOGGED.append(f"{record.name} {record.levelname} {said} {error}")
+
+
+async def one(hook: Any, document: Any, make: Callable[[], Any]) -> dict[str, Any]:
+    """Try one object at one place."""
+    NOTES.clear()
+    LOGGED.clear()
+    outcome = "fine"
+    odd = make()
+    NOTES.clear()
+    OddMeta.armed = True
+    try:
+        if hook in LOCKED:
+            await SESSIONS[0].with_document_locked(hook, document, odd)
+        else:
+            await hook(document, odd)
+    except BaseException as error:
+        if type(error) in (KeyboardInterrupt, SystemExit, asyncio.CancelledError):
+            raise
+        try:
+            said = str(error).splitlines()[:1]
+        except BaseException:
+            said = ["?"]
+        outcome = re.sub(r"0x[0-9a-f]+|odd-\d+", "...", f"{type(error).__qualname__} {said}")
+        del error
+    await settled(document)  # also where it raised: what was scheduled is its own
+    OddMeta.armed = False
+    counted = collections.Counter(NOTES)
+    return {"outcome": outcome, "notes": dict(sorted(counted.items())), "log": sorted(LOGGED)}
+
+
+async def matrix(document: Any, hooks: Any) -> dict[str, Any]:
+    from bokeh.io.doc import patch_curdoc
+
+    found = {}
+    for hook in hooks:
+        for name, make in odd_objects():
+            if hook is of_bind and name == "generating":
+                continue  # Panel goes through it in a task of its own, whose end nobody can wait for
+            with patch_curdoc(document):
+                found[f"{hook.__name__}, {name}"] = await one(hook, document, make)
+    return found
+
+
+def main() -> None:
+    flavour, watched = sys.argv[1], "watched" in sys.argv
+    logging.getLogger().addHandler(Log())
+    logging.getLogger("bokeh_exporter").addHandler(Log())
+    warnings.simplefilter("ignore")
+    if watched:
+        import bokeh_exporter
+
+        exporter = bokeh_exporter.install(port=0, collect="all", sample_period=0.2, collect_garbage=False)
+    from bokeh.models import Slider
+
+    def build(doc: Any) -> None:
+        doc.add_root(Slider(start=0, end=9999, value=1))
+
+    def build_of_panel() -> Any:
+        build(pn.state.curdoc)
+        return pn.Column()
+
+    server: Any
+    if flavour == "panel":
+        import holoviews as hv
+        import panel as pn
+
+        hv.extension("bokeh")
+        server = pn.serve({"app": build_of_panel}, port=0, show=False, start=False, verbose=False)
+    else:
+        from bokeh.application import Application
+        from bokeh.application.handlers.function import FunctionHandler
+        from bokeh.server.server import Server
+
+        server = Server({"/app": Application(FunctionHandler(build))}, port=0)
+    server.start()
+    gc.freeze()  # Bokeh collects at the end of each session
+    found: dict[str, Any] = {}
+
+    async def run() -> None:
+        try:
+            context = server._tornado.applications["/app"]
+            session = await made(context)
+            session.block_expiration()
+            SESSIONS.append(session)
+            found.update(await matrix(session.document, PANEL if flavour == "panel" else PLAIN))
+            if watched:
+                errors = exporter.state.totals("bokeh_exporter_errors_total")
+                found["errors"] = {"counted": [row[1] for row in errors if row[2]]}
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            server.io_loop.stop()
+
+    server.io_loop.add_callback(run)
+    server.io_loop.start()
+    sys.stdout.write(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
