@@ -37,11 +37,12 @@ def place(panels: Sequence[Panel], y: int) -> Iterator[tuple[Panel, Json]]:
         x, line = x + panel.width, panel.height
 
 
-def _query_variable(name: str, label: str, query: str) -> Json:
+def _query_variable(name: str, label: str, query: str, every: str = ".*") -> Json:
+    # What every target has is matched by `.+`; a laptop has no namespace, and a process without an app no app.
     return {
         "type": "query", "name": name, "label": label, "datasource": DATASOURCE, "definition": query,
         "query": {"query": query, "refId": f"variable-{name}", "qryType": 1}, "refresh": 2, "sort": 1,
-        "multi": True, "includeAll": True, "allValue": ".*", "current": {"text": ["All"], "value": ["$__all"]},
+        "multi": True, "includeAll": True, "allValue": every, "current": {"text": ["All"], "value": ["$__all"]},
         "hide": 0, "options": [], "regex": "", "skipUrlSync": False,
     }  # fmt: skip
 
@@ -52,9 +53,9 @@ def variables() -> list[Json]:
     return [
         {"type": "datasource", "name": "datasource", "label": "Data source", "query": "prometheus", "current": {},
          "hide": 0, "includeAll": False, "multi": False, "options": [], "refresh": 1, "regex": "", "skipUrlSync": False},
-        _query_variable("job", "Job", f"label_values({servers}, job)"),
+        _query_variable("job", "Job", f"label_values({servers}, job)", ".+"),
         _query_variable("namespace", "Namespace", f"label_values({servers}{{{scope[0]}}}, namespace)"),
-        _query_variable("instance", "Instance", f"label_values({servers}{{{','.join(scope[:2])}}}, instance)"),
+        _query_variable("instance", "Instance", f"label_values({servers}{{{','.join(scope[:2])}}}, instance)", ".+"),
         _query_variable("app", "App", f"label_values(bokeh_sessions{{{','.join(scope)}}}, app)"),
     ]  # fmt: skip
 
@@ -67,8 +68,8 @@ def _annotation(name: str, color: str, expr: str, title: str) -> Json:
     }  # fmt: skip
 
 
-def event_marks(labels: str) -> list[Json]:
-    """Return the marks: restarts, reloads, changes of the verdict."""
+def event_marks(labels: str, timelines: Sequence[int]) -> list[Json]:
+    """Return the marks: restarts, reloads, and changes of the verdict, on the panels that show its course."""
     # A counter that every sample moves: where it falls, the process is a new one. OTLP has no process_start_time.
     resets = f"resets({chosen('bokeh_exporter_overhead_seconds_total')}[$__rate_interval])"
     reloads = increase(chosen("bokeh_server_app_reloads_total"))
@@ -79,7 +80,8 @@ def event_marks(labels: str) -> list[Json]:
          "datasource": {"type": "grafana", "uid": "-- Grafana --"}, "iconColor": "rgba(0, 211, 255, 1)"},
         _annotation("Restarts", "red", by("sum", labels, resets) + " > 0", "restarted"),
         _annotation("Reloads", "blue", by("sum", labels, reloads) + " > 0", "app reloaded"),
-        _annotation("Verdict changes", "orange", by("sum", f"{labels}, verdict", changed), "{{verdict}}"),
+        {**_annotation("Verdict changes", "orange", by("sum", f"{labels}, verdict", changed), "{{verdict}}"),
+         "filter": {"exclude": False, "ids": list(timelines)}},
     ]  # fmt: skip
 
 
@@ -120,6 +122,7 @@ class Board:
             else:
                 placed += [heading, *inside]
                 y = bottom
+        timelines = [each["id"] for each in placed if each["type"] == "state-timeline"]
         return {
             "uid": self.uid, "title": self.title, "description": f"{self.description} {notice}", "tags": [TAG],
             "schemaVersion": SCHEMA, "version": 1, "editable": True, "graphTooltip": 1, "timezone": "browser",
@@ -127,5 +130,5 @@ class Board:
             "links": [{"title": "Bokeh boards", "type": "dashboards", "tags": [TAG], "asDropdown": False,
                        "includeVars": True, "keepTime": True, "targetBlank": False, "icon": "external link",
                        "tooltip": "", "url": ""}],
-            "templating": {"list": variables()}, "annotations": {"list": event_marks(self.marks)}, "panels": placed,
+            "templating": {"list": variables()}, "annotations": {"list": event_marks(self.marks, timelines)}, "panels": placed,
         }  # fmt: skip

@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
         if arguments:
             print(f"{name} is out of date: run `{COMMAND}` and commit the result", file=sys.stderr)
         elif path in wanted:
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(wanted[path], encoding="utf-8")
             print(f"wrote {name}")
         else:

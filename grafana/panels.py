@@ -171,11 +171,12 @@ def lines(
     maximum: float | None = None,
     many: bool = False,
     empty: bool = False,
+    zero: bool = False,
 ) -> Panel:
     """Return a time series panel.
 
     ``limits`` are drawn as lines. ``many`` series with long names have their legend at the right, highest first.
-    ``empty`` says that no data may be good news.
+    ``empty`` says that no data may be good news, ``zero`` that it is: nothing was counted, so 0 stands there.
     """
     custom: Json = {"lineWidth": 1, "fillOpacity": 30 if stacked else 8, "showPoints": "never", "spanNulls": False}
     if stacked:
@@ -185,6 +186,8 @@ def lines(
         defaults["min"] = minimum
     if maximum is not None:
         defaults["max"] = maximum
+    if zero:
+        defaults["noValue"] = "0"
     if limits:
         defaults["thresholds"] = thresholds([(None, "transparent"), *limits])
         custom["thresholdsStyle"] = {"mode": "dashed"}
@@ -199,7 +202,7 @@ def lines(
             "tooltip": {"mode": "multi", "sort": "desc"},
         },
     )  # fmt: skip
-    return Panel(body, width, height, queries, empty)
+    return Panel(body, width, height, queries, empty or zero)
 
 
 def stat(

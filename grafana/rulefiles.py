@@ -6,7 +6,7 @@ library but ruamel keeps. ``promtool check rules`` reads the result in a test.
 
 from __future__ import annotations
 
-import runpy
+import importlib.util
 import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -86,9 +86,13 @@ def alerts_file(notice: str) -> str:
 
 def named_alerts_file(notice: str) -> str:
     """Return the file of alerts with ``@name@`` in place of each threshold, for the chart, which takes other values."""
+    spec = importlib.util.find_spec(alerts.__name__)
+    if spec is None or spec.loader is None:
+        raise ImportError(alerts.__name__)
+    named = importlib.util.module_from_spec(spec)
     with mock.patch.object(thresholds, "at", "@{}@".format):
-        named = runpy.run_module(alerts.__name__)  # the expressions are made where the module is
-    return _file(notice, ((name, [("", _alert(alert)) for alert in rows]) for name, rows in named["GROUPS"].items()))
+        spec.loader.exec_module(named)  # the expressions are made where the module is
+    return _file(notice, ((name, [("", _alert(alert)) for alert in rows]) for name, rows in named.GROUPS.items()))
 
 
 def thresholds_file(notice: str) -> str:

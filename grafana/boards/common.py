@@ -26,7 +26,7 @@ def verdict_timeline(width: int = 24, height: int = 5) -> Panel:
         "Verdict",
         "If it is not *healthy*: Leak hunt has the evidence, and `bokeh-exporter explain URL` names what holds the "
         "memory. Where several verdicts hold, the one that explains the memory first is shown.",
-        Query(verdict_number("instance"), "{{instance}}"), [VERDICT_TEXTS], width=width, height=height,
+        Query(verdict_number("pod, instance"), "{{pod}} {{instance}}"), [VERDICT_TEXTS], width=width, height=height,
     )  # fmt: skip
 
 

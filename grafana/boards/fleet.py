@@ -23,7 +23,7 @@ def select(name: str, *extra: str) -> str:
     return f"{name}{{{','.join((*scope, *extra))}}}"
 
 
-def worst(name: str, *, labels: str = "namespace, instance", operator: str = "max", above: str = "") -> str:
+def worst(name: str, *, labels: str = "namespace, pod, instance", operator: str = "max", above: str = "") -> str:
     """Return those that were highest within the range."""
     chosen = select(name)
     return ranked(TOP, labels, by(operator, labels, chosen), by("max", labels, highest(chosen)) + above)
@@ -105,7 +105,7 @@ MEMORY = Row("Memory", [
           ],
           width=16, height=8, sort="Used"),
     lines("Largest processes", "If one leaves the others behind: it has the leak, or the visitors. Compare its sessions.",
-          Query(worst("instance:bokeh_memory_rss_bytes:sum"), "{{instance}}"), unit="bytes"),
+          Query(worst("instance:bokeh_memory_rss_bytes:sum"), "{{pod}} {{instance}}"), unit="bytes"),
 ])  # fmt: skip
 
 TRAFFIC = Row("Sessions", [
@@ -117,13 +117,13 @@ TRAFFIC = Row("Sessions", [
           Query(worst("job_app:bokeh_session_create_errors:ratio_rate5m", labels="app"), "{{app}}"), unit="percentunit",
           limits=[(_share("burn_fast") * _share("create_error_budget"), RED)], maximum=1, empty=True),
     lines("Retained sessions, most", "If it climbs with the visits: a leak; Leak hunt shows since when and how fast.",
-          Query(worst("instance_app:bokeh_sessions_retained:sum", labels="instance, app", above=" > 0"),
-                "{{instance}} {{app}}"), empty=True),
+          Query(worst("instance_app:bokeh_sessions_retained:sum", labels="pod, instance, app", above=" > 0"),
+                "{{pod}} {{instance}} {{app}}"), empty=True),
     lines("Event loop lag, worst", "If it passes half a second: users wait; Server names the busiest callbacks.",
-          Query(worst("instance:bokeh_event_loop_lag_seconds:p99_rate5m"), "{{instance}}"), unit="s",
+          Query(worst("instance:bokeh_event_loop_lag_seconds:p99_rate5m"), "{{pod}} {{instance}}"), unit="s",
           limits=[(THRESHOLDS["lag_p99"].value, RED)]),
     lines("Sessions, most", "If one server has most: the load balancer does not spread, or keeps users where they were.",
-          Query(worst("instance:bokeh_sessions_all:sum"), "{{instance}}")),
+          Query(worst("instance:bokeh_sessions_all:sum"), "{{pod}} {{instance}}")),
 ])  # fmt: skip
 
 ALERT_LABELS = "alertname, severity, job, instance, app, pod"

@@ -12,8 +12,8 @@ SWEEP = chosen("bokeh_session_cleanup_last_completed_timestamp_seconds")
 ALLOWED = (f"{THRESHOLDS['linger_factor']} * ({by('max', '', chosen('bokeh_server_unused_session_lifetime_seconds'))}"
            f" + {by('max', '', chosen('bokeh_server_session_check_interval_seconds'))})")  # fmt: skip
 GIVEN_OUT = chosen("bokeh_memory_malloc_bytes", state="=~in_use|mmapped")
-UNUSED = (f"{by('sum', 'instance', chosen('bokeh_memory_malloc_resident_bytes'))} - "
-          f"{by('sum', 'instance', chosen('bokeh_memory_malloc_bytes', state='in_use'))}")  # fmt: skip
+UNUSED = (f"{by('sum', 'pod, instance', chosen('bokeh_memory_malloc_resident_bytes'))} - "
+          f"{by('sum', 'pod, instance', chosen('bokeh_memory_malloc_bytes', state='in_use'))}")  # fmt: skip
 EXPLAIN = "`bokeh-exporter explain URL` names what refers to it."
 
 
@@ -38,7 +38,7 @@ LINGERING = Row("lingering_sessions: do sessions outlive their browsers?", [
           Query(ALLOWED, "allowed")),
     lines("Since the sweep last finished",
           "If it climbs: the sweep hangs in a session-destroyed hook, and no session is discarded any more.",
-          Query(by("max", "instance", f"timestamp({SWEEP}) - {SWEEP}"), "{{instance}}"), unit="s"),
+          Query(by("max", "pod, instance", f"timestamp({SWEEP}) - {SWEEP}"), "{{pod}} {{instance}}"), unit="s"),
 ])  # fmt: skip
 
 CLEANUP = Row("From the last browser to freed memory: three parts", [
@@ -97,7 +97,7 @@ SESSION = Row("session_growth: does a live session grow?", [
     lines("Data in sources (opt-in)", "If it climbs: `stream()` without `rollover`. Needs `BOKEH_EXPORTER_COLLECT=all`.",
           Query(by("sum", "app", chosen("bokeh_data_source_size_bytes")), "{{app}}"), width=6, empty=True),
     lines("asyncio tasks", "If it climbs: tasks that never end, one per event.",
-          Query(by("sum", "instance", chosen("bokeh_asyncio_tasks")), "{{instance}}"), width=6),
+          Query(by("sum", "pod, instance", chosen("bokeh_asyncio_tasks")), "{{pod}} {{instance}}"), width=6),
     lines("Models in no document", "If one class climbs: a callback creates it and the app keeps it, such as an undo list.",
           Query(ranked(10, "model", by("sum", "model", chosen("bokeh_models_orphaned")),
                        by("sum", "model", highest(chosen("bokeh_models_orphaned"))) + " > 0"), "{{model}}"),
@@ -109,19 +109,19 @@ SESSION = Row("session_growth: does a live session grow?", [
 
 PROCESS = Row("process_growth and fragmentation: what kind of memory is it?", [
     lines("Resident memory and its floor", "If the floor climbs without more sessions: a leak. Peaks alone are none.",
-          Query(by("sum", "instance", chosen("bokeh_memory_rss_bytes")), "{{instance}}"),
+          Query(by("sum", "pod, instance", chosen("bokeh_memory_rss_bytes")), "{{pod}} {{instance}}"),
           Query(floor(by("sum", "", chosen("bokeh_memory_rss_bytes"))), "floor of all"), width=6),
     lines("Python's blocks and their floor", "If the floor climbs: Python objects. If it is flat while malloc climbs: arrays, "
           "data frames or native code.",
-          Query(by("sum", "instance", chosen("bokeh_python_allocated_blocks")), "{{instance}}"),
+          Query(by("sum", "pod, instance", chosen("bokeh_python_allocated_blocks")), "{{pod}} {{instance}}"),
           Query(floor(by("sum", "", chosen("bokeh_python_allocated_blocks"))), "floor of all"), unit="short", width=6),
     lines("Memory allocated by malloc", "If it climbs while Python's blocks are flat: buffers or native code. "
           "`bokeh-exporter capture URL` says which.",
-          Query(by("sum", "instance", GIVEN_OUT), "{{instance}}"), Query(floor(by("sum", "", GIVEN_OUT)), "floor of all"), unit="bytes",
+          Query(by("sum", "pod, instance", GIVEN_OUT), "{{pod}} {{instance}}"), Query(floor(by("sum", "", GIVEN_OUT)), "floor of all"), unit="bytes",
           width=6),
     lines("Freed but kept by malloc", "If it is more than half of malloc's resident memory, and over 256 MiB: fragmentation. "
           "`MALLOC_ARENA_MAX=2`, jemalloc, or the exporter's trim.",
-          Query(UNUSED, "{{instance}}"),
+          Query(UNUSED, "{{pod}} {{instance}}"),
           Query(by("sum", "", chosen("bokeh_memory_malloc_resident_bytes")), "malloc's resident, all"), unit="bytes",
           minimum=None, width=6),
     lines("Attributed growth since start", "If one activity climbs: memory grows while it runs. Use it to rank only. "

@@ -48,7 +48,7 @@ SESSIONS = Row("Sessions: rate, errors, duration", [
           Query(by("sum", "reason", rate(chosen("bokeh_sessions_destroyed_total"))), "destroyed: {{reason}}"),
           Query(by("sum", "", rate(chosen("bokeh_sessions_never_connected_total"))), "of them never connected")),
     lines("Failed creations", "If it rises: users see an error page, or an empty one under Panel. The log has the traceback.",
-          Query(by("sum", "step", rate(chosen("bokeh_session_create_errors_total"))), "{{step}}")),
+          Query(by("sum", "step", rate(chosen("bokeh_session_create_errors_total"))), "{{step}}"), zero=True),
     lines("Time to build a session", "If it rises: users wait for the page; what does the app load for each visitor?",
           *quantiles("bokeh_session_create_duration_seconds")),
     lines("Lifetime and linger", "If linger is far above the configured lifetime: the sweep is late or sessions are blocked.",
@@ -73,7 +73,7 @@ CALLBACKS = Row("Callbacks and requests: rate, errors, duration", [
           width=12, many=True),
     lines("Failed callbacks", "If it rises: clicks do nothing. The log has the traceback.",
           Query(top_rates("app, callback", chosen("bokeh_callback_errors_total")), "{{app}} {{callback}}"),
-          width=12, many=True, empty=True),
+          width=12, many=True, zero=True),
     lines("Registered callbacks", "If it rises per session: a callback is added again and again and never removed.",
           Query(by("sum", "app, kind", chosen("bokeh_session_callbacks")) + " > 0", "{{app}} {{kind}}"),
           width=12, many=True, empty=True),
@@ -87,7 +87,7 @@ CALLBACKS = Row("Callbacks and requests: rate, errors, duration", [
     lines("HTTP duration, p95", "If an app's route rises: building its sessions is slow.",
           Query(quantile(0.95, chosen("http_server_request_duration_seconds_bucket"), "http_route"), "{{http_route}}"),
           width=12, many=True),
-])  # fmt: skip
+], collapsed=True)  # fmt: skip
 
 WEBSOCKETS = Row("WebSockets", [
     lines("Open", "If it falls at once: a proxy or a restart cut them; see how they closed.",
@@ -110,13 +110,14 @@ WEBSOCKETS = Row("WebSockets", [
     lines("Held for slow browsers", "If it rises: a connection is too slow for what the app sends; the rest waits in memory.",
           Query(by("sum", "app", chosen("bokeh_websocket_send_buffer_bytes")), "{{app}}"), width=6, empty=True),
     lines("Refused", "If *origin* rises: `--allow-websocket-origin` lacks a host name. *token*, *expired*: old pages. *auth*: no login.",
-          Query(by("sum", "reason", rate(chosen("bokeh_websocket_rejected_total"))), "{{reason}}"), width=6),
+          Query(by("sum", "reason", rate(chosen("bokeh_websocket_rejected_total"))), "{{reason}}"), width=6,
+          zero=True),
     lines("Page ready", "If it rises: from start until the browser has drawn the page; large documents or slow connections.",
           *quantiles("panel_render_duration_seconds"), width=6, empty=True),
     lines("Panel's cache", "If it rises without end: `pn.cache` without `max_items` or `ttl`.",
           Query(by("sum", "cache", chosen("panel_cache_entries")), "{{cache}}"), width=6, empty=True),
     lines("App reloads", "If it rises: autoreload is on; memory goes up with each one, whatever the app does.",
-          Query(by("sum", "instance", increase(chosen("bokeh_server_app_reloads_total"))), "{{instance}}"), width=6,
+          Query(by("sum", "pod, instance", increase(chosen("bokeh_server_app_reloads_total"))), "{{pod}} {{instance}}"), width=6,
           unit="short"),
 ], collapsed=True)  # fmt: skip
 
@@ -124,7 +125,7 @@ LOOP = Row("Event loop and threads: use", [
     lines("Event loop lag", "If it rises: everybody waits. The busiest callbacks are above.",
           *quantiles("bokeh_event_loop_lag_seconds"), limits=[(LAG, RED)]),
     lines("Time since the last tick", "If it climbs: the loop is blocked now. `/debug/stacks` shows where.",
-          Query(by("max", "instance", f"timestamp({TICK}) - {TICK}"), "{{instance}}"), unit="s", limits=[(STALL, RED)]),
+          Query(by("max", "pod, instance", f"timestamp({TICK}) - {TICK}"), "{{pod}} {{instance}}"), unit="s", limits=[(STALL, RED)]),
     lines("Interpreter lock", "If it rises: native code or another thread holds the interpreter; no Python runs.",
           *quantiles("bokeh_exporter_gil_wait_seconds")),
     lines("Threads and tasks", "If tasks rise without sessions: something starts tasks that never end.",
@@ -135,7 +136,7 @@ LOOP = Row("Event loop and threads: use", [
           Query(by("sum", "", chosen("bokeh_executor_queue_length")), "work waiting"), empty=True),
     lines("Wait for a worker (Bokeh 3.10)", "If it rises: more slow callbacks than threads.",
           *quantiles("bokeh_executor_wait_seconds"), empty=True),
-])  # fmt: skip
+], collapsed=True)  # fmt: skip
 
 HOST = ("namespace", "pod", "host")
 USAGE, CACHE = chosen("bokeh_cgroup_memory_usage_bytes"), chosen("bokeh_cgroup_memory_inactive_file_bytes")
@@ -151,12 +152,12 @@ MEMORY = Row("Memory and container: use", [
           Query(by("max", "level", rate(chosen("bokeh_cgroup_memory_stall_seconds_total"))), "{{level}}"), empty=True),
     lines("Container events", "If *oom_kill* rises: a process was killed. *high*, *max*: it ran into its limits.",
           Query(by("max", "event", increase(chosen("bokeh_cgroup_memory_events_total"))), "{{event}}"), unit="short",
-          empty=True),
+          zero=True),
     lines("Garbage collector pauses", "If generation 2 takes long: the heap is large; the server answers no one meanwhile.",
           Query(quantile(0.99, chosen("bokeh_python_gc_pause_seconds_bucket"), "generation"), "p99 generation {{generation}}")),
     lines("Returned by trim", "If a trim returns much: fragmentation. `MALLOC_ARENA_MAX=2` or jemalloc helps.",
-          Query(by("sum", "instance", increase(chosen("bokeh_memory_reclaimed_bytes_total"))), "{{instance}}"), unit="bytes"),
-])  # fmt: skip
+          Query(by("sum", "pod, instance", increase(chosen("bokeh_memory_reclaimed_bytes_total"))), "{{pod}} {{instance}}"), unit="bytes"),
+], collapsed=True)  # fmt: skip
 
 YES = mapping(true=("on", ORANGE), false=("off", GREEN))
 EXPORTER = Row("The exporter itself", [
@@ -173,16 +174,16 @@ EXPORTER = Row("The exporter itself", [
                      chosen("bokeh_server_config_info")), " ", width=20)],
           width=12, height=6),
     lines("Overhead", "If it passes a few percent: lower `BOKEH_EXPORTER_COLLECT`. 100 % is one core.",
-          Query(by("sum", "instance", rate(chosen("bokeh_exporter_overhead_seconds_total"))), "{{instance}}"), width=6,
+          Query(by("sum", "pod, instance", rate(chosen("bokeh_exporter_overhead_seconds_total"))), "{{pod}} {{instance}}"), width=6,
           unit="percentunit"),
     lines("One sample", "If it passes a millisecond: thousands of sessions, or a slow collector.",
           *quantiles("bokeh_exporter_sample_duration_seconds"), width=6),
     lines("Errors in hooks", "If it rises: report it, with the log; the app is not harmed, the number is missing.",
           Query(by("sum", "component", increase(chosen("bokeh_exporter_errors_total"))), "{{component}}"), width=6,
-          unit="short", empty=True),
+          unit="short", zero=True),
     lines("Values folded into other", "If it rises: more apps, classes or callbacks than the caps; `other` holds the rest.",
           Query(by("sum", "metric", increase(chosen("bokeh_exporter_overflow_total"))), "{{metric}}"), width=6,
-          unit="short", empty=True),
+          unit="short", zero=True),
 ], collapsed=True)  # fmt: skip
 
 BOARD = Board(
