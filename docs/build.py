@@ -205,7 +205,7 @@ ATTRIBUTES: dict[str, tuple[str, str]] = {
     "level": ("Whether some or all tasks waited", ""),
     "message": ("Type of the message in Bokeh's protocol", ""),
     "metric": ("The metric whose values were folded", "bokeh_callback_calls_total"),
-    "mode": ("Whether it was kept or made anew", ""),
+    "mode": ("Whether it was kept or replaced", ""),
     "model": ("A class of Bokeh models", "Slider"),
     "panel": ("Version of Panel, empty without", "1.9.4"),
     "phase": ("While a session was built, or later", ""),

@@ -96,7 +96,7 @@ class Teller:
         self.progress("visiting", f"{made} of {number}")
 
     def visited_all(self, rebuilt: list[dict[str, Any]]) -> None:
-        """Say what was built again most, and that no more visitors come."""
+        """Print what was rebuilt most, and that the visitors have left."""
         self.progress.end()
         if self._json:
             self._event("visited", rebuilt=rebuilt)

@@ -200,7 +200,7 @@ def last_life(records: Sequence[FlightRecord], oom_kills: float | None, now: flo
     return Life(", ".join(sentences), how, ended, list(records))
 
 
-#: Share of the limit or the machine from which on it says something of the end.
+#: Share of the limit or the machine above which it says something about the end.
 _TELLING = 0.05
 #: Seconds before the end within which a stall is told with it.
 _RECENT = 60.0

@@ -33,7 +33,7 @@ class Trims:
         config: whether and how often it trims by itself.
         state: holds the numbers of the last trim.
         loops: lists the event loops that run.
-        unsupported: says why the allocator cannot give memory back here; None where it can.
+        unsupported: why the allocator cannot return memory here; None if it can.
         give_back: lets the allocator give back what it can.
     """
 

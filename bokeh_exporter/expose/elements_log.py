@@ -63,7 +63,7 @@ class ElementsWriter:
                 log.info("%s: %d interactions in which nothing ran, show_quiet=1 lists them", app, new)
 
     def _tell(self, record: Record) -> None:
-        """Tell the events which classes of elements an interaction built again."""
+        """Emit events for the classes of elements that an interaction rebuilt."""
         one = record.interaction
         for element, count in (record.library("panel") or {}).get("rebuilt", {}).items():
             who = {"bokeh.app": one.app, "bokeh.interaction.kind": one.kind}

@@ -35,7 +35,7 @@ class Pages:
 
     Args:
         state: what ``/metrics`` shows.
-        problems: why nobody is served now, a reason each; empty while all is well.
+        problems: why the server is blocked now, a reason each; empty while all is well.
         not_ready: why the server should get no traffic now, None if it should.
         stacks: writes down where threads and tasks are; None while debugging is off.
         collect: runs a full garbage collection and says what it did; None while debugging is off.
@@ -105,7 +105,7 @@ class Pages:
         return Answer(200, body, content_type)
 
     def stall(self) -> str | None:
-        """Say why nobody is served, for how long and by whose fault, if that is so."""
+        """Return why the server is blocked, for how long and by what; empty if it is not."""
         return "; ".join(self._problems()) or None
 
     def healthz(self, request: Request) -> Answer:

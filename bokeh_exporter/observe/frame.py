@@ -55,7 +55,7 @@ class Observer:
         """Undo what the patches do not undo by themselves."""
 
     def after_fork(self, serves: bool) -> None:
-        """In a forked child: make locks anew. ``serves`` is False where the child is not a server of its own."""
+        """In a forked child: create new locks. ``serves`` is False where the child is not a server of its own."""
 
 
 AnObserver = TypeVar("AnObserver", bound=Observer)
@@ -111,7 +111,7 @@ class Frame:
         raise LookupError(f"no {kind.__name__} at level {self.config.collect}")
 
     def after_fork(self, serves: bool) -> None:
-        """Tell the observers that this is a forked child."""
+        """Notify the observers that this is a forked child."""
         for observer in self.observers:
             self._guarded(observer, functools.partial(observer.after_fork, serves))
 

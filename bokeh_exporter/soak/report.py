@@ -16,7 +16,7 @@ from .streams import Unbounded, with_streams
 
 #: Of the growth that is evidence, the share that makes an app suspect.
 _SUSPECT = 0.2
-#: Stalls that are told as evidence, the last ones that differ.
+#: Stalls that are reported as evidence, the last ones that differ.
 _STALLS = 3
 
 
@@ -33,9 +33,9 @@ class Found:
         end: after all of them and the grace.
         sessions: visits that count.
         settled: whose memory grew, if it had to be settled.
-        released: bytes that trim gave back at the end; None where it was not tried.
+        released: bytes that a trim returned at the end; None where it was not tried.
         stalls: why nobody was served, a line for each time, once that is evidence.
-        retained: as explain tells it.
+        retained: as explain reports it.
         points: the history that is judged.
         streams: data sources that grow without bounds while a page is open.
         controls: widgets and buttons that were used, and how often.
@@ -152,7 +152,7 @@ def _attributed(base: Sample, end: Sample, points: Sequence[Point]) -> tuple[dic
     """Return growth of resident memory by activity with what is left over, and whether the numbers can be true.
 
     Each is the sum of many small differences. One that is larger than what resident memory ever moved by is made of
-    memory that was taken in one activity and given back in another.
+    memory that was allocated in one activity and returned in another.
     """
     numbers = {
         activity: round(_sum(end, f"attributed_{activity}") - _sum(base, f"attributed_{activity}"))

@@ -36,7 +36,7 @@ LONGEST_LIFETIME = 60.0
 CAPTURE = 10.0
 #: Seconds between two looks without a collection.
 EVERY = 2.0
-#: Times that nobody is served, from where on it is the app: once may be an import, or the machine.
+#: Stalls after which the app is the cause: one may be an import, or the machine.
 STALLS = 2
 
 Say = Callable[[str, str], None]
@@ -111,7 +111,7 @@ class _Soak:
         await self.visits.visit()
         await self._check_app()
         await self._gone()
-        # What stands still or is slow in the first visit may be an import.
+        # What blocks or is slow in the first visit may be an import.
         self._warm, self.visits.slow = time.time(), 0
         await self._used_visit()
         await self._gone()
@@ -128,7 +128,7 @@ class _Soak:
         await self._stalled()
 
     async def _stalled(self, least: int = STALLS) -> bool:
-        """Whether nobody is served time and again; what is known of it is found then."""
+        """Whether the server is blocked again and again; then record what is known of it."""
         stalls = [text for text in await self.probe.stalls(self._warm) if self.plan.names_app(text)]
         if len(stalls) >= least:
             self.found.stalls = stalls
@@ -224,7 +224,7 @@ class _Soak:
                 await self._look()
 
     async def _confirm(self) -> None:
-        """Settle what the numbers leave open: who holds what, does a trim give memory back, whose memory grows?"""
+        """Settle what the numbers leave open: who holds what, does a trim return memory, whose memory grows?"""
         self.say("asking who holds what", "")
         answer = await self.probe.post("/debug/explain")
         self.found.retained = list((answer or {}).get("retained") or [])

@@ -16,7 +16,7 @@ from ..clients.protocol import Json
 from ..diagnose import Evidence, Judgement
 from ..diagnose.verdicts.judgement import HEALTHY, PRECEDENCE, SESSION
 
-#: Messages of a source, and seconds between the first and the last of them, from which on a stream is no burst.
+#: Messages of a source, and seconds between the first and the last of them, above which a stream is no burst.
 LEAST, SPREAD = 4, 4.0
 #: Bytes per second that matter: 1 MB per day, for one open page.
 MATERIAL = 1e6 / 86400

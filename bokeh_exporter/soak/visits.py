@@ -40,7 +40,7 @@ class Visits:
     Args:
         plan: what they do.
         url: of the app's page.
-        slow_after: seconds from which on an answer is slow.
+        slow_after: seconds above which an answer is slow.
 
     Attributes:
         opened: how many pages so far.

@@ -1,4 +1,4 @@
-"""The rebuild ledger: what each interaction set off, built, built again and left unused.
+"""The rebuild ledger: what each interaction triggered, built, rebuilt and left unused.
 
 Hooks append small tuples to a record, which takes no lock and 0.1 us; a reader folds them into counts.
 A record is text and numbers: it refers to nothing of the host. The last of them are kept.
@@ -124,7 +124,7 @@ class Elements:
         return next((each for each in records if ordinal(each.interaction.number) == count), None)
 
     def most_rebuilt(self) -> list[dict[str, Any]]:
-        """Return what is built again most per interaction of its app, as JSON can hold it."""
+        """Return what is rebuilt most per interaction of its app, as JSON can hold it."""
         return most_rebuilt(
             [(one.interaction.app, one.built) for one in self._folded() if one.phase == "update" and not one.quiet]
         )

@@ -173,7 +173,7 @@ class State:
             yield from family.totals()
 
     def after_fork(self) -> None:
-        """In a forked server process: locks that a thread of the parent may have held are made anew."""
+        """In a forked server process: locks that a thread of the parent may have held are replaced."""
         self._draining = threading.Lock()
         self._guard = threading.Lock()
         self.elements.after_fork()

@@ -1,4 +1,4 @@
-"""What is known of the process's memory beside metrics: who gained it, what the last trim gave back."""
+"""What is known of the process's memory beside metrics: who gained it, what the last trim returned."""
 
 from __future__ import annotations
 

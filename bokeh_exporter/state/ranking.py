@@ -1,4 +1,4 @@
-"""Which elements are built again most: the ranking of the rebuild ledger."""
+"""Which elements are rebuilt most: the ranking of the rebuild ledger."""
 
 from __future__ import annotations
 

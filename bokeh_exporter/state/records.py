@@ -1,4 +1,4 @@
-"""The record of one interaction: what it ran, built, built again and left unused, as text and numbers."""
+"""The record of one interaction: what it ran, built, rebuilt and left unused, as text and numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An app that builds everything anew at each step of the slider: right to look at, and dear."""
+"""An app that rebuilds everything at each step of the slider: it looks right, and is expensive."""
 
 import math
 

@@ -1,7 +1,7 @@
 """Leaks of the host's own that are known, by version: what to upgrade to, and where it is written.
 
 Data, one row each. Read before they were written down: panel#8605 and #8607, panel#8580 with holoviews#6875,
-holoviews#6934 with #6941, holoviews#6990, param#963, #1156 and #1174 (the last mends what #1156 brought, and both
+holoviews#6934 with #6941, holoviews#6990, param#963, #1156 and #1174 (the last fixes what #1156 broke, and both
 came with 2.4.2, so no release has it and it has no row); that CPython 3.14.5 restored the former collector is
 in its "What's new" and in cpython#148726. Not read, as they could not be reached: panel#8621, cpython#149398.
 """

@@ -1,6 +1,6 @@
 """A census: every object that the garbage collector tracks, by type, and the bytes of arrays and frames.
 
-Only when somebody asks: the interpreter stands still meanwhile, 0.2 s for every million objects, and 1 s
+Only on request: it blocks the interpreter, 0.2 s for every million objects, and 1 s
 more where arrays are looked for. It has to. A list of all objects that another thread can see while
 Bokeh destroys a session is an "extra unexpected referrer" to it, and its repr goes to the log. So each
 pass is one call into C that never lets go of the interpreter's lock, and the list exists only inside
@@ -29,7 +29,7 @@ ROWS = 5000
 
 @dataclass(frozen=True)
 class Census:
-    """What was found, and for how long the interpreter stood still."""
+    """What was found, and for how long it blocked the interpreter."""
 
     #: ``time.time()``.
     time: float

@@ -27,7 +27,7 @@ _LARGE = 50_000
 _AT_ONCE = 100_000
 #: References of an object that is no container, for that.
 _FEW = 8
-#: References that are resolved at once, without the interpreter lock: a few milliseconds, and some MB.
+#: References that are resolved at once, without the interpreter lock: a few milliseconds and a few MB.
 _BATCH = 250_000
 #: Seconds between two parts.
 _REST = 0.0005

@@ -1,6 +1,6 @@
 """The verdict of a running server: a sample and a judgement every period, a line in the log when it changes.
 
-Looked at by the watcher's thread, so it goes on while the event loop is blocked; that nobody is served changes the
+Runs in the watcher's thread, so it continues while the event loop is blocked; a blocked server changes the
 verdict at once and not at the end of a period.
 """
 
@@ -39,7 +39,7 @@ class Monitor:
         state: what is sampled.
         config: period, grace and thresholds.
         read: gives the levels that are read now.
-        stalled: says why nobody is served now, a line each.
+        stalled: why the server is blocked now, a line each.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Monitor:
         self.settled: GrowthKind | None = None
         #: Is called with each judgement, in the thread that looks: for what a verdict sets off.
         self.on_judged: Callable[[Judgement], None] = lambda judgement: None
-        #: Unix time from which on the leading verdict has held.
+        #: Unix time since which the leading verdict has held.
         self.since = time.time()
         #: The last times that nobody was served: when it was seen, and why in a line; the newest last.
         self.stalls: deque[tuple[float, str]] = deque(maxlen=_STALLS)

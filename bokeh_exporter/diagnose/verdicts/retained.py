@@ -21,7 +21,7 @@ _LEAST = 3
 #: Of the sessions that one collection looked at, the share that says enough without a second one.
 _MOST = 0.5
 
-#: Looks at more and more sessions from which on it can be seen whether it stops growing.
+#: Looks at more and more sessions that are needed to see whether it stops growing.
 _FEW = 6
 #: Sessions that are left out where they hide the others.
 _FIRST = 2

@@ -1,6 +1,6 @@
 """A live session that keeps growing: looked for in the stretches in which nobody comes or goes.
 
-There what grows belongs to the sessions that are open, or to what they do to the process: told by whether it
+There what grows belongs to the sessions that are open, or to what they do to the process: decided by whether it
 goes away with them. Models and data of live documents are theirs by definition; blocks, bytes and models in no
 document are looked at after full collections only, since before one they may be garbage.
 """
@@ -18,7 +18,7 @@ from .samples import Sample
 from .series import Growth, collected, duration, growth, live, resident, size, total
 from .trend import along
 
-#: Events from where on growth is per event rather than over time.
+#: Events above which growth is per event rather than over time.
 _EVENTS = 20
 #: Events beyond which the exporter's own records of them take no more.
 _RECORDS = 1000
@@ -38,7 +38,7 @@ _OBJECT_BYTES = 400
 _STAYS = 0.5
 
 
-#: Seconds from where on a stretch is a server's, and standard deviations by which it must differ from a walk: one
+#: Seconds above which a stretch is a server's, and standard deviations by which it must differ from a walk: one
 #: stretch of a day's hundreds that looks like growth is no evidence.
 _MINUTES, _NO_WALK = 240.0, 4.5
 

@@ -86,7 +86,7 @@ def judge(
         grace: seconds after destroy before which a full collection does not count.
         stalled: why the server is blocked now, a line each.
         settled: what a capture of allocations has found to grow, buffers that Python owns or native memory.
-        released: bytes that a trim gave back right after the last point; None if there was none.
+        released: bytes that a trim returned right after the last point; None if there was none.
         without: verdicts that whoever drove the server knows not to hold.
     """
     evidence = [Evidence(STALLED, text, _stall_row(text), None, None, _stall_reason(text)) for text in stalled]

@@ -75,7 +75,7 @@ def _learn(function: FunctionType) -> tuple[CodeType, Callable[[Any], Any] | Non
         inner = _leads_on(function)
         label = _describe(function) if inner is None else None
     if len(_known) >= _CODES:
-        _known.clear()  # autoreload compiles anew; code objects of scripts are few otherwise
+        _known.clear()  # autoreload compiles again; code objects of scripts are few otherwise
     known = _known[id(code)] = code, inner, label
     return known
 

@@ -1,7 +1,7 @@
 """Memory of the container: usage, limit, reclaimable cache, events and stalls of the process's cgroup.
 
 Read from ``/sys/fs/cgroup`` when somebody scrapes: cgroup v2, or v1 where the memory controller is
-still there (hybrid hosts too). ``/proc/self/cgroup`` is read anew each time, for a process can be
+still there (hybrid hosts too). ``/proc/self/cgroup`` is read again each time, for a process can be
 moved. Its path is the host's, so in a container without a cgroup namespace it does not exist below
 the mount, and the mount itself is the container's cgroup. Rejected: ``mountinfo``, which says the same
 at ten times the length, and the pressure of a v1 host's v2 tree, where containers often sit in the root.

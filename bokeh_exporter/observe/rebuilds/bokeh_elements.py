@@ -1,6 +1,6 @@
 """The rebuild ledger's view of Bokeh: causes, models that come and go, and what a build leaves unused.
 
-What a document holds is compared before and after Bokeh itself works it out anew, which is a difference of
+What a document holds is compared before and after Bokeh itself recomputes it, which is a difference of
 two sets of ids; models are never searched for. Panel's and HoloViews' parts are files of their own.
 """
 

@@ -1,7 +1,7 @@
 """The sweep that discards unused sessions, and the servers whose sweep it is.
 
 The sweep is one coroutine per server that does not overlap with itself, so a session-destroyed hook
-that hangs stops it for good: then the time of its last completion stands still. The configured
+that hangs stops it for good: then the time of its last completion no longer changes. The configured
 lifetime and interval come from the same objects.
 """
 

@@ -2,7 +2,7 @@
 
 No sample walks the sessions. Hooks that run where a session really changes (opened, visited, left,
 models attached, a timer registered, destroyed) mark its record; a sample reads the marked sessions
-anew and corrects the sums by the difference. A new number of each session is a field of ``SessionRecord``, a
+again and corrects the sums by the difference. A new number of each session is a field of ``SessionRecord``, a
 line in ``SessionTotals._read`` and a mark where it changes. What changes without a place to hook, as what a
 slow browser has not taken yet, is read in slices: so many sessions per sample, the sum of a completed
 round.

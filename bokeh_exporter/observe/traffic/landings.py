@@ -1,7 +1,7 @@
 """Websockets that land on a process which does not know their session, and so make a second one.
 
 A page makes its session, and its websocket finds it. Where a load balancer sends the websocket to another process, or
-the browser comes back when its session is gone, the websocket makes one anew: what the user had done is lost, and the
+the browser comes back when its session is gone, the websocket makes a new one: what the user had done is lost, and the
 session that the page made waits for nobody.
 """
 

@@ -32,7 +32,7 @@ def _start() -> None:
             "install bokeh-exporter into that environment\n"
         )
         return
-    # A server that spawns its workers anew needs our entries until a worker has what it serves.
+    # A server that spawns new workers needs our entries until a worker has what it serves.
     if not any(os.path.basename(word) in ("uvicorn", "hypercorn") for word in sys.orig_argv[1:12]):  # noqa: PTH119
         startup.strip(os.environ)
     startup.arm(json.loads(given))
