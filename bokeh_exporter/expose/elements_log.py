@@ -13,11 +13,12 @@ from ..config import Config
 from ..state import State
 from ..state.notices import REBUILT
 from ..state.records import Record
+from .elements_text import libraries as _libraries
+from .elements_text import names as _names
+from .elements_text import ran, size, took
 
 log = logging.getLogger("bokeh_exporter.elements")
 
-#: Names in one list of a line.
-_NAMES = 8
 #: Seconds between two lines on what is not listed.
 _SUMMARY = 60.0
 #: A part of an interaction that is smaller is left out of its line.
@@ -81,11 +82,11 @@ def line(record: Mapping[str, Any]) -> str:
     numbers[0] = numbers[0].replace(" ", " models ", 1)
     numbers += [f"{sum(models[what].values())} {what}" for what in ("added", "discarded") if models[what]]
     parts = [
-        ", ".join([*_functions(record["functions"]), *_libraries(record)]) or "nothing ran",
+        "; ".join([*ran(record["tree"]), *_libraries(record)]) or "nothing ran",
         ", ".join(numbers),
         *_unused(record["never_used"] or ()),
         *_not_in_page(record["results"], record["not_in_page"]),
-        f"{_time(record['seconds'])}{_parts(record)}, {_patches(record)}{_size(record['bytes_sent'])} sent",
+        f"{took(record['seconds'])}{_parts(record)}, {_patches(record)}{size(record['bytes_sent'])} sent",
     ]
     return f"{_who(record)}: {'; '.join(parts)}"
 
@@ -106,30 +107,6 @@ def _who(record: Mapping[str, Any]) -> str:
     return " ".join(words)
 
 
-def _functions(functions: Iterable[Mapping[str, Any]]) -> list[str]:
-    return [
-        f"{each['name'].rpartition(':')[2]}(){_times(each['calls'])} {_time(each['seconds'])}"
-        + (" failed" if each["errors"] else "")
-        for each in list(functions)[:_NAMES]
-    ]
-
-
-def _libraries(record: Mapping[str, Any]) -> list[str]:
-    panel, holoviews = record["panel"] or {}, record["holoviews"] or {}
-    found = []
-    rebuilt, created = panel.get("rebuilt", {}), panel.get("created", {})
-    if rebuilt:
-        found.append("rebuilt " + _names({**rebuilt, **{cls: n for cls, n in created.items() if cls not in rebuilt}}))
-    if panel.get("in_place"):
-        found.append("updated " + _names(panel["in_place"]))
-    if created and not rebuilt:
-        found.append("constructed " + _names(created))
-    for what, verb in (("created", "constructed"), ("rendered", "rendered"), ("updated", "updated")):
-        if holoviews.get(what):
-            found.append(f"{verb} {_names(holoviews[what])}" + (" plots" if what != "created" else ""))
-    return found
-
-
 def _unused(unused: Iterable[Mapping[str, Any]]) -> list[str]:
     sites = _sites(unused)
     return [f"never used: {_names(sites)}"] if sites else []
@@ -147,27 +124,10 @@ def _sites(elements: Iterable[Mapping[str, Any]]) -> Mapping[str, int]:
 def _parts(record: Mapping[str, Any]) -> str:
     """Say where most of the time went: the parts from a tenth of it on, the largest first."""
     parts = sorted(record["parts"].items(), key=lambda part: -part[1])
-    large = [f"{name} {_time(took)}" for name, took in parts if took >= max(_SHARE * record["seconds"], 0.001)]
+    large = [f"{name} {took(part)}" for name, part in parts if part >= max(_SHARE * record["seconds"], 0.001)]
     return f" ({', '.join(large)})" if large else ""
 
 
 def _patches(record: Mapping[str, Any]) -> str:
     count = record["patches"]
     return f"{count} patch{'es' if count != 1 else ''}, " if count else ""
-
-
-def _names(counts: Mapping[str, int]) -> str:
-    names = [name if count == 1 else f"{count} {name}" for name, count in list(counts.items())[:_NAMES]]
-    return ", ".join([*names, *(["..."] if len(counts) > _NAMES else [])])
-
-
-def _times(calls: int) -> str:
-    return f" x{calls}" if calls > 1 else ""
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds * 1000:.0f} ms" if seconds < 10 else f"{seconds:.0f} s"
-
-
-def _size(count: int) -> str:
-    return f"{count} B" if count < 1000 else f"{count / 1000:.0f} kB"

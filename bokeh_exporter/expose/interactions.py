@@ -14,6 +14,7 @@ from typing import Any
 
 from ..state import State
 from ..state.interactions import Interaction, ordinal
+from ..state.ledger.timeline import chrome_trace
 from .http_messages import Answer, Request
 
 #: What the path of a trace looks like; the number is its group.
@@ -54,5 +55,9 @@ def trace(state: State, request: Request) -> Answer:
     if record is None:
         why = "no interaction of this number is remembered: the last ones are, at the level element\n"
         return Answer(404, why.encode(), "text/plain; charset=utf-8")
-    body = json.dumps(record.trace(), separators=(",", ":"))
+    one, cause = record.interaction, record.told_cause()
+    what = " ".join(str(each) for each in (cause["widget"], cause["label"], cause["property"]) if each)
+    begin, end = record.started, record.started + record.seconds
+    content = chrome_trace(f"{one.app} {what or one.kind}", record.spans, begin, end, one.time)
+    body = json.dumps(content, separators=(",", ":"))
     return Answer(200, body.encode(), "application/json", {"Cache-Control": "no-store"})

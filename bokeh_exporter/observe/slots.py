@@ -73,5 +73,7 @@ site: Slot[SourceLine] = Slot("site")
 filled: Slot[bool] = Slot("filled")
 #: On a plot of HoloViews': the interaction that has rendered it. It is updated in the same breath, to no effect.
 rendered: Slot[int] = Slot("rendered")
+#: On a callback of HoloViews': the interaction that has queued the last event for its streams.
+queued: Slot[int] = Slot("queued")
 #: On a plot while one of its methods runs, so that its parents' are not counted as well.
 drawing: Slot[bool] = Slot("drawing")

@@ -52,6 +52,7 @@ class Elements:
         with self._making:
             record = self._records.get(number) or self._quiet.pop(number, None)
             if record is not None:
+                record.told = False  # something happens in it after all
                 self._records[number] = record
             else:
                 record = Record(interaction, self._interactions.origin(number)[1])
@@ -70,15 +71,19 @@ class Elements:
 
     def leave(
         self, number: int, name: str | None = None, seconds: float = 0.0, busy: float = 0.0, failed: bool = False,
-        calls: int = 1,
+        calls: int = 1, caller: str | None = None,
     ) -> None:  # fmt: skip
-        """Note that a function or a step of one has ended; ``name`` is None for a framework's, which is not listed."""
+        """Note that a function or a step of one has ended.
+
+        ``name`` is None for a framework's, which is not listed; ``caller`` is the function of the user's in which
+        it ran.
+        """
         record = self.record(number)
         if record is not None:
             record.open -= 1
             record.touched = now = perf_counter()
             if name is not None:
-                record.add(Record.ran, name, seconds, busy, failed, calls, now, get_ident())
+                record.add(Record.ran, name, seconds, busy, failed, calls, now, get_ident(), caller)
 
     def went_on(self, number: int, part: str, name: str, begin: float, end: float) -> None:
         """Note what went on in an interaction from when to when, by ``perf_counter``; see ``timeline.PARTS``."""

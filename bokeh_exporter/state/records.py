@@ -8,7 +8,9 @@ from time import perf_counter, time
 from typing import Any
 
 from .interactions import Interaction, ordinal
-from .timeline import Span, chrome_trace, parts_of, thinned
+from .ledger.source_names import variable_at
+from .ledger.timeline import Span, parts_of, thinned
+from .ledger.tree import Site, Tree
 
 #: Seconds without anything happening after which an interaction is taken to be over.
 QUIET = 0.5
@@ -39,6 +41,7 @@ class Record:
     #: Components that lines of the user's constructed in an update, and those of them that the page does not have.
     results = 0
     not_in_page: Sequence[Built] = ()
+    tree = Tree()
     _constructed: dict[str, str] = {}
     _created: dict[str, str] = {}
     _added: dict[str, str] = {}
@@ -49,6 +52,8 @@ class Record:
         self.interaction = interaction
         self.phase = phase
         self.cause: dict[str, Any] | None = None
+        #: The path of the file in which the cause was made.
+        self.path: str | None = None
         self.touched = now = perf_counter()
         #: ``perf_counter`` of its begin, which may have been a wait ago: this is made with the first that is seen.
         self.started = now - min(max(time() - interaction.time, 0.0), LONG)
@@ -70,16 +75,24 @@ class Record:
         entries.append((apply, self, *values))
         self.touched = perf_counter()
 
-    def constructed(self, model: str, cls: str, begin: float, end: float, thread: int) -> None:
-        """Note a model's constructor."""
+    def constructed(
+        self, model: str, cls: str, begin: float, end: float, thread: int, function: str | None, site: Site
+    ) -> None:  # fmt: skip
+        """Note a model's constructor, in a function of the user's."""
         self._constructed[model] = cls
         self.went_on("models", cls, begin, end, thread)
+        self.tree.model(function, model, cls, site, begin, end)
+
+    def element(self, apply: Any, *what: Any) -> None:
+        """Note something of an element: a method of :class:`.Tree`, and what it is to be called with."""
+        apply(self.tree, *what)
 
     def went_on(self, part: str, name: str, begin: float, end: float, thread: int) -> None:
         """Note what went on from when to when."""
         self.spans.append(Span(part, name, begin, end, thread))
         if len(self.spans) > _SPANS:
             self.spans = thinned(self.spans)
+            self.tree.settle()
 
     def attached(self, models: Models) -> None:
         """Note models that a document has taken up."""
@@ -107,10 +120,12 @@ class Record:
             self.built[built] = self.built.get(built, 0) + 1
 
     def ran(
-        self, name: str, seconds: float, busy: float, failed: bool, calls: int, ended: float, thread: int
+        self, name: str, seconds: float, busy: float, failed: bool, calls: int, ended: float, thread: int,
+        caller: str | None,
     ) -> None:  # fmt: skip
         """Count a call of a user's function, or none and the time of one step of a generator."""
-        self.went_on("functions", f"{bare(name)}()", ended - seconds, ended, thread)
+        self.went_on("functions", f"{name.rpartition(':')[2]}()", ended - seconds, ended, thread)
+        self.tree.ran(caller, name, calls, seconds, busy, failed)
         row = self.functions.get(name)
         if row is None:
             if len(self.functions) >= _FUNCTIONS:
@@ -129,7 +144,7 @@ class Record:
         if entries is None:
             return
         if "functions" not in self.__dict__:
-            self.functions, self.counts, self.built, self.spans = {}, {}, {}, []
+            self.functions, self.counts, self.built, self.spans, self.tree = {}, {}, {}, [], Tree()
             self._constructed, self._created, self._added, self._removed, self._reused = {}, {}, {}, {}, {}
         for _ in range(len(entries)):
             apply, *values = entries.popleft()
@@ -152,19 +167,6 @@ class Record:
         """Whether it ran nothing of the user's and built nothing, as an echo of the browser does."""
         nothing = not (self.functions or self.counts or self._constructed or self._added or self._removed)
         return nothing and self.phase != "init"
-
-    def parts(self) -> dict[str, float]:
-        """Return the seconds of each part; they add up to :attr:`seconds`."""
-        return parts_of(self.spans, self.started, self.started + self.seconds)
-
-    def trace(self) -> dict[str, Any]:
-        """Return the timeline for a viewer of traces."""
-        one = self.interaction
-        cause = self.cause or {}
-        what = " ".join(str(each) for each in (cause.get("widget"), cause.get("label"), cause.get("property")) if each)
-        return chrome_trace(
-            f"{one.app} {what or one.kind}", self.spans, self.started, self.started + self.seconds, one.time
-        )
 
     def settle(self) -> None:
         """Keep less of it, now that it is over."""
@@ -195,6 +197,15 @@ class Record:
         for model in models:
             self._constructed.pop(model, None)
 
+    def told_cause(self) -> dict[str, Any]:
+        """Return the cause; a widget without a label is called by its variable."""
+        cause = self.cause
+        if cause is None:
+            return dict.fromkeys(("widget", "label", "property", "old", "new", "file", "line"))
+        if cause["label"] is None and self.path is not None:
+            cause = {**cause, "label": variable_at(self.path, cause["line"], cause["widget"] or "")}
+        return cause
+
     def library(self, library: str) -> dict[str, dict[str, int]] | None:
         """Return the counts of a library, None if it had no part."""
         found = {what: dict(counts) for (each, what), counts in self.counts.items() if each == library}
@@ -203,13 +214,12 @@ class Record:
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""
         one = self.interaction
-        cause = self.cause or dict.fromkeys(("widget", "label", "property", "old", "new", "file", "line"))
         return {
             "number": ordinal(one.number),
             "time": one.time,
             "app": one.app,
             "kind": one.kind,
-            "cause": cause,
+            "cause": self.told_cause(),
             "functions": [
                 {"name": name, "seconds": seconds, "calls": int(calls), "busy_seconds": busy, "errors": int(errors)}
                 for name, (calls, seconds, busy, errors) in self.functions.items()
@@ -223,16 +233,12 @@ class Record:
             "patches": one.patches,
             "bytes_sent": one.bytes_sent,
             "seconds": self.seconds,
-            "parts": self.parts(),
+            "parts": parts_of(self.spans, self.started, self.started + self.seconds),
+            "tree": self.tree.as_json(),
             "quiet": self.quiet,
             "finished": self.over(perf_counter()),
             "rss_change": one.rss_change if one.rss_told else None,
         }
-
-
-def bare(label: str) -> str:
-    """Return the name of a function without its module."""
-    return label.rpartition(":")[2]
 
 
 def _by_class(classes: Collection[str]) -> dict[str, int]:

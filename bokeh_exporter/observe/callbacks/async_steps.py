@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Generator
+from collections.abc import Awaitable, Generator, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,14 @@ if TYPE_CHECKING:
 
 #: App, callback and ``perf_counter`` of its begin.
 Running = tuple[str, str, float]
+
+
+def innermost(stack: Sequence[Running]) -> str | None:
+    """Return the label of the last of the calls under way that is a function of the user's."""
+    for _, label, _ in reversed(stack):
+        if ":" in label:  # else it is a kind: a framework's own function
+            return label
+    return None
 
 
 class Steps:

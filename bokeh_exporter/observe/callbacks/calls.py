@@ -20,7 +20,7 @@ from ...state.safe_calls import is_async
 from ...state.safe_looks import is_a
 from ...state.spans import Open
 from ..apps import App
-from .async_steps import Running, Steps
+from .async_steps import Running, Steps, innermost
 from .names import is_skip, name_of, timing
 from .tallies import tally
 
@@ -32,7 +32,6 @@ class Calls:
     """Times calls and knows which run, by thread."""
 
     def __init__(self, state: State) -> None:
-        #: Where calls are booked.
         self.state = state
         self._running: dict[int, list[Running]] = {}
         self._attribution, self._elements = state.memory.attribution, state.elements
@@ -71,7 +70,7 @@ class Calls:
     ) -> Any:
         if label is None and kind is None:
             return function(*args, **kwargs)
-        token = span = None
+        token = span = caller = None
         try:
             number = current.get()
             if not number:
@@ -81,12 +80,12 @@ class Calls:
             if spans is not None and (begun or label is not None):
                 of = kind or "property" if begun else None
                 span = spans.call(app.label, of, label or kind or "", number, function if named is None else named)
-            stack = self._running.get(threading.get_ident())
-            if stack is None:
+            if (stack := self._running.get(threading.get_ident())) is None:
                 stack = self.stack()
             start = perf_counter()
             elements, attribution = self._elements, self._attribution
             if elements.on:
+                caller = innermost(stack)
                 elements.enter(number)
             # A framework's own inside a message is part of it; what it calls of the user's is entered further down.
             own = label is None and attribution.inside()
@@ -114,7 +113,7 @@ class Calls:
                 # Not ``inspect.iscoroutine``, which asks a result for its ``__class__``. Nobody awaits a property's.
                 continues = type(result) is CoroutineType and kind != "property"
                 if not continues:
-                    self._ended(app, kind, label, number, busy, busy, error)
+                    self._ended(app, kind, label, number, busy, busy, error, caller)
                 if span is not None:
                     span.suspend() if continues else span.leave(error)
                 if token is not None:
@@ -123,12 +122,12 @@ class Calls:
                 self.state.swallow("callbacks", ours)
             del error
         if continues:
-            return self._continue(app, kind, label, number, start, busy, result, span)
+            return self._continue(app, kind, label, number, start, busy, result, span, caller)
         return result
 
     async def _continue(
         self, app: App, kind: str | None, label: str | None, number: int, start: float, busy: float, awaitable: Any,
-        span: Open | None,
+        span: Open | None, caller: str | None,
     ) -> Any:  # fmt: skip
         # Whoever awaits us may be a task of its own by now, so the interaction is set in its context too.
         token = current.set(number)
@@ -143,7 +142,7 @@ class Calls:
             error = raised
             raise
         finally:
-            self._ended(app, kind, label, number, perf_counter() - start, steps.busy, error)
+            self._ended(app, kind, label, number, perf_counter() - start, steps.busy, error, caller)
             if span is not None:
                 span.leave(error)
             del error
@@ -151,21 +150,24 @@ class Calls:
             with contextlib.suppress(ValueError):  # thrown away unfinished, in another context
                 current.reset(token)
 
+    def function_here(self) -> str | None:
+        """Return the label of the user's function that this thread is in, the innermost."""
+        return innermost(self._running.get(threading.get_ident(), ()))
+
     def stack(self) -> list[Running]:
         """Return the calls under way in this thread, for who adds to them."""
         thread = threading.get_ident()
         stack = self._running.get(thread)
         if stack is None:
             if len(self._running) > 200:
-                alive = {each.ident for each in threading.enumerate()}
-                for gone in [each for each in list(self._running) if each not in alive]:
+                for gone in set(self._running) - {each.ident for each in threading.enumerate()}:
                     self._running.pop(gone, None)
             stack = self._running[thread] = []
         return stack
 
     def _ended(
         self, app: App, kind: str | None, label: str | None, number: int, seconds: float, busy: float,
-        error: BaseException | None,
+        error: BaseException | None, caller: str | None,
     ) -> None:  # fmt: skip
         try:
             failed = error is not None and is_a(error, Exception) and not is_skip(error)
@@ -181,7 +183,7 @@ class Calls:
                     record.callbacks += 1
                     record.errors += failed
             if self._elements.on:
-                self._elements.leave(number, label, seconds, busy, failed)
+                self._elements.leave(number, label, seconds, busy, failed, 1, caller)
         except Exception as ours:
             self.state.swallow("callbacks", ours)
 

@@ -14,6 +14,7 @@ from ... import config as options
 from ...state import Level
 from ...state.interactions import current
 from ...state.safe_calls import hashes_by_identity, is_async
+from .. import slots
 from ..apps import App
 from ..frame import Observer
 from ..hosts import holoviews
@@ -33,6 +34,8 @@ class HoloviewsCallbacks(Observer):
         self._calls = self.frame.find(CallbackTimes).calls
         self.on.runs("element_function_calling", self._calling)
         self.on.changes("subscriber_adding", self._subscribing)
+        self.on.before("stream_queueing", self._queueing)
+        self.on.runs("stream_answering", self._answering)
 
     def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:
         """Have it wrapped where an app was the first to import HoloViews, after it was registered."""
@@ -49,6 +52,24 @@ class HoloviewsCallbacks(Observer):
             return call()
         inner = InnerCall(self._calls, self._here(), name)
         return inner.run(call, lambda result: None if is_remembered(result) else 1)
+
+    def _queueing(self, callback: Any) -> None:
+        """Note which interaction has queued an event: HoloViews answers all that came meanwhile by the last of them."""
+        number = current.get()
+        if number:
+            slots.queued.put(callback, number)
+
+    def _answering(self, call: Callable[[], Any], callback: Any) -> Any:
+        number = slots.queued.take(callback)
+        return call() if not number or number == current.get() else self._within(number, call)
+
+    async def _within(self, number: int, call: Callable[[], Any]) -> Any:
+        """Answer within the interaction whose event it is: the task is that of the first of all."""
+        token = current.set(number)
+        try:
+            return await call()
+        finally:
+            current.reset(token)
 
     def _subscribing(self, subscriber: Any) -> Any:
         # HoloViews looks for it among the others: with a hash of its own it must be the one that is found.

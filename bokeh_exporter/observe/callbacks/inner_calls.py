@@ -13,7 +13,7 @@ from typing import Any
 from ...state.interactions import current
 from ...state.safe_looks import is_a
 from ..apps import App
-from .async_steps import Steps
+from .async_steps import Steps, innermost
 from .calls import Calls
 from .names import is_skip
 from .tallies import tally
@@ -36,6 +36,7 @@ class InnerCall:
         try:
             number, stack, start = self._begin(), self._calls.stack(), perf_counter()
             entered = state.memory.attribution.enter(self._app.label, "callback", self._label)
+            caller = innermost(stack)
             stack.append((self._app.label, self._label, start))
         except Exception as ours:
             state.swallow("callbacks", ours)
@@ -53,7 +54,7 @@ class InnerCall:
                 stack.pop()
                 state.memory.attribution.leave(entered, self._label)
                 seconds = perf_counter() - start
-                self._end(number, seconds, seconds, error, counting(result))
+                self._end(number, seconds, seconds, error, counting(result), caller)
             except Exception as ours:
                 state.swallow("callbacks", ours)
             del error
@@ -73,7 +74,7 @@ class InnerCall:
             error = raised
             raise
         finally:
-            self._end(number, perf_counter() - start, steps.busy, error, 0)
+            self._end(number, perf_counter() - start, steps.busy, error, 0, None)
             del error
 
     def _begin(self) -> int:
@@ -82,7 +83,10 @@ class InnerCall:
             self._calls.state.elements.enter(number)
         return number
 
-    def _end(self, number: int, seconds: float, busy: float, error: BaseException | None, calls: int | None) -> None:
+    def _end(
+        self, number: int, seconds: float, busy: float, error: BaseException | None, calls: int | None,
+        caller: str | None,
+    ) -> None:  # fmt: skip
         state = self._calls.state
         try:
             failed = _fails(error)
@@ -98,7 +102,7 @@ class InnerCall:
                 interaction.errors += failed
             if state.elements.on:
                 name = self._label if calls is not None else None
-                state.elements.leave(number, name, seconds, busy, failed, calls or 0)
+                state.elements.leave(number, name, seconds, busy, failed, calls or 0, caller)
         except Exception as ours:
             state.swallow("callbacks", ours)
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from types import CodeType, FunctionType, MethodType
 from typing import Any, TypeVar
 
+from ...state.ledger.source_names import remember
 from ...state.safe_looks import called, class_namespace, is_a, partial_of, resemble, stored, type_module, type_name
 from ...state.wording import clean
 
@@ -153,4 +154,7 @@ def _describe(function: Any) -> str | None:
     name = name.replace("<locals>.", "")
     if type(function) is FunctionType and (module is None or module.startswith(("bokeh_app_", "panel_setup"))):
         module = function.__code__.co_filename.replace("\\", "/").rpartition("/")[2]
-    return clean(f"{module or 'builtins'}:{name}")
+    label = clean(f"{module or 'builtins'}:{name}")
+    if type(function) is FunctionType:
+        remember(label, function.__code__.co_filename, function.__code__.co_firstlineno)
+    return label

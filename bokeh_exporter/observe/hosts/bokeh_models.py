@@ -33,6 +33,12 @@ def document_of(model: Any) -> Any | None:
     return model.__dict__.get("_document")
 
 
+def id_in(fields: dict[str, Any]) -> str | None:
+    """Return the id that the attributes of a model have; None where they are no model's."""
+    found = fields.get("_id")
+    return found if isinstance(found, str) else None
+
+
 def overrides_destroy(model: Any) -> bool:
     """Whether the class of a model has a ``destroy`` of its own."""
     return type(model).destroy is not getattr(model_class(), "destroy", None)
@@ -90,6 +96,7 @@ def is_data_source(model: Any) -> bool:
 SEAMS = ()
 
 ATTRIBUTES = (
+    Attribute(f"{_MODEL}._id", "which element a model belongs to"),
     Attribute(f"{_MODEL}._document", "models of closed sessions"),
     Attribute(f"{_MODEL}._property_values", "causes of updates; models that are kept"),
     Attribute(f"{_MODEL}._unstable_default_values", "models that are kept", until="3"),

@@ -38,6 +38,7 @@ def _first(owner: Any, *args: object, **kwargs: object) -> tuple[Any]:
     return (owner,)
 
 
+_CALLBACK = "holoviews.plotting.bokeh.callbacks:Callback"
 _STREAM, _PLOT = "holoviews.streams:Stream", "holoviews.plotting.plot:GenericElementPlot"
 
 SUBSCRIBING = Seam(
@@ -55,6 +56,18 @@ SEAMS = (
         "calls of the functions of DynamicMaps", facts=_called, hook="holoviews.Callable.__call__",
     ),
     SUBSCRIBING,
+    Seam(
+        f"{_CALLBACK}.on_event", "stream_queueing", ("self", "event"), "which move of the mouse a function ran for",
+        facts=_first, hook="holoviews.Callback.on_event",
+    ),
+    Seam(
+        f"{_CALLBACK}.on_change", "stream_queueing", ("self", "attr", "old", "new"),
+        "which change a function ran for", facts=_first, hook="holoviews.Callback.on_change",
+    ),
+    Seam(
+        f"{_CALLBACK}.on_msg", "stream_answering", ("self", "msg"), "which move of the mouse a function ran for",
+        facts=_first, hook="holoviews.Callback.on_msg",
+    ),
 )  # fmt: skip
 
 #: Of each class of HoloViews that has the method as its own.

@@ -65,6 +65,18 @@ def content_of(output: Any) -> Any | None:
     return output._pane
 
 
+def function_of(output: Any) -> Any | None:
+    """Return the function whose result an output shows; None where it is no function's."""
+    return _parameter(output, "object")
+
+
+def drawn_in(pane: Any) -> Any | None:
+    """Return the plot that a pane draws: a model of Bokeh's or something of HoloViews'; None for any other content."""
+    panes = [sys.modules.get(name) for name in ("panel.pane.plot", "panel.pane.holoviews")]
+    kinds = tuple(kind for kind in (getattr(panes[0], "Bokeh", None), getattr(panes[1], "HoloViews", None)) if kind)
+    return _parameter(pane, "object") if is_a(pane, *kinds) else None
+
+
 def has_model(component: Any) -> bool:
     """Whether a component has a model in any document."""
     return bool(component._models)
@@ -96,10 +108,14 @@ def component_of(listeners: Iterable[Any]) -> Any | None:
 
 def parameter_of(component: Any, name: str) -> str | None:
     """Return the text of a parameter; None where it has none, or the class answers by code of its own."""
+    return text_of(_parameter(component, name))
+
+
+def _parameter(component: Any, name: str) -> Any | None:
     found = attribute_of_class(type(component), name)
     if found is None or not (type_module(type(found)) or "").startswith(("param.", "panel.")):
         return None
-    return text_of(object.__getattribute__(component, name))
+    return object.__getattribute__(component, name)
 
 
 def parameters_of(component: type) -> dict[str, str]:

@@ -13,10 +13,12 @@ from typing import Any, ClassVar, TypeVar
 
 from ... import config as options
 from ...state.interactions import current
+from ...state.ledger.tree import Site
 from ...state.records import Built, Record
 from ...state.safe_calls import is_async
 from ...state.safe_looks import type_name
 from .. import slots
+from ..callbacks.bokeh_callbacks import CallbackTimes
 from ..callbacks.names import timing
 from ..frame import Frame, Observer
 from ..hosts.bokeh_documents import beside_the_roots, has_model
@@ -33,6 +35,8 @@ _BUILDS = 50
 _UNUSED = 2000
 #: Models constructed outside of any interaction and in no document yet.
 _STRAYS = 2000
+
+_NOWHERE = Site(None, None, False, None)
 
 Made = TypeVar("Made")
 
@@ -58,7 +62,7 @@ class BokehElements(Observer):
 
     def start(self) -> None:
         """Subscribe to patches, models and documents."""
-        self._references = References(model_class())
+        self._references, self._calls = References(model_class()), self.frame.find(CallbackTimes).calls
         self.elements.on = True
         self.on.before("patch_applying", self._patching)
         self.on.before("model_built", self._constructed)
@@ -76,7 +80,7 @@ class BokehElements(Observer):
     def _patching(self, document: Any, events: Sequence[Any]) -> None:
         record = self.elements.record(current.get())
         if record is not None and record.cause is None and events:
-            record.cause = cause_of(events, document, self._reveal)
+            record.cause, record.path = cause_of(events, document, self._reveal)
 
     def _constructed(self, model: Any, begin: float, end: float) -> None:
         number = current.get()
@@ -87,8 +91,11 @@ class BokehElements(Observer):
             if len(self._strays) > _STRAYS:
                 self._strays.pop(next(iter(self._strays)), None)
             return
-        record.add(Record.constructed, identity, cls, begin, end, get_ident())
         site = source_line(model)
+        record.add(
+            Record.constructed, identity, cls, begin, end, get_ident(), self._calls.function_here(),
+            Site(site.path, site.line, site.direct and site.file is not None, site.owner),
+        )  # fmt: skip
         if site.file is None:
             return
         model.__dict__[slots.site.name] = site
@@ -113,7 +120,8 @@ class BokehElements(Observer):
         if come:
             for model in self._strays.keys() & come:
                 self._strays.pop(model, None)
-                record.add(Record.constructed, model, type_name(type(after[model])), begin, begin, get_ident())
+                cls = type_name(type(after[model]))
+                record.add(Record.constructed, model, cls, begin, begin, get_ident(), None, _NOWHERE)
             record.add(Record.attached, [(model, type_name(type(after[model]))) for model in come])
             for model in self._unused.keys() & come:  # used after all
                 self._use(model)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ...state.ledger.source_names import is_made_up
 from ...state.safe_looks import ByClass, attributes, bases, is_a, text_of, type_name
 from ...state.wording import HIDDEN, escaped, told
 from .. import slots
@@ -23,13 +24,16 @@ from ..hosts.panel_components import parameter_of
 _SECRET = ("Password", "File")
 
 
-def cause_of(events: Sequence[Any], document: Any, reveal: bool) -> dict[str, Any] | None:
-    """Return the cause that the events of a patch name: the first of them. None if it names no model."""
+def cause_of(events: Sequence[Any], document: Any, reveal: bool) -> tuple[dict[str, Any] | None, str | None]:
+    """Return the cause that the events of a patch name, the first of them, and the path of the file that made it.
+
+    None if it names no model.
+    """
     change = change_of(events[0])
     name, attribute = change.name, change.attribute
     model = model_by_id(document, change.model) if change.model is not None else None
     if model is None:
-        return _cause(None, None, escaped(name), None, None, None) if name else None
+        return (_cause(None, None, escaped(name), None, None, None) if name else None), None
     widget = panel_components.component_of(listeners(model, attribute, name)) or model
     old = new = None
     if attribute is not None:
@@ -38,10 +42,10 @@ def cause_of(events: Sequence[Any], document: Any, reveal: bool) -> dict[str, An
             old = new = HIDDEN
         else:
             old, new = told(value_of(model, attribute), reveal), told(change.new, reveal)
+    site = (attributes(widget) or {}).get(slots.site.name)
     return _cause(
-        type_name(type(widget)), _label(widget, model), escaped(_parameter(widget, name)), old, new,
-        (attributes(widget) or {}).get(slots.site.name),
-    )  # fmt: skip
+        type_name(type(widget)), _label(widget, model), escaped(_parameter(widget, name)), old, new, site
+    ), site.path if site is not None else None  # fmt: skip
 
 
 def _cause(widget: str | None, label: str | None, name: str, old: Any, new: Any, site: Any) -> dict[str, Any]:
@@ -61,7 +65,7 @@ def _label(widget: Any, model: Any) -> str | None:
         if is_a(text, str) and (text := text_of(text)):
             return escaped(text)
     given = None if widget is model else parameter_of(widget, "name")
-    return escaped(given) if given else None
+    return escaped(given) if given and not is_made_up(given, type_name(type(widget))) else None
 
 
 #: By class, as ``_secret``: property of the model -> parameter of the Panel component.

@@ -5,13 +5,16 @@ The seams are in ``hosts.holoviews``, where it is wrapped once the app has impor
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import Any, ClassVar
 
 from ... import config as options
 from ...state.interactions import current
+from ...state.ledger.tree import Tree
 from ...state.records import Built, Record
 from ...state.safe_looks import type_name
 from .. import slots
+from ..callbacks.bokeh_callbacks import CallbackTimes
 from ..frame import Frame, Observer
 from ..hosts import Leave, holoviews
 from .bokeh_elements import BokehElements, made_in
@@ -38,6 +41,7 @@ class HoloviewsElements(Observer):
     def start(self) -> None:
         """Subscribe to elements, plots and streams, and to builds that have ended."""
         self.frame.find(BokehElements).checks.append(self._check)
+        self._calls = self.frame.find(CallbackTimes).calls
         self.on.before("element_made", self._constructing)
         self.on.around("plot_rendering", lambda plot: self._drawing(plot, "render"))
         self.on.around("plot_updating", lambda plot: self._drawing(plot, "update"))
@@ -55,6 +59,8 @@ class HoloviewsElements(Observer):
         if counts:
             record.add(Record.counted, "holoviews", "created", cls)
         site = source_line(element)
+        if site.direct and counts:
+            record.add(Record.element, Tree.made, self._calls.function_here(), "holoviews", cls, site.path, site.line)
         if site.direct:
             built: Built = ("holoviews", cls, site.file, site.line)
             if record.phase == "init":
@@ -66,7 +72,7 @@ class HoloviewsElements(Observer):
         fields = plot.__dict__
         if _DRAWING in fields:
             return None
-        fields[_DRAWING] = True
+        fields[_DRAWING], begin = True, perf_counter()
 
         def leave(result: object, error: BaseException | None) -> None:
             fields.pop(_DRAWING, None)
@@ -83,7 +89,11 @@ class HoloviewsElements(Observer):
             record = self.state.elements.record(number)
             if record is None:
                 return
-            record.add(Record.counted, "holoviews", "rendered" if mode == "render" else "updated", cls)
+            how = "rendered" if mode == "render" else "updated"
+            record.add(Record.counted, "holoviews", how, cls)
+            record.add(
+                Record.element, Tree.came, None, "holoviews", cls, None, None, None, how, "", begin, perf_counter()
+            )
             if number in self._made:
                 made_in(self._drawn, number).update(dict.fromkeys(holoviews.drawn_by(plot), True))
 

@@ -8,17 +8,24 @@ from __future__ import annotations
 import weakref
 from collections import deque
 from collections.abc import Iterable, Sequence
+from functools import partial
+from time import perf_counter
+from types import FunctionType, MethodType
 from typing import Any, ClassVar
 
 from ... import config as options
 from ...state import Level
 from ...state.interactions import current
+from ...state.ledger.tree import Tree
 from ...state.records import Built, Record
-from ...state.safe_looks import type_name
+from ...state.safe_looks import attributes, is_a, type_name
 from .. import slots
 from ..apps import App
+from ..callbacks.bokeh_callbacks import CallbackTimes
+from ..callbacks.names import name_of
 from ..frame import Frame, Observer
 from ..hosts import Leave, panel, panel_components
+from ..hosts.bokeh_models import id_in, is_model
 from .bokeh_elements import BokehElements, made_in
 from .class_counters import ClassCounters
 from .listeners import is_used
@@ -56,6 +63,7 @@ class PanelElements(Observer):
         """Subscribe to components and outputs, and to builds that have ended."""
         self.frame.find(BokehElements).checks.append(self._check)
         self.state.elements.checks.append(self._look_for_results)
+        self._calls = self.frame.find(CallbackTimes).calls
         self.on.before("component_made", self._constructing)
         self.on.around("output_replacing", self._replacing)
 
@@ -86,6 +94,7 @@ class PanelElements(Observer):
             return
         component.__dict__[slots.site.name] = site
         if site.direct:
+            record.add(Record.element, Tree.made, self._calls.function_here(), "panel", cls, site.path, site.line)
             built: Built = ("panel", cls, site.file, site.line)
             if record.phase == "init":
                 made_in(self._made, number)[place] = reference, built
@@ -96,7 +105,8 @@ class PanelElements(Observer):
                     results[place] = reference, built
 
     def _replacing(self, output: Any) -> Leave:
-        old, filled = panel_components.content_of(output), slots.filled.name
+        old, filled, begin = panel_components.content_of(output), slots.filled.name, perf_counter()
+        shown = panel_components.drawn_in(old)
 
         def leave(result: object, error: BaseException | None) -> None:
             first = filled not in output.__dict__
@@ -104,18 +114,35 @@ class PanelElements(Observer):
             new = panel_components.content_of(output)
             if first or error is not None or new is None:
                 return
-            mode, cls = ("in_place" if new is old else "rebuilt"), type_name(type(new))
+            # A pane that stays may show another plot, and then all that it is made of is another.
+            drawn = panel_components.drawn_in(new)
+            inside = drawn is not None and drawn is not shown
+            mode, cls = ("in_place" if new is old and not inside else "rebuilt"), type_name(type(new))
             number = current.get()
             self._replaced.count(number, cls, mode)
             record = self.state.elements.record(number)
             if record is None:
                 return
             record.add(Record.counted, "panel", mode, cls)
+            self._tell(record, output, new, drawn if inside else None, mode, begin)
             site = new.__dict__.get(slots.site.name)
             if mode == "rebuilt" and not (site is not None and site.direct):  # else its constructor has told
                 record.add(Record.made, ("panel", cls, None, None))
 
         return leave
+
+    def _tell(self, record: Record, output: Any, new: Any, drawn: Any, mode: str, begin: float) -> None:
+        function, end = panel_components.function_of(output), perf_counter()
+        label = name_of(function) if is_a(function, FunctionType, MethodType, partial) else None
+        site = new.__dict__.get(slots.site.name)
+        path, line = (site.path, site.line) if site is not None and site.direct else (None, None)
+        which: tuple[Any, ...] = (label, "panel", type_name(type(new)), path, line, None)
+        inside = ""
+        if drawn is not None:
+            library, model = ("bokeh", id_in(attributes(drawn) or {})) if is_model(drawn) else ("holoviews", None)
+            which = label, library, type_name(type(drawn)), None, None, model
+            inside = type_name(type(new))
+        record.add(Record.element, Tree.came, *which, mode, inside, begin, end)
 
     # --- levels and checks ---------------------------------------------------------------------
 

@@ -11,16 +11,21 @@ import sysconfig
 from types import CodeType, FrameType, ModuleType
 from typing import Any, NamedTuple
 
-from ...state.safe_looks import namespace, type_module
+from ...state.safe_looks import attributes, namespace, type_module
 from ..callbacks.names import is_framework
+from ..hosts.bokeh_models import id_in
 from ..hosts.param import CONSTRUCTING
 
-_OURS, _LIBRARY, _PACKAGE, _USER = range(4)
+_OURS, _LIBRARY, _PACKAGE, _USER, _LOOP = range(5)
 _DEPTH = 80
 _FILES = 5000
 _HERE = __file__.replace("\\", "/").rpartition("/observe/")[0] + "/"
 _DEMO = f"{_HERE}demo/apps/"
 _STANDARD = tuple({sysconfig.get_path(name).replace("\\", "/") + "/" for name in ("stdlib", "platstdlib")})
+
+_SCRIPTS = tuple({sysconfig.get_path("scripts").replace("\\", "/") + "/"})
+#: What runs event loops; above it on the stack is what the loop does, below what started the server.
+_LOOPS = ("/asyncio/base_events.py", "/asyncio/runners.py", "/tornado/platform/asyncio.py")
 
 _kinds: dict[str, int] = {}
 
@@ -32,6 +37,10 @@ class SourceLine(NamedTuple):
     line: int | None
     #: Whether it calls the constructor itself, rather than something that makes what it needs.
     direct: bool
+    #: The whole path of the file, which nobody is shown.
+    path: str | None = None
+    #: The id of the model whose method it calls, where it makes one indirectly.
+    owner: str | None = None
 
 
 NOWHERE = SourceLine(None, None, False)
@@ -42,6 +51,7 @@ def source_line(made: Any) -> SourceLine:
     frame = sys._getframe(1)
     direct = True
     package: SourceLine | None = None
+    below: FrameType | None = None
     for _ in range(_DEPTH):
         code = frame.f_code
         kind = _kinds.get(code.co_filename)
@@ -49,15 +59,27 @@ def source_line(made: Any) -> SourceLine:
             kind = _judge(code, _module(frame.f_globals))
         if kind == _USER:
             if code.co_name != "__init__" or frame.f_locals.get("self") is not made:
-                return SourceLine(_bare(code.co_filename), frame.f_lineno, direct)
+                owner = None if direct or below is None else _owner(below)
+                return SourceLine(_bare(code.co_filename), frame.f_lineno, direct, code.co_filename, owner)
+        elif kind == _LOOP:
+            break  # what runs the loop has not asked for what the loop does
         elif kind != _OURS:
             if kind == _PACKAGE and package is None:
-                package = SourceLine(_bare(code.co_filename), frame.f_lineno, False)
+                package = SourceLine(_bare(code.co_filename), frame.f_lineno, False, code.co_filename)
+            below = frame
             direct = direct and _constructs(frame, made)
         if frame.f_back is None:
             break
         frame = frame.f_back
     return package or NOWHERE
+
+
+def _owner(frame: FrameType) -> str | None:
+    """Return the id of the model whose method a frame is."""
+    names = frame.f_code.co_varnames
+    if not names or names[0] != "self":
+        return None
+    return id_in(attributes(frame.f_locals.get("self")) or {})
 
 
 def is_users(code: CodeType, module: object) -> bool:
@@ -92,7 +114,13 @@ def _judge(code: CodeType, module: Any) -> int:
     file = code.co_filename.replace("\\", "/")
     if file.startswith(_HERE):
         kind = _USER if file.startswith(_DEMO) else _OURS
-    elif file.startswith("<") or is_framework(module if isinstance(module, str) else None):
+    elif file.endswith(_LOOPS):
+        kind = _LOOP
+    elif (
+        file.startswith("<")
+        or _is_console_script(file, module)
+        or is_framework(module if isinstance(module, str) else None)
+    ):
         kind = _LIBRARY
     elif "/site-packages/" in file or "/dist-packages/" in file:
         kind = _PACKAGE
@@ -104,6 +132,11 @@ def _judge(code: CodeType, module: Any) -> int:
         _kinds.clear()  # autoreload and generated code
     _kinds[code.co_filename] = kind
     return kind
+
+
+def _is_console_script(file: str, module: Any) -> bool:
+    """Whether a file is what an installer has made of an entry point, as ``bin/panel``."""
+    return file.rpartition("/")[0] + "/" in _SCRIPTS or (module == "__main__" and "." not in _bare(file))
 
 
 def _bare(file: str) -> str:

@@ -1,7 +1,7 @@
 """Where the time of an interaction goes, beside the functions and the lock, whose observers see that themselves.
 
 The script of a build, what Panel and HoloViews do to make models and bring them up to date, and the patches that are
-serialised and sent. The seams are in ``hosts``; what they add up to is said by ``state.timeline``.
+serialised and sent. The seams are in ``hosts``; what they add up to is said by ``state.ledger.timeline``.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from bokeh_exporter.state.timeline import PARTS, Span, chrome_trace, parts_of, thinned
+from bokeh_exporter.state.ledger.timeline import PARTS, Span, chrome_trace, parts_of, thinned
 
 
 def told(*spans: tuple[str, float, float]) -> list[Span]:

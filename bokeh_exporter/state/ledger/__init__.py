@@ -1,0 +1,1 @@
+"""Parts of the rebuild ledger: where the time went, what built what, and what users call it."""
