@@ -44,8 +44,8 @@ class Explaining:
             on_error=lambda error: frame.state.swallow("explain", error),
         )  # fmt: skip
         #: Hears of an app and who holds its retained sessions.
-        self.on_told: Callable[[str, str], None] = lambda app, text: None
-        self.explainer.on_event = self._tell
+        self.on_reported: Callable[[str, str], None] = lambda app, text: None
+        self.explainer.on_event = self._report
         self.explainer.on_search = self._searches
 
     def studies(self) -> dict[str, Study]:
@@ -65,17 +65,17 @@ class Explaining:
     def _searches(self, begins: bool) -> None:
         self._frame.find(Garbage).all_held = begins
 
-    def _tell(self, event: EventAttributes) -> None:
-        """Tell the story who holds an app's retained sessions, beside what it tells of each session."""
-        told: dict[str, str | float | int] = {
+    def _report(self, event: EventAttributes) -> None:
+        """Emit a notice of who holds an app's retained sessions, besides the one of each session."""
+        attributes: dict[str, str | float | int] = {
             "bokeh.app": str(event["app"]),
             "bokeh.retention.kind": str(event["kind"]),
             "bokeh.retention.count": int(str(event["count"])),
             "bokeh.retention.root": str(event["root"]),
             "bokeh.retention.path": str(event["text"]),
         }
-        self._frame.state.story.tell(UNCOLLECTED, told, warns=True)
-        self.on_told(str(event["app"]), str(event["text"]))
+        self._frame.state.notices.emit(UNCOLLECTED, attributes, warns=True)
+        self.on_reported(str(event["app"]), str(event["text"]))
 
     def stop(self) -> None:
         """Give the signal back, and end a capture."""

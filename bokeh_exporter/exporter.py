@@ -172,7 +172,7 @@ class Exporter:
         self._telemetry.start()
         self._operate(watcher)
         try:
-            watcher.start()  # also where no port is free: then the log alone tells who blocks
+            watcher.start()  # also where no port is free: then only the log says what blocks
         except Exception as error:
             self.state.swallow("watcher", error)
         if not self.config.prometheus:
@@ -200,7 +200,7 @@ class Exporter:
     def _operate(self, watcher: Watcher) -> None:
         try:
             build_registry_extras(self.state.registry)
-            self._explaining.on_told = self._operating.held
+            self._explaining.on_reported = self._operating.held
             self._operating.record(self._monitor, lambda: watcher.problems(self.config.stall_after), self._visitors)
             self._operating.open(lambda: self._pages(watcher, debug=True, drain=True).routes())
         except Exception as error:

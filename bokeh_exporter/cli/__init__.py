@@ -47,7 +47,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     except click.Abort:
         sys.exit(130)
     except click.UsageError as error:
-        fail(_told(error), EX_USAGE)
+        fail(_usage_line(error), EX_USAGE)
     except click.ClickException as error:
         fail(error.format_message(), EX_USAGE)
     except ConfigError as error:
@@ -59,7 +59,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     sys.exit(status or 0)
 
 
-def _told(error: click.UsageError) -> str:
+def _usage_line(error: click.UsageError) -> str:
     """Return in one line what was called wrongly, and where it says how to call it."""
     path = error.ctx.command_path if error.ctx is not None else "bokeh-exporter"
     said = error.format_message().rstrip(".")

@@ -46,28 +46,28 @@ def command(port: int, exporter_port: int, prometheus: bool, as_json: bool) -> i
     bokeh-exporter demo --prometheus
     bokeh-exporter demo --port 6006 --exporter-port 9200 --json
     """
-    tell = Teller(as_json)
+    reporter = Reporter(as_json)
     try:
         with _interrupted_by_sigterm(), contextlib.ExitStack() as stack:
-            tell.progress("starting", "the server")
+            reporter.progress("starting", "the server")
             server = stack.enter_context(DemoServer(port, exporter_port))
             url = None
             if prometheus:
-                tell.progress("starting", "Prometheus")
+                reporter.progress("starting", "Prometheus")
                 url = stack.enter_context(PrometheusServer(exporter_port, source("rules"))).url
-            tell.progress.end()
-            tell.started(server, url)
-            asyncio.run(_run(server, tell))
+            reporter.progress.end()
+            reporter.started(server, url)
+            asyncio.run(_run(server, reporter))
     except (DemoError, SoakError, VisitError) as error:
-        tell.progress.end()
-        tell.failed(str(error))
+        reporter.progress.end()
+        reporter.failed(str(error))
     except KeyboardInterrupt:
-        tell.progress.end()
+        reporter.progress.end()
         click.echo("ended", err=True)
     return 0
 
 
-class Teller:
+class Reporter:
     """Says what happens, to people or to a machine."""
 
     def __init__(self, as_json: bool) -> None:
@@ -134,23 +134,23 @@ class Teller:
         fail(f"demo: {message}")
 
 
-async def _run(server: DemoServer, tell: Teller) -> None:
-    visitors = asyncio.create_task(_visit(server, tell))
-    watching = asyncio.create_task(_watch(server, tell))
+async def _run(server: DemoServer, reporter: Reporter) -> None:
+    visitors = asyncio.create_task(_visit(server, reporter))
+    watching = asyncio.create_task(_watch(server, reporter))
     # The watch never ends by itself; whichever fails first ends both.
     await asyncio.gather(visitors, watching)
 
 
-async def _visit(server: DemoServer, tell: Teller) -> None:
-    await drive(server.apps, tell.visited)
+async def _visit(server: DemoServer, reporter: Reporter) -> None:
+    await drive(server.apps, reporter.visited)
     rebuilt: list[dict[str, Any]] = []
     with contextlib.suppress(Unreachable):
         rebuilt = (await asyncio.to_thread(status_of, server.exporter))["most_rebuilt"]
-    tell.visited_all(rebuilt)
+    reporter.visited_all(rebuilt)
 
 
-async def _watch(server: DemoServer, tell: Teller) -> None:
-    told, looks = "", 0
+async def _watch(server: DemoServer, reporter: Reporter) -> None:
+    shown, looks = "", 0
     while True:
         await asyncio.sleep(_PERIOD)
         looks += 1
@@ -163,13 +163,13 @@ async def _watch(server: DemoServer, tell: Teller) -> None:
         try:
             verdict = (await asyncio.to_thread(status_of, server.exporter))["verdict"]
         except Unreachable:
-            continue  # it ends, or is busy: the next look tells
-        if verdict["name"] == told:
+            continue  # it ends, or is busy: the next look shows
+        if verdict["name"] == shown:
             continue
-        told = verdict["name"]
-        tell.verdict(verdict)
-        if told == "retained_sessions":
-            tell.retained(await _holders(server))
+        shown = verdict["name"]
+        reporter.verdict(verdict)
+        if shown == "retained_sessions":
+            reporter.retained(await _holders(server))
 
 
 async def _holders(server: DemoServer) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ DEADLINE = 300.0
 #: Looks in a row over the share before the process is recycled: a peak that passes is no reason.
 _MEMORY_LOOKS = 10
 #: Seconds between two lines of the log while somebody is waited for.
-_TOLD = 30.0
+_LOG_EVERY = 30.0
 _WHY: dict[Reason, str] = {
     "sigterm": "SIGTERM came",
     "endpoint": "the drain endpoint was called",
@@ -55,7 +55,7 @@ class Drain:
         self._begun: float | None = None
         self._deadline = 0.0
         self._left = 0
-        self._told = 0.0
+        self._logged = 0.0
         self._over = 0
         self._looked = time.monotonic()
         #: Whether SIGTERM goes through now: the wait is over.
@@ -125,8 +125,8 @@ class Drain:
         if self._begun is None:
             self._begin(self._asked, now)
         if self._left and now < self._deadline:
-            if now - self._told >= _TOLD:
-                self._told = now
+            if now - self._logged >= _LOG_EVERY:
+                self._logged = now
                 log.info("draining: %d sessions left, %.0f s to the deadline", self._left, self._deadline - now)
             return
         log.warning(
@@ -138,7 +138,7 @@ class Drain:
         self._end()
 
     def _begin(self, reason: Reason, now: float) -> None:
-        self._begun = self._told = now
+        self._begun = self._logged = now
         self._deadline = now + (self._seconds or DEADLINE)
         self._numbers.counter("bokeh_server_drains_total", reason).inc()
         log.warning(

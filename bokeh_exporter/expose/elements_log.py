@@ -34,10 +34,10 @@ class ElementsWriter:
     """
 
     def __init__(self, state: State, config: Config) -> None:
-        self._elements, self._form, self._story = state.elements, config.elements_log, state.story
+        self._elements, self._form, self._notices = state.elements, config.elements_log, state.notices
         self._quiet_too = config.show_quiet
-        #: App -> how many quiet ones have been told of, and when that was.
-        self._told: dict[str, int] = {}
+        #: App -> how many quiet ones have been logged, and when that was.
+        self._logged: dict[str, int] = {}
         self._summed = monotonic()
 
     def look(self) -> None:
@@ -47,8 +47,8 @@ class ElementsWriter:
         for record in self._elements.finished():
             if record.quiet and not self._quiet_too:
                 continue  # such as document_ready, a throttled twin, or what Panel asks of the browser
-            if self._story.on:
-                self._tell(record)
+            if self._notices.on:
+                self._emit(record)
             if self._form != "off" and log.isEnabledFor(logging.INFO):
                 content = record.as_json()
                 log.info("%s", json.dumps(content) if self._form == "json" else line(content))
@@ -59,16 +59,16 @@ class ElementsWriter:
     def _sum(self) -> None:
         """Say of how many interactions there is no line."""
         for app, count in list(self._elements.quiet.items()):
-            new, self._told[app] = count - self._told.get(app, 0), count
+            new, self._logged[app] = count - self._logged.get(app, 0), count
             if new:
                 log.info("%s: %d interactions in which nothing ran, show_quiet=1 lists them", app, new)
 
-    def _tell(self, record: Record) -> None:
+    def _emit(self, record: Record) -> None:
         """Emit events for the classes of elements that an interaction rebuilt."""
         one = record.interaction
         for element, count in (record.library("panel") or {}).get("rebuilt", {}).items():
             who = {"bokeh.app": one.app, "bokeh.interaction.kind": one.kind}
-            self._story.tell(REBUILT, {**who, "bokeh.element": element, "bokeh.element.count": count})
+            self._notices.emit(REBUILT, {**who, "bokeh.element": element, "bokeh.element.count": count})
 
 
 def line(record: Mapping[str, Any]) -> str:

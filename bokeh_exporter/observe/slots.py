@@ -66,7 +66,7 @@ heard: Slot[tuple[int, float]] = Slot("heard")
 #: On a document: ``perf_counter`` at which its build began.
 launched: Slot[float] = Slot("launched")
 #: On a change of a document: it has been counted, and comes again when it is let go.
-told: Slot[bool] = Slot("told")
+reported: Slot[bool] = Slot("reported")
 #: On a model or Panel component: the line of the user's that made it. Kept in its ``__dict__``: they have setters.
 site: Slot[SourceLine] = Slot("site")
 #: On an output of Panel's that has been filled: what comes next is a replacement.

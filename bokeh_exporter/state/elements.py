@@ -52,14 +52,14 @@ class Elements:
         with self._making:
             record = self._records.get(number) or self._quiet.pop(number, None)
             if record is not None:
-                record.told = False  # something happens in it after all
+                record.reported = False  # something happens in it after all
                 self._records[number] = record
             else:
                 record = Record(interaction, self._interactions.origin(number)[1])
                 self._records[number] = record
                 if len(self._records) > self.kept:
                     oldest = self._records.pop(next(iter(self._records)))
-                    if not oldest.told:
+                    if not oldest.reported:
                         self._dropped.append(oldest)
         return record
 
@@ -96,9 +96,9 @@ class Elements:
         now = perf_counter()
         with self._folding:
             found = [self._dropped.popleft() for _ in range(len(self._dropped))]
-            found += [each for each in list(self._records.values()) if not each.told and each.over(now)]
+            found += [each for each in list(self._records.values()) if not each.reported and each.over(now)]
             for each in found:
-                each.told = True
+                each.reported = True
                 each.fold()
                 for check in self.checks:
                     check(each)

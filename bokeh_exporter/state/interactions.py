@@ -45,7 +45,7 @@ class Interaction:
     seconds = 0.0
     #: What resident memory gained in it, as far as it was read; see ``Attribution.change_of``.
     rss_change: int | None = None
-    rss_told = True
+    rss_known = True
     messages = callbacks = errors = models = patches = bytes_sent = 0
     #: Async functions under way in it.
     running = 0

@@ -24,7 +24,7 @@ from .events import EventCounter, EventHistogram, Listener
 from .interactions import Interactions, current
 from .labels import Limiter
 from .levels import Level, Levels
-from .notices import Story
+from .notices import Notices
 from .process_memory import Memory
 from .queue import Entry, apply
 from .rows import app_position, is_event, zeros
@@ -59,8 +59,8 @@ class State:
         #: Carries a request of the ASGI host, with its route, through to the host; None while nobody traces requests.
         self.middleware: Callable[..., Awaitable[None]] | None = None
         #: What happened, for logs.
-        self.story = Story()
-        #: Told of every observation of a histogram; empty while nobody needs more than the sums.
+        self.notices = Notices()
+        #: Called with every observation of a histogram; empty while nobody needs more than the sums.
         self.listeners: list[Listener] = []
         self._draining = threading.Lock()
         #: Called by :meth:`drain`: what hot paths, garbage collector and weak references left elsewhere is applied.

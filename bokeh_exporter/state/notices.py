@@ -1,4 +1,4 @@
-"""What happened, for whoever tells it on: a bounded queue of events, none of them kept while nobody listens."""
+"""What happened, for whoever passes it on: a bounded queue of events, none of them kept while nobody listens."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Notice(NamedTuple):
     attributes: Mapping[str, str | float | int]
 
 
-class Story:
+class Notices:
     """The events that nobody has taken yet. From any thread, without a lock.
 
     Attributes:
-        on: whether somebody listens; who tells asks it first.
+        on: whether somebody listens; ask it before you compute attributes.
         dropped: how many found no room.
     """
 
@@ -40,7 +40,7 @@ class Story:
         self.dropped = 0
         self._events: deque[Notice] = deque()
 
-    def tell(self, name: str, attributes: Mapping[str, str | float | int], *, warns: bool = False) -> None:
+    def emit(self, name: str, attributes: Mapping[str, str | float | int], *, warns: bool = False) -> None:
         """Add an event, if anybody listens."""
         if not self.on:
             return

@@ -14,7 +14,7 @@ from .ledger.tree import Site, Tree
 
 #: Seconds without anything happening after which an interaction is taken to be over.
 QUIET = 0.5
-#: Seconds after which it is told although something that it began still runs.
+#: Seconds after which it is reported although something that it started still runs.
 LONG = 60.0
 #: What a record takes between two looks; a build of more models loses the first of them.
 _ENTRIES = 20_000
@@ -59,10 +59,10 @@ class Record:
         self.started = now - min(max(time() - interaction.time, 0.0), LONG)
         #: Functions under way.
         self.open = 0
-        self.told = False
+        self.reported = False
         #: What the build constructed and does not use: set when it is over.
         self.unused: dict[int | str, Built] = {}
-        #: Id and class of the models in parts of the document that were replaced, until it is told.
+        #: Id and class of the models in parts of the document that were replaced, until it is reported.
         self.replaced: dict[str, str] = {}
 
     # --- what hooks append, by any thread ------------------------------------------------------
@@ -151,7 +151,7 @@ class Record:
             apply(*values)
 
     def over(self, now: float) -> bool:
-        """Whether nothing goes on any more, as far as can be told."""
+        """Whether nothing goes on any more, as far as is known."""
         if now - self.started > LONG:
             return True
         waits = self.open or (self.interaction.kind in ("build", "property", "event") and not self.interaction.seconds)
@@ -177,7 +177,7 @@ class Record:
         """Count models by class.
 
         ``created``: constructed, and taken up by the document; ``removed``: let go by it; ``reused``: in a part that
-        was replaced, before and after. Two more tell of the rest: ``added``, constructed earlier and taken up now,
+        was replaced, before and after. Two more are the rest: ``added``, constructed earlier and taken up now,
         and ``discarded``, constructed and not taken up.
         """
         created, removed, added = self._created, self._removed, self._added
@@ -237,7 +237,7 @@ class Record:
             "tree": self.tree.as_json(),
             "quiet": self.quiet,
             "finished": self.over(perf_counter()),
-            "rss_change": one.rss_change if one.rss_told else None,
+            "rss_change": one.rss_change if one.rss_known else None,
         }
 
 

@@ -27,14 +27,14 @@ LABEL = 60
 NAME = 300
 #: What stands for a value that is never shown.
 HIDDEN = "<hidden>"
-#: Digits of a number; a longer one tells nothing and is made of what a client sent.
+#: Digits of a number; a longer one says nothing and is made of what a client sent.
 _DIGITS = 40
 #: Packages whose values are shown as they write themselves, where a developer asked for it; others run their code.
 _SHOWN = frozenset({"builtins", "datetime", "decimal", "fractions", "numpy", "pandas"})
 
 
-def told(value: Any, reveal: bool = False) -> Any:
-    """Return what may be told of a value, as JSON can hold it.
+def displayable(value: Any, reveal: bool = False) -> Any:
+    """Return what may be shown of a value, as JSON can hold it.
 
     Args:
         value: a widget's.

@@ -13,7 +13,7 @@ from typing import Any
 #: What is booked on an interaction.
 BOOKED = (
     "app", "bytes_sent", "callbacks", "errors", "kind", "messages", "models", "number", "patches", "rss_change",
-    "rss_told", "seconds", "time",
+    "rss_known", "seconds", "time",
 )  # fmt: skip
 
 _path = Path(os.environ["COUNTS"])

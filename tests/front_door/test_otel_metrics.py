@@ -276,10 +276,10 @@ def test_what_nobody_fetches_is_bounded_and_counted(monkeypatch: pytest.MonkeyPa
     child.observe_all([0.2] * 60)
     child.observe_all([0.2] * 60)
     child.observe(0.2)
-    state.story.on = True
+    state.notices.on = True
     events = Events(state, LoggerProvider(shutdown_on_exit=False))
     for _ in range(KEPT + 7):
-        state.story.tell("bokeh.session.created", {"bokeh.app": "/app"})
+        state.notices.emit("bokeh.session.created", {"bokeh.app": "/app"})
     events.look()
     reader.get_metrics_data()  # counts what was dropped before it
     found = {

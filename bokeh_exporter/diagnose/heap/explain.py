@@ -1,7 +1,7 @@
 """Who holds it: from weak references to the chains that keep their objects alive, grouped by holder.
 
-The search works on a picture of numbers, so between taking it and telling a chain the app has moved on: every
-step is followed on real objects before it is told, and what has changed is looked for again.
+The search works on a picture of numbers, so between taking it and describing a chain the app has moved on: every
+step is followed on real objects before it is reported, and what has changed is looked for again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..blame.whose import Judged, judge
 from .history import HolderHistory, Since, size
 from .holders import Group, Target, TargetKind, groups
 from .interpreter import check
-from .paths import Chain, follow, tell
+from .paths import Chain, describe, follow
 from .picture import Heap, find, picture
 from .retained import Retained, only_by, sizes, starts
 from .roots import Host, Root, at_home, roots
@@ -130,7 +130,7 @@ def explain(
     """Find who holds the targets, in a thread that is not an event loop's.
 
     Args:
-        targets: what to look for; none of it is held longer than it takes to tell one chain.
+        targets: what to look for; none of it is held longer than it takes to describe one chain.
         hosts: lists what lives by itself besides modules and running functions.
         room: how many bytes the process may still take, None if nobody knows.
         history: what earlier searches found.
@@ -149,19 +149,19 @@ def explain(
             break
         lives = list(hosts())
         begins = roots(lives)
-        heap = picture(room, with_arrays=bool(attempt))  # what is still to be told may hang on one
+        heap = picture(room, with_arrays=bool(attempt))  # what is still to be described may hang on one
         visited += len(heap)
         found = ways(heap, {key: root.level for key, root in begins.items()}, keyed)
         missing = keyed.keys() - found.keys()
         leading = above(heap, missing) if missing else {}
         unseen = [key for key, held in leading.items() if held]
         held = ways(heap, dict.fromkeys(unseen, 0), missing) if missing else {}
-        keyed = _tell(keyed, found, begins, retained)
+        keyed = _describe(keyed, found, begins, retained)
         keyed = {key: target for key, target in keyed.items() if key not in missing or key in held}  # not garbage
         hints = leading.keys() | {each for key in keyed for each in found.get(key, Way([])).ids}
-        keyed = _tell(keyed, *_timed(keyed, hints, lives), retained)
+        keyed = _describe(keyed, *_timed(keyed, hints, lives), retained)
         if attempt:  # only what is still there a picture later is not just something new
-            keyed = _tell_unseen(keyed, held, retained)
+            keyed = _describe_unseen(keyed, held, retained)
         left = list(keyed.values())
         _measure(retained, heap, begins)
         del heap
@@ -189,26 +189,26 @@ def _id(reference: weakref.ref[Any]) -> int | None:
     return None if thing is None else id(thing)
 
 
-def _tell(
+def _describe(
     keyed: dict[int, Target], found: dict[int, Way], begins: dict[int, Root], retained: list[Found]
 ) -> dict[int, Target]:
-    """Tell what has a way that is still there; return the others."""
+    """Describe what has a way that is still there; return the others."""
     found = {key: way for key, way in found.items() if key in keyed}
-    told: set[int] = set()
+    described: set[int] = set()
     for group in groups(keyed, found):
-        first = _first_told(group, keyed, found, begins)
+        first = _first_described(group, keyed, found, begins)
         if first is not None:
-            told.update(group.heads, group.others)
+            described.update(group.heads, group.others)
             _join(retained, first, Counter(keyed[key].kind for key in group.others))
-    return {key: target for key, target in keyed.items() if key not in told}
+    return {key: target for key, target in keyed.items() if key not in described}
 
 
-def _tell_unseen(keyed: dict[int, Target], held: dict[int, Way], retained: list[Found]) -> dict[int, Target]:
-    """Tell what somebody holds whom the collector does not see."""
+def _describe_unseen(keyed: dict[int, Target], held: dict[int, Way], retained: list[Found]) -> dict[int, Target]:
+    """Describe what is held by something that the collector does not see."""
     objects = find({way.ids[0] for way in held.values() if len(way.ids) > 1})
     starts = {way.ids[0] for way in held.values()}
     begins = {key: Root("unseen", "", functools.partial(_from, objects, key)) for key in starts}
-    return _tell(keyed, held, begins, retained)
+    return _describe(keyed, held, begins, retained)
 
 
 def _from(objects: dict[int, Any], key: int) -> Any:
@@ -233,8 +233,10 @@ def _last(chain: list[Any]) -> Any:
     return chain[-1]
 
 
-def _first_told(group: Group, keyed: dict[int, Target], found: dict[int, Way], begins: dict[int, Root]) -> Found | None:
-    """Tell the first chain of a group that is still there."""
+def _first_described(
+    group: Group, keyed: dict[int, Target], found: dict[int, Way], begins: dict[int, Root]
+) -> Found | None:
+    """Describe the first chain of a group that is still there."""
     for key in group.heads:
         way, target = found[key], keyed[key]
         try:
@@ -242,11 +244,11 @@ def _first_told(group: Group, keyed: dict[int, Target], found: dict[int, Way], b
         except LookupError:
             continue
         oldest = min(keyed[each].destroyed for each in group.heads)
-        told = Found(target.app, target.kind, len(group.heads), time.monotonic() - oldest, chain)
-        told.holder = group.holder or chain.holder
+        described = Found(target.app, target.kind, len(group.heads), time.monotonic() - oldest, chain)
+        described.holder = group.holder or chain.holder
         if _ZOMBIE in target.note:
-            told.first = f"{target.note.rpartition(_ZOMBIE)[2]}: "
-        return told
+            described.first = f"{target.note.rpartition(_ZOMBIE)[2]}: "
+        return described
     return None
 
 
@@ -255,20 +257,20 @@ def _chain(way: Way, root: Root, target: Target) -> Chain:
     if thing is None:
         raise LookupError("it has been freed")
     objects, root = at_home(follow(way, root, thing), root)
-    return tell(objects, root, _end(target))
+    return describe(objects, root, _end(target))
 
 
-def _join(retained: list[Found], told: Found, also: Counter[str]) -> None:
-    told.also = also
+def _join(retained: list[Found], described: Found, also: Counter[str]) -> None:
+    described.also = also
     for other in retained:
-        if (other.app, other.kind, other.chain.shape()) == (told.app, told.kind, told.chain.shape()):
-            other.count += told.count
-            other.age_seconds = max(other.age_seconds, told.age_seconds)
+        if (other.app, other.kind, other.chain.shape()) == (described.app, described.kind, described.chain.shape()):
+            other.count += described.count
+            other.age_seconds = max(other.age_seconds, described.age_seconds)
             other.also += also
-            if len(told.chain.path) < len(other.chain.path):
-                other.chain = told.chain
+            if len(described.chain.path) < len(other.chain.path):
+                other.chain = described.chain
             return
-    retained.append(told)
+    retained.append(described)
 
 
 def _end(target: Target) -> str:

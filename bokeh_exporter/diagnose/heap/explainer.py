@@ -49,7 +49,7 @@ class Explainer:
         collect: runs a full collection.
         room: how many bytes the process may still take, None if nobody knows.
         retained: how many sessions, or models without one, each app retains.
-        on_error: is told what went wrong in a search that nobody asked for.
+        on_error: called with the error of a search that nobody asked for.
         clock: returns the Unix time.
     """
 
@@ -63,12 +63,12 @@ class Explainer:
         self._targets, self._hosts, self._collect, self._room = targets, hosts, collect, room
         self._retained, self._on_error = retained, on_error
         self._busy = threading.Lock()
-        self._told: dict[str, float] = {}
+        self._reported: dict[str, float] = {}
         self._looked = time.monotonic()
         self._before: Any = None
         #: Called with each event, besides the log.
         self.on_event: Callable[[EventAttributes], None] = lambda event: None
-        #: Told when a search begins (True) and is over: meanwhile it may hold all objects.
+        #: Called when a search begins (True) and is over: meanwhile it may hold all objects.
         self.on_search: Callable[[bool], None] = lambda begins: None
 
     # --- on request ----------------------------------------------------------------------------
@@ -111,20 +111,20 @@ class Explainer:
     # --- by itself -----------------------------------------------------------------------------
 
     def look(self) -> None:
-        """Start a search if an app retains sessions and has not been told of for an hour. Cheap; from one thread."""
+        """Start a search if an app retains sessions and has not been reported for an hour. Cheap; from one thread."""
         now = time.monotonic()
         if now - self._looked < _LOOK:
             return
         self._looked = now
         due = {
             app for app, number in self._retained().items()
-            if number > _HARMLESS and now - self._told.get(app, -EVERY) >= EVERY
+            if number > _HARMLESS and now - self._reported.get(app, -EVERY) >= EVERY
         }  # fmt: skip
         if due:
-            self._told.update(dict.fromkeys(due, now))
-            self.start(lambda: self._tell(due))
+            self._reported.update(dict.fromkeys(due, now))
+            self.start(lambda: self._report(due))
 
-    def _tell(self, due: set[str]) -> None:
+    def _report(self, due: set[str]) -> None:
         # Without a collection: what is retained has survived one.
         found = self._run(lambda: [each for each in self._targets(False) if each.app in due], collect=False)
         for app in sorted(due):
@@ -140,7 +140,7 @@ class Explainer:
             self.on_event(event)
 
     def start(self, work: Callable[[], None]) -> None:
-        """Do it in a thread of its own; what goes wrong is told and goes no further."""
+        """Do it in a thread of its own; an error is reported and goes no further."""
 
         def guarded() -> None:
             try:

@@ -69,10 +69,10 @@ def follow(way: Way, root: Root, target: Any) -> list[Any]:
     return objects
 
 
-def tell(objects: Sequence[Any], root: Root, end: str) -> Chain:
+def describe(objects: Sequence[Any], root: Root, end: str) -> Chain:
     """Put a chain of real objects into words; ``end`` says what the last one is."""
     with keys.owned_by(_owners(objects, root)):
-        return _told(objects, root, end)
+        return _described(objects, root, end)
 
 
 def _owners(objects: Sequence[Any], root: Root) -> Iterator[str | None]:
@@ -86,7 +86,7 @@ def _owners(objects: Sequence[Any], root: Root) -> Iterator[str | None]:
         yield where.file or (file_of(where.module) if where.module and where.module != "builtins" else None)
 
 
-def _told(objects: Sequence[Any], root: Root, end: str) -> Chain:
+def _described(objects: Sequence[Any], root: Root, end: str) -> Chain:
     current, steps = _begin(objects, root)
     begun = [current]
     holder = objects[0]

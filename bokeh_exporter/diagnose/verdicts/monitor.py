@@ -86,9 +86,9 @@ class Monitor:
             return
         self.since = time.time()
         named = {"bokeh.memory.verdict": new.name, "bokeh.memory.verdict.previous": old.name}
-        self._numbers.story.tell(VERDICT, named, warns=new.name != HEALTHY)
+        self._numbers.notices.emit(VERDICT, named, warns=new.name != HEALTHY)
         level = logging.INFO if new.name == HEALTHY else logging.WARNING
-        log.log(level, "verdict: %s (was %s)%s", new.name, old.name, _told(new))
+        log.log(level, "verdict: %s (was %s)%s", new.name, old.name, _log_text(new))
 
     def levels(self) -> list[Level]:
         """Return 1 for the verdict that leads and 0 for the others, what is excluded, and the time until the limit."""
@@ -118,7 +118,7 @@ class Monitor:
         return columns([*self.history.points(since), Point(sample, sample)])
 
 
-def _told(judgement: Judgement) -> str:
+def _log_text(judgement: Judgement) -> str:
     texts = [one.text for one in judgement.evidence if one.verdict == judgement.name][:_TOLD]
     beside = (
         f" Also on, and uses more and more memory itself: {', '.join(judgement.beside)}." if judgement.beside else ""

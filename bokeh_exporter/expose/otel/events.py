@@ -12,28 +12,28 @@ from .metrics import SCOPE
 
 
 class Events:
-    """Writes the state's story to a provider of loggers."""
+    """Writes the state's notices to a provider of loggers."""
 
     def __init__(self, state: State, provider: Any) -> None:
         self._state = state
         self._logger = provider.get_logger(SCOPE, __version__)
 
     def start(self) -> None:
-        """Let the story begin."""
-        self._state.story.on = True
+        """Start."""
+        self._state.notices.on = True
 
     def stop(self) -> None:
-        """Tell what is left, then no more."""
-        self._state.story.on = False
+        """Write what is left, then stop."""
+        self._state.notices.on = False
         self.look()
 
     def look(self) -> None:
         """Write what has happened since."""
-        story = self._state.story
-        if story.dropped:
-            dropped, story.dropped = story.dropped, 0
+        notices = self._state.notices
+        if notices.dropped:
+            dropped, notices.dropped = notices.dropped, 0
             self._state.counter("bokeh_exporter_otel_dropped_total", "event").inc(dropped)
-        for event in story.take():
+        for event in notices.take():
             self._logger.emit(
                 LogRecord(
                     timestamp=int(event.time * 1e9),

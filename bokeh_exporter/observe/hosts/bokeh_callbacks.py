@@ -159,7 +159,7 @@ def _timers_removed(original: Callable[[Any, Any], None], hosts: Hosts) -> Calla
 
 
 def _documents_changed(original: Callable[..., None], hosts: Hosts) -> Callable[..., None]:
-    patches, swallow, told = hosts.patches, hosts.state.swallow, slots.told.name
+    patches, swallow, reported = hosts.patches, hosts.state.swallow, slots.reported.name
     component, say = hosts.event("document_changed").only()
 
     @functools.wraps(original)
@@ -167,9 +167,9 @@ def _documents_changed(original: Callable[..., None], hosts: Hosts) -> Callable[
         if patches.on:
             try:
                 # One that is held comes again when it is let go, or Panel writes it itself.
-                if getattr(event, told, None) is None:
+                if getattr(event, reported, None) is None:
                     if manager._hold is not None:
-                        setattr(event, told, True)
+                        setattr(event, reported, True)
                     say(event.document, type(event))
             except Exception as ours:
                 swallow(component, ours)

@@ -71,13 +71,13 @@ def _released(
 ) -> Callable[[], None]:
     reference = weakref.ref(lock)
 
-    def release_and_tell() -> None:
+    def release_and_report() -> None:
         begin, since.at = since.at, 0.0
         release(reference())
         if begin:
             held(perf_counter() - begin)
 
-    return release_and_tell
+    return release_and_report
 
 
 def _acquiring(

@@ -123,12 +123,12 @@ class Ledger(Observer):
     def _retained(self, owner: Owner) -> None:
         # With the accounts' lock held: an append and no more.
         age = time.monotonic() - (owner.ended or 0.0)
-        told: dict[str, str | float] = {
+        attributes: dict[str, str | float] = {
             "bokeh.app": owner.app,
             "bokeh.models": owner.models,
             "bokeh.session.uncollected.age": age,
         }
-        self.state.story.tell(UNCOLLECTED, told, warns=True)
+        self.state.notices.emit(UNCOLLECTED, attributes, warns=True)
 
     # --- what there is -------------------------------------------------------------------------
 
@@ -170,7 +170,7 @@ class Ledger(Observer):
         return found
 
     def collect(self) -> Iterable[Level]:
-        """Tell what is left; an app that is gone counts as ``other``."""
+        """Report what is left; an app that is gone counts as ``other``."""
         known = set(self.apps.labels())
         for app, left in self.counts().items():
             label = app if app in known else OTHER

@@ -51,7 +51,7 @@ class _FullPool:
 
     def __init__(self, pool: Pool, now: float) -> None:
         self.pool, self.since, self.stuck, self.taken = pool, now, now, pool.taken
-        self.told = False
+        self.logged = False
 
 
 class Watcher:
@@ -167,7 +167,7 @@ class Watcher:
             # Kept until it is over, when other things run.
             loop.stalled = self._culprit(site.thread, age)
             stack = stack_of(site.thread)
-            self._tell(site.thread, age)
+            self._emit(site.thread, age)
             log.warning("the event loop has not ticked for %.1f s%s. The server answers no one. Its thread is at\n%s",
                         age, loop.stalled, _indented(stack))  # fmt: skip
 
@@ -179,15 +179,15 @@ class Watcher:
             if not waiting or len(pool.threads()) < threads or pool not in pools:
                 if full is not None:
                     del self._full[pool]
-                    if full.told:
+                    if full.logged:
                         log.info("worker threads take work again after %.1f s", now - full.since)
                 continue
             if full is None:
                 full = self._full[pool] = _FullPool(pool, now)
             if pool.taken != full.taken:
                 full.taken, full.stuck = pool.taken, now
-            if not full.told and now - full.since >= self._stall_after:
-                full.told = True
+            if not full.logged and now - full.since >= self._stall_after:
+                full.logged = True
                 stacks = Counter("\n".join(stack_of(thread)) for thread in pool.threads())
                 shown = "\n".join(
                     f"  {count} of them:\n{_indented(stack.split(chr(10)))}"
@@ -219,10 +219,10 @@ class Watcher:
         name, begun = who
         return f"; {name} " + (f"has been running for {time.perf_counter() - begun:.0f} s" if begun else "is running")
 
-    def _tell(self, thread: int, age: float) -> None:
+    def _emit(self, thread: int, age: float) -> None:
         who = self._who(thread, age)
         culprit: dict[str, str | float] = {"bokeh.event_loop.culprit": who[0]} if who is not None else {}
-        self._numbers.story.tell(STALLED, {"bokeh.event_loop.stall.age": age} | culprit, warns=True)
+        self._numbers.notices.emit(STALLED, {"bokeh.event_loop.stall.age": age} | culprit, warns=True)
 
     def _busy(self, full: _FullPool, age: float) -> str:
         threads = full.pool.threads()

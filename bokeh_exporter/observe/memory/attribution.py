@@ -211,7 +211,7 @@ class Attribution:
         # What messages before this one have left unread is not this one's.
         record = self._interactions.get(current.get()) if not unread else None
         if record is not None:
-            record.rss_told = record.rss_told and not overlapped
+            record.rss_known = record.rss_known and not overlapped
             record.rss_change = (record.rss_change or 0) + change
         if change:
             key = owner if owner is not None and not overlapped else (owner[0] if owner else self._other, UNATTRIBUTED)
@@ -238,7 +238,7 @@ class Attribution:
     def change_of(self, number: int) -> int | None:
         """Return what an interaction gained; None if unknown, or if two threads were at work."""
         record = self._interactions.get(number)
-        return record.rss_change if record is not None and record.rss_told else None
+        return record.rss_change if record is not None and record.rss_known else None
 
     def forget(self, app: str) -> None:
         """Drop the numbers of an app that is gone."""

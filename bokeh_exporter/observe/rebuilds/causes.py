@@ -1,4 +1,4 @@
-"""What caused an interaction: the widget or model, the property, and what may be told of its values.
+"""What caused an interaction: the widget or model, the property, and what may be shown of its values.
 
 A patch names a Bokeh model. Where a Panel component listens to the model, the component is what the user
 knows: it is found through the callbacks that Panel put on the model, so nothing has to be kept for it.
@@ -11,7 +11,7 @@ from typing import Any
 
 from ...state.ledger.source_names import is_made_up
 from ...state.safe_looks import ByClass, attributes, bases, is_a, text_of, type_name
-from ...state.wording import HIDDEN, escaped, told
+from ...state.wording import HIDDEN, displayable, escaped
 from .. import slots
 from ..hosts import panel_components
 from ..hosts.bokeh_callbacks import listeners
@@ -41,7 +41,7 @@ def cause_of(events: Sequence[Any], document: Any, reveal: bool) -> tuple[dict[s
         if secret:
             old = new = HIDDEN
         else:
-            old, new = told(value_of(model, attribute), reveal), told(change.new, reveal)
+            old, new = displayable(value_of(model, attribute), reveal), displayable(change.new, reveal)
     site = (attributes(widget) or {}).get(slots.site.name)
     return _cause(
         type_name(type(widget)), _label(widget, model), escaped(_parameter(widget, name)), old, new, site

@@ -94,7 +94,7 @@ class Sessions(Observer):
         record = self._take(session, context, self.apps.of(context), time.monotonic(), False)
         if self.state.spans is not None:
             record.creation = self.state.spans.mark()
-        self._tell(CREATED, session, record)
+        self._emit(CREATED, session, record)
 
     def _subscribed(self, session: Any) -> None:
         record = record_of(session)
@@ -141,7 +141,7 @@ class Sessions(Observer):
         span = spans.session(app.label, "destroy session", session.id) if spans is not None else None
         reason = self._reason(session, record)
         app.counter("bokeh_sessions_destroyed_total", reason).inc()
-        self._tell(DESTROYED, session, record, reason=reason)
+        self._emit(DESTROYED, session, record, reason=reason)
         if record.connected:
             app.histogram("bokeh_session_linger_duration_seconds").observe(start - left_at(session))
         else:
@@ -156,13 +156,13 @@ class Sessions(Observer):
 
         return leave
 
-    def _tell(self, event: str, session: Any, record: SessionRecord, **more: str) -> None:
-        if self.state.story.on:
+    def _emit(self, event: str, session: Any, record: SessionRecord, **more: str) -> None:
+        if self.state.notices.on:
             attributes: dict[str, str | float] = {f"bokeh.session.{name}": value for name, value in more.items()}
             if event == DESTROYED and record.created is not None:
                 attributes["bokeh.session.duration"] = time.monotonic() - record.created
             who = {"bokeh.app": record.app.label, "bokeh.session.hash": pseudonym(session.id)}
-            self.state.story.tell(event, who | attributes)
+            self.state.notices.emit(event, who | attributes)
 
     def _reason(self, session: Any, record: SessionRecord) -> str:
         if session.expiration_requested:

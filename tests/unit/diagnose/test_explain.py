@@ -30,7 +30,7 @@ from bokeh_exporter.diagnose.heap import frames
 from bokeh_exporter.diagnose.heap.atomic_reads import unseen
 from bokeh_exporter.diagnose.heap.explain import explain
 from bokeh_exporter.diagnose.heap.holders import Target
-from bokeh_exporter.diagnose.heap.paths import follow, tell
+from bokeh_exporter.diagnose.heap.paths import describe, follow
 from bokeh_exporter.diagnose.heap.picture import NoRoomError, hidden, picture
 from bokeh_exporter.diagnose.heap.referents import Reader
 from bokeh_exporter.diagnose.heap.roots import roots
@@ -395,7 +395,7 @@ def test_each_way_is_real_and_none_is_shorter(module: types.ModuleType, seed: in
                 real = [vars(parent)] if isinstance(parent, types.ModuleType) else gc.get_referents(parent)
                 assert any(each is child for each in real), name
             assert len(objects) - 1 + root.level == truth[key], (name, words[name])
-            told = tell(objects, root, "the end")
+            told = describe(objects, root, "the end")
             assert told.text.endswith("the end")
             if root.name == "acme_explained":
                 assert f"module acme_explained, {name}" in told.text
