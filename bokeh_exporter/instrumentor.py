@@ -31,7 +31,7 @@ class BokehInstrumentor(BaseInstrumentor):  # type: ignore[misc]
     def _instrument(self, **kwargs: Any) -> None:
         given = (kwargs.pop(f"{kind}_provider", None) for kind in ("meter", "tracer", "logger"))
         providers = Providers(*given).adopted()
-        Config.load(**kwargs)  # a bad option is told here, not when a server starts
+        Config.load(**kwargs)  # a bad option fails here, not when a server starts
         installation.use_providers(providers)
         if installation.installed():
             return

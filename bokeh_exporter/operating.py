@@ -1,6 +1,6 @@
 """Composition of what an operator has beside the endpoint: the local socket, the flight recorder, renewed secrets.
 
-All of it is looked at by the watcher, so it goes on while the event loop is blocked; what cannot be had is told in one
+All of it is looked at by the watcher, so it goes on while the event loop is blocked; what is missing is logged in one
 line, and the app runs on.
 """
 
@@ -54,11 +54,11 @@ class Operating:
         self._sampled = self._summed = 0.0
         self._stalled = False
         self._verdict = ""
-        #: App -> who holds its retained sessions, as it was told last.
+        #: App -> who holds its retained sessions, as last reported.
         self._holders: dict[str, str] = {}
 
     def record(self, monitor: Monitor, problems: Callable[[], list[str]], visitors: Callable[[], int]) -> None:
-        """Begin to record, if that is wanted, and tell how the last life ended."""
+        """Start recording, if configured, and report how the last life ended."""
         self._monitor, self._problems, self._visitors = monitor, problems, visitors
         if self._options.flight_recorder is None:
             return

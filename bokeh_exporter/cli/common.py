@@ -1,4 +1,4 @@
-"""What the commands share: exit statuses, settings of click, the way to fail, to tell progress and to colour."""
+"""What the commands share: exit statuses, settings of click, failing, progress and colours."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from ..local_sockets import answers, folder
 from .common import fail
 from .reach import Unreachable, root, url_of_process
 
-#: Where an exporter listens unless it is told otherwise.
+#: Where an exporter listens by default.
 DEFAULT = "http://127.0.0.1:10506"
 _HOST_PORT = re.compile(r"(?:[\w.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}")
 _Command = TypeVar("_Command", bound=Callable[..., Any])

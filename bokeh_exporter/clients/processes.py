@@ -176,7 +176,7 @@ class ChildProcess:
 def _not_only_zombies(group: int) -> bool:
     """Whether a process of a group still runs; in a container without an init, zombies stay in it for ever.
 
-    Without /proc nothing can be told of a zombie, and the group counts as running.
+    Without /proc a zombie cannot be recognised, and the group counts as running.
     """
     found = list(Path("/proc").glob("[0-9]*/stat"))
     for path in found:

@@ -1,6 +1,6 @@
 """Full garbage collections that the exporter runs: on request, and by itself at a quiet moment.
 
-Only a full collection tells what is retained from what has not been looked at yet, and an idle server
+Only a full collection separates what is retained from what is pending, and an idle server
 may run none for hours. On the loop's thread where that is possible, since finalizers of the host may
 expect it; a loop that is blocked is not waited for.
 """
@@ -94,7 +94,7 @@ class Collecting:
             self._judge()
 
     def run(self) -> Collected:
-        """Run one full collection now, as :meth:`collect_now`, and tell what it found."""
+        """Run one full collection now, as :meth:`collect_now`, and return what it found."""
         loop = self._another_loop()
         if loop is None:
             return self._collected()
@@ -117,7 +117,7 @@ class Collecting:
             return self._collected() if asked.cancel() else asked.result()
 
     def answer(self) -> dict[str, float]:
-        """Run one full collection now, and tell as ``/debug/collect`` does."""
+        """Run one full collection now, and answer as ``/debug/collect`` does."""
         done = self.run()
         return {"pause_seconds": done.pause, "collected": done.collected}
 

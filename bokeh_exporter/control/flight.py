@@ -202,7 +202,7 @@ def last_life(records: Sequence[FlightRecord], oom_kills: float | None, now: flo
 
 #: Share of the limit or the machine above which it says something about the end.
 _TELLING = 0.05
-#: Seconds before the end within which a stall is told with it.
+#: Seconds before the end within which a stall is reported with it.
 _RECENT = 60.0
 
 

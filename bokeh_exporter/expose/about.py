@@ -2,7 +2,7 @@
 
 Only in ``/debug``. A command line may carry passwords and paths of people, so what follows a flag that is named like a
 secret is masked, and so is whatever looks like one by itself: user and password of a URL, long words of random letters.
-Of the environment only variables of a list are told, and of ours with their values masked where the option is secret.
+Of the environment only variables of a list are shown, with masked values for our own secret options.
 """
 
 from __future__ import annotations

@@ -45,15 +45,15 @@ def element(one: Mapping[str, Any]) -> str:
 def libraries(record: Mapping[str, Any]) -> list[str]:
     """Return what Panel and HoloViews brought up to date by themselves, of which no function is known."""
     panel, holoviews = record["panel"] or {}, record["holoviews"] or {}
-    told = {one["class"] for one in elements(record["tree"])}
-    told |= {f"{one['inside']}" for one in elements(record["tree"]) if one["inside"]}
+    shown = {one["class"] for one in elements(record["tree"])}
+    shown |= {f"{one['inside']}" for one in elements(record["tree"]) if one["inside"]}
     found = []
     for counts, verb, end in (
         (panel.get("rebuilt"), "rebuilt", ""), (panel.get("in_place"), "updated", ""),
         (holoviews.get("created"), "constructed", ""),
         (holoviews.get("rendered"), "rendered", " plots"), (holoviews.get("updated"), "updated", " plots"),
     ):  # fmt: skip
-        rest = {cls: count for cls, count in (counts or {}).items() if cls not in told}
+        rest = {cls: count for cls, count in (counts or {}).items() if cls not in shown}
         if rest:
             found.append(f"{verb} {names(rest)}{end}")
     return found

@@ -35,7 +35,7 @@ class Endpoint:
             works wherever ``GET`` does. They run in the endpoint's thread, in turn.
         open_paths: the paths that need no token.
         token: the bearer token that every other path wants; None for no protection.
-        on_error: is told what a route or the server raised.
+        on_error: called with what a route or the server raised.
         limits: what clients may take.
         hosts: the names that it may be asked for by; None for any.
         login: what ``/`` answers to whoever has no token.

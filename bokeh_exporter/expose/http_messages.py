@@ -1,7 +1,7 @@
 """One request and its answer, and what routes are made of.
 
 An answer that takes its time (a search, a capture) is made in a thread of its own, so that the
-scrapes and health checks that come meanwhile are answered. Such threads are few: who finds none free is told so.
+scrapes and health checks that come meanwhile are answered. They are few: without a free one it is an error.
 
 Nothing raised in here reaches tornado, which would write a traceback to the host's log and answer nothing: it is one
 400 or 500, and reported. A body goes out as it lies: what is the same for everybody is one buffer, not one for each.

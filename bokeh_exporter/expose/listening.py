@@ -53,7 +53,7 @@ def open_endpoint(
 
 
 class Renewal:
-    """Reads the token's file and the certificate again once they change. What cannot be used is told once and left.
+    """Reads the token's file and the certificate again once they change. What is unusable is logged once.
 
     Looked at by the watcher: a few ``stat`` calls each :data:`LOOK` seconds. Rejected: inotify, which does not see how
     a kubelet swaps the link to a folder.

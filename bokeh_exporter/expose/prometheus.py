@@ -154,7 +154,7 @@ class Exposition:
 
 
 def build_registry_extras(registry: CollectorRegistry) -> None:
-    """Add what every Python process can tell: ``process_*``, ``python_gc_*`` and ``python_info``.
+    """Add what every Python process can report: ``process_*``, ``python_gc_*`` and ``python_info``.
 
     Harmless to repeat. A collector that does not work here is left out and named in the log.
     """

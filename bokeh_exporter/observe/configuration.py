@@ -13,7 +13,7 @@ from ..state import Level
 from .frame import Frame, Observer
 from .hosts import panel, tornado
 
-#: How a process that tornado's autoreload replaces tells the next one how often that has happened.
+#: How a process that tornado's autoreload replaces hands its count to the next one.
 _RESTARTS = "_BOKEH_EXPORTER_RESTARTS"
 
 

@@ -16,7 +16,7 @@ from .plan import CHECK_MS, LIFETIME_MS, Plan
 
 #: Seconds after destroy from which a full collection counts, unless the environment says otherwise.
 GRACE = 10.0
-#: Milliseconds between pings. tornado does not read while a callback is stuck, so only a ping that fails tells it that
+#: Milliseconds between pings. tornado does not read while a callback is stuck, so only a ping that fails shows it that
 #: the browser has gone.
 KEEP_ALIVE_MS = 1000
 #: Seconds for the server to listen: importing Panel and an app on a busy machine takes ten and more.

@@ -22,7 +22,7 @@ _NUMBERED = re.compile(r"[A-Z][A-Za-z]+\d{5,}")
 LEFT_ALONE = ("PasswordInput", "FileInput", "FileDropper")
 
 
-#: Sliders tell the end of a drag as well; Panel's throttled parameters listen to it.
+#: Sliders report the end of a drag as well; Panel's throttled parameters listen to it.
 THROTTLED = (
     "Slider",
     "DateSlider",

@@ -24,7 +24,7 @@ SITE = str(Path(__file__).with_name("site"))
 #: Carries the options given to ``run``, as JSON; its presence says that the command is to be armed.
 VARIABLE = "_BOKEH_EXPORTER_RUN"
 _MODULE = "bokeh.server.contexts"
-#: What ``run`` was told, in the process that it started: whoever installs there must not lose it.
+#: The options of ``run``, in the process that it started: an ``install()`` there must not lose them.
 flags: dict[str, Any] = {}
 _armed = False
 

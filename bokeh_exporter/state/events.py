@@ -1,6 +1,6 @@
 """prometheus_client's counter and histogram, with what a busy server needs of them in addition.
 
-A histogram takes many observations at once. And a family can tell its bare numbers, child by child, so
+A histogram takes many observations at once. And a family can return its bare numbers, child by child, so
 that an encoder which knows the text around them need not build a ``Sample`` with a dictionary for every
 line: at 20 apps that is 4,700 of them and nine tenths of a scrape. Whoever asks for ``samples`` gets
 prometheus_client's own. All that is used of it beyond its public API is in this file.
@@ -18,7 +18,7 @@ from prometheus_client import Counter, Histogram
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.samples import Exemplar, Sample
 
-#: Is told of a histogram's child and the values that it has just observed, in whatever thread that was.
+#: Called with a histogram's child and the values that it has just observed, in whatever thread that was.
 Listener = Callable[["EventHistogram", Sequence[float]], None]
 
 
@@ -77,7 +77,7 @@ class EventHistogram(Histogram):
         self.observe_all([0.0] * count)
 
     def exemplify(self, value: float, labels: dict[str, str]) -> None:
-        """Let the bucket of a value that was observed tell where it came from."""
+        """Attach to the bucket of an observed value where it came from."""
         bucket = self._buckets[bisect_left(self._upper_bounds, value)]
         bucket.set_exemplar(Exemplar(labels, value, time.time()))
 

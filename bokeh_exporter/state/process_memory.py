@@ -31,7 +31,7 @@ class Trim:
 
 
 class Memory:
-    """One process's memory, as observers tell it and verdicts read it."""
+    """One process's memory, as observers report it and verdicts read it."""
 
     def __init__(self) -> None:
         #: Set by the observer that measures.

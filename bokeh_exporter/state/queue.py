@@ -37,7 +37,7 @@ class Tally:
 
 
 def apply(batch: Iterable[Entry], failed: Callable[[Exception], None]) -> None:
-    """Apply a batch. What fails is told and costs no other entry its number."""
+    """Apply a batch. A failure is reported and costs no other entry its number."""
     grouped: dict[Callable[[float], None], list[float]] = {}
     for update, value, _interaction in batch:
         values = grouped.get(update)

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any, Protocol
 
-#: Made at start and told to nobody, so that nobody can compute a session's id from what we write of it.
+#: Made at start and kept secret, so that no one can compute a session's id from what we write of it.
 _KEY = secrets.token_bytes(32)
 
 

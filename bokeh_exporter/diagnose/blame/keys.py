@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from .sources import read
 
 _KEY = secrets.token_bytes(16)
-#: The files whose code owns what is being told.
+#: The files whose code owns what is being described.
 _owners: ContextVar[tuple[str, ...]] = ContextVar("owners", default=())
 
 

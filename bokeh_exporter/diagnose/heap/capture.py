@@ -69,7 +69,7 @@ class Captured:
         lines: the lines that grew most, the most first.
         traced_growth: what Python allocated meanwhile and kept.
         rss_growth: what the process grew by, without what the tracing itself took.
-        of: whose memory grew: ``buffers`` that Python owns, ``native``, or None if too little grew to tell.
+        of: whose memory grew: ``buffers`` that Python owns, ``native``, or None if too little grew to say.
         cost_bytes: what the tracing itself took.
         pause_seconds: what reading the traces took at the end, most of it with the interpreter lock held.
     """

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from .search import Way
 
 TargetKind = Literal["document", "session", "live_session", "model"]
-#: What is told first, where one holds the other: a model is rarely what somebody looks for.
+#: What is reported first, if one holds the other: a model is rarely what one looks for.
 FIRST: dict[TargetKind, int] = {"live_session": 0, "session": 1, "document": 2, "model": 3}
 
 

@@ -1,4 +1,4 @@
-"""Reading objects without running anybody's code, and writing about them without telling anybody's secrets.
+"""Reading objects without running their code, and writing about them without giving secrets away.
 
 No ``repr``, ``str``, ``hash``, ``==`` or attribute access of an object: types are read with
 ``type``, containers through the methods of their built-in base, attributes from where they are stored.

@@ -68,7 +68,7 @@ class Judgement:
     evidence: tuple[Evidence, ...] = ()
     #: One sentence on what to do about the leading verdict.
     advice: str = ""
-    #: What process_growth consists of; None while it does not hold, or cannot be told.
+    #: What process_growth consists of; None while it does not hold, or is unknown.
     process_growth_of: GrowthKind | None = None
     #: The reasons of the leading verdict's evidence, each once.
     reasons: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
 """The few numbers of a sample that a slow trend needs, taken at one moment and kept together.
 
 Floors that are taken number by number forget how many sessions were open at them, and then a day's tide cannot be
-told from growth. So each bucket of the history keeps these rows whole, one a minute: 1,440 of them are 130 kB.
+separated from growth. So each bucket of the history keeps these rows whole, one a minute: 1,440 of them are 130 kB.
 The alternative, whole samples of a day, takes 7 MB with twenty apps.
 """
 

@@ -1,4 +1,4 @@
-"""Growth, told from warm-up, saw teeth and plateaus.
+"""Growth, as distinct from warm-up, sawtooth and plateaus.
 
 A run of numbers is cut into thirds along what it may grow with (destroyed sessions, events, time), and the floor
 of each third is compared with the next. A third is long enough to hold the bottom of a saw tooth; what has
@@ -41,7 +41,7 @@ class Growth(NamedTuple):
 
 
 def growth(pairs: Iterable[tuple[float, float | None]], each_half: float = EACH_HALF) -> Growth | None:
-    """Return how y grows with x, None if it does not in both halves or there is too little to tell.
+    """Return how y grows with x, None if it does not in both halves or there is too little data.
 
     Args:
         pairs: x and y, in the order of x; pairs without y are left out.
@@ -65,7 +65,7 @@ def growth(pairs: Iterable[tuple[float, float | None]], each_half: float = EACH_
 
 
 def _goes_on(third: Sequence[tuple[float, float]], slope: float) -> bool:
-    """Whether growth has not ended within its last third; where it has but one place, that cannot be told."""
+    """Whether growth has not ended within its last third; unknown where it has only one place."""
     middle = (third[0][0] + third[-1][0]) / 2
     later = [(y, x) for x, y in third if x > middle]
     if not later:

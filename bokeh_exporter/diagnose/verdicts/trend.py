@@ -5,7 +5,7 @@ heap that wanders passes them in 11 % of the runs, sampled hourly. CUSUM finds s
 So increments between floors are regressed on visits (or time) and on how many sessions were there at those very
 moments; under a random walk the coefficient has a Student distribution. Where sessions come and go, most of the noise
 is theirs and does not add up, so there the levels decide, and the walk must be merely unlikely. What a trend cannot
-tell from growth has tests of its own: a few steps, a cache that fills ever more slowly, and a tide that has not turned.
+separate from growth has its own tests: a few steps, a cache that fills ever more slowly, and a tide that has not turned.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _BENDS = 2.5
 _COMPARED = 0.9
 #: Pairs of such moments that must exist: on a tide that only rises there are none, so it must have turned.
 _PAIRS = 6
-#: The bound that is told: 95 %, one-sided and rounded up.
+#: The bound that is reported: 95 %, one-sided and rounded up.
 BOUND = 2.0
 
 

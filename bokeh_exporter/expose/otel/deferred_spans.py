@@ -30,7 +30,7 @@ class Late(Span):  # type: ignore[misc]  # without OpenTelemetry it is Any
     """A span that is not made yet, and is the current one of its context until it is left.
 
     Args:
-        queue: is told when it has ended.
+        queue: notified when it has ended.
         make: makes the span, given the time of its begin and its parent's span.
         outer: its parent, if that is a stand-in too.
         with_outer: whether it was begun with its parent and ends with it.

@@ -43,7 +43,7 @@ class Quiet(logging.Filter):
         if getattr(self._thread, "exporting", False):
             self._thread.reason = record.getMessage()
             return False
-        # What the queue of a collector that is down drops is told by that line already.
+        # What the queue of a collector that is down drops is covered by that line already.
         return not record.getMessage().startswith("Queue full")
 
     def begin(self) -> None:

@@ -1,6 +1,6 @@
 """HTTP requests as spans: by OpenTelemetry's own instrumentation for tornado and ASGI, if the user has it.
 
-Left alone, those packages write what a Bokeh server must not tell: queries, in which session ids and
+Left alone, those packages write what a Bokeh server must keep secret: queries, in which session ids and
 tokens are, and messages of exceptions; and a WebSocket would be a request that lasts as long as the page
 is open. So queries are redacted, exceptions go through without their message, and WebSockets
 are left out, as long as the exporter is in.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from opentelemetry.sdk.resources import Resource
 
-#: Attribute -> the variables that the downward API is usually told to fill.
+#: Attribute -> the variables that the downward API usually fills.
 _DOWNWARD = {
     "k8s.pod.name": ("POD_NAME", "K8S_POD_NAME"),
     "k8s.namespace.name": ("POD_NAMESPACE", "K8S_NAMESPACE", "NAMESPACE"),

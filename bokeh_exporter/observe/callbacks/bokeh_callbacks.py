@@ -97,7 +97,7 @@ class CallbackTimes(Observer):
         return scheduled if label is None else self._later(self._here(), scheduled, label)
 
     def _later(self, app: App, function: Any, label: str) -> Any:
-        @timing(function)  # with its marks, which tell Panel whether to take the document lock
+        @timing(function)  # with its marks, by which Panel decides whether to take the document lock
         async def later(*args: Any, **kwargs: Any) -> Any:
             return await self.calls.call_as(app, label, function, *args, **kwargs)
 

@@ -22,7 +22,7 @@ def _element(element: Any, data: object = None, *rest: object, **named: Any) -> 
 
 
 def _called(callable_: Any, *args: object, **kwargs: object) -> tuple[Any, Callable[[Any], bool]]:
-    """Say which function is called, and how to tell whether a result is one that HoloViews remembered."""
+    """Say which function is called, and how to recognise a result that HoloViews remembered."""
     memoized = getattr(callable_, "_memoized", None)
 
     def is_remembered(result: Any) -> bool:

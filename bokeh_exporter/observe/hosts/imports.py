@@ -1,6 +1,6 @@
 """Sees where a program imports uvicorn after its apps are made, or an app Panel or HoloViews during its first build.
 
-A finder on ``sys.meta_path`` looks at the names of modules that are imported for the first time, and tells when one
+A finder on ``sys.meta_path`` looks at the names of modules that are imported for the first time, and reports when one
 of a few has been executed. It finds nothing itself: the loader is Python's own.
 """
 
@@ -20,7 +20,7 @@ LIBRARIES = frozenset({"param", "panel", "holoviews", "holoviews.plotting.bokeh"
 
 
 class Finder:
-    """Sees modules found, and tells when they have been executed."""
+    """Sees modules found, and reports when they have been executed."""
 
     def __init__(self, executed: Callable[[], None], names: frozenset[str]) -> None:
         self._executed, self._names = executed, names
@@ -38,7 +38,7 @@ class Finder:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Find nothing unless the module is one of ours, then what Python finds, with a loader that tells."""
+        """Find nothing unless the module is one of ours, then what Python finds, with a loader that reports it."""
         if name not in self._names or name in self._finding:
             return None
         self._finding.add(name)

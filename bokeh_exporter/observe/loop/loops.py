@@ -48,7 +48,7 @@ class LoopState:
 
 
 class Loops(Observer):
-    """Lag and last tick, the sampler of each loop, and who is told that a loop has started."""
+    """Lag and last tick, the sampler of each loop, and who is notified that a loop has started."""
 
     name: ClassVar[str] = "loops"
 

@@ -2,7 +2,7 @@
 
 Hooks say ``enter`` and ``leave``. Between two readings of ``/proc/self/statm`` the change belongs to the
 innermost activity that ran, or to nobody (``background``); one during which two threads were at work is
-``unattributed``, as no reading can tell them apart. What is awaited does not run: coroutines enter and
+``unattributed``, as no reading can separate them. What is awaited does not run: coroutines enter and
 leave with each of their steps (``stepped``), so sessions that take turns on a loop do not overlap.
 
 A reading costs 2 us and what caches lose, so a boundary takes one only where the last is older than
@@ -75,7 +75,7 @@ class Attribution:
             statm.close()
 
     def after_fork(self) -> None:
-        """In a child: what is open tells of the parent, and so do the numbers."""
+        """In a child: forget open activities and numbers, which are the parent's."""
         measures = self._statm is not None
         self.stop()
         self._reset()

@@ -12,7 +12,7 @@ from sys import getallocatedblocks
 
 from ...catalogue import OTHER
 
-#: Callbacks of one app that are told apart, as in the label's other rows.
+#: Callbacks of one app that are counted separately, as in the label's other rows.
 CAP = 100
 
 #: App and callback.
@@ -32,7 +32,7 @@ class Blocks:
         self._at = 0
 
     def enter(self, key: Key | None) -> None:
-        """A callback begins; None where it cannot be told from others."""
+        """A callback begins; None if it cannot be separated from others."""
         if key is not None and key not in self._net:
             known = self._known.setdefault(key[0], set())
             if len(known) < CAP:

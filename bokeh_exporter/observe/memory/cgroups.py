@@ -61,7 +61,7 @@ class Cgroups(Observer):
     def share(self) -> float | None:
         """Return the memory in use as a share of the limit, without reclaimable page cache.
 
-        Where the container has no limit, resident memory as a share of the machine's. None where neither is told.
+        Where the container has no limit, resident memory as a share of the machine's. None if neither is known.
         """
         numbers = {level.name: level.value for level in self.collect() if not level.labels}
         limit = numbers.get("bokeh_cgroup_memory_limit_bytes")
@@ -76,7 +76,7 @@ class Cgroups(Observer):
             return None
 
     def room(self) -> float | None:
-        """Return the bytes that the container, or else the machine, has left. None where neither is told."""
+        """Return the bytes that the container, or else the machine, has left. None if neither is known."""
         numbers = {level.name: level.value for level in self.collect() if not level.labels}
         limit = numbers.get("bokeh_cgroup_memory_limit_bytes")
         used = numbers.get("bokeh_cgroup_memory_usage_bytes", 0.0)
@@ -126,7 +126,7 @@ def levels(cgroup: Cgroup) -> Iterator[Level]:
         yield Level("bokeh_cgroup_memory_usage_bytes", usage)
     stat = table(own / "memory.stat")
     limits = [number(read(place / files.limit)) for place in cgroup.places]
-    # v1 alone tells the lowest limit of ancestors that a container cannot see, such as its pod.
+    # Only v1 reports the lowest limit of ancestors that a container cannot see, such as its pod.
     limits.append(stat.get("hierarchical_memory_limit"))
     real = [limit for limit in limits if limit is not None and limit < NO_LIMIT]
     if real:

@@ -45,7 +45,7 @@ class DataSources(Observer):
         self._known: weakref.WeakKeyDictionary[Any, float] = weakref.WeakKeyDictionary()
 
     def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:
-        """Go on with the walk, and tell what the last finished one found."""
+        """Continue the walk, and report what the last finished one found."""
         if contexts:
             key = id(contexts[0][0])
             walk = self._walks.get(key) or self._walk(contexts)

@@ -88,6 +88,6 @@ class Garbage(Observer):
                 observe(seconds_each)
 
     def collect(self) -> Iterable[Level]:
-        """Tell when everything was last looked at; nothing before the first time."""
+        """Report when the last full collection ran; nothing before the first."""
         if self.full_ended:
             yield Level("bokeh_python_gc_last_full_collection_timestamp_seconds", self.full_ended)

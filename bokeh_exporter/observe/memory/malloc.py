@@ -1,6 +1,6 @@
 """The C library's allocator: what it has given out, what it keeps, and how much of that is resident.
 
-Only glibc tells (``mallinfo2``, from 2.33 on), and only while it is the process's allocator: with
+Only glibc reports it (``mallinfo2``, from 2.33 on), and only while it is the process's allocator: with
 jemalloc or tcmalloc preloaded its functions are there but know nothing. ``fordblks`` says how much is
 free, not whether it is resident: after a trim it stays. Resident is what ``/proc/self/smaps`` says of
 ``[heap]`` and of the arenas, heaps of 64 MiB at multiples of 64 MiB.
@@ -85,7 +85,7 @@ def trim() -> bool:
 
 
 def resident(proc: Path) -> int | None:
-    """Return the resident bytes of glibc's heaps, None where that cannot be told. 1 ms for every 1,000 mappings."""
+    """Return the resident bytes of glibc's heaps, None if unknown. 1 ms for every 1,000 mappings."""
     if isinstance(library(), str):
         return None
     try:

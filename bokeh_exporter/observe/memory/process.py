@@ -2,8 +2,8 @@
 
 One read of ``/proc/self/status`` gives all three kinds (about 40 us; it needs no lock and no loop).
 ``smaps_rollup`` would be exact to the page, but walks the page tables under the lock that page
-faults want; ``statm`` cannot tell files from shared memory. Where there is no such file (macOS,
-Windows) or it does not tell the kinds apart (gVisor), psutil gives the sum, which is called ``anon``.
+faults want; ``statm`` does not separate files from shared memory. Where there is no such file (macOS,
+Windows) or it does not separate the kinds (gVisor), psutil gives the sum, which is called ``anon``.
 The allocator's resident part is read from ``smaps``, which costs 10 to 30 ms in a large process: at most
 once a minute.
 """
@@ -94,7 +94,7 @@ def resident(proc: Path = PROC) -> dict[str, int]:
 
 
 def resident_by_kind(proc: Path) -> dict[str, int]:
-    """Return what the kernel tells about this process, in bytes; empty where it tells nothing."""
+    """Return what the kernel reports about this process, in bytes; empty if it reports nothing."""
     try:
         # Bytes, since the first line is the name of the program in whatever encoding.
         status = (proc / "self" / "status").read_bytes()

@@ -126,7 +126,7 @@ class PanelElements(Observer):
             record.add(Record.counted, "panel", mode, cls)
             self._tell(record, output, new, drawn if inside else None, mode, begin)
             site = new.__dict__.get(slots.site.name)
-            if mode == "rebuilt" and not (site is not None and site.direct):  # else its constructor has told
+            if mode == "rebuilt" and not (site is not None and site.direct):  # else its constructor has reported it
                 record.add(Record.made, ("panel", cls, None, None))
 
         return leave

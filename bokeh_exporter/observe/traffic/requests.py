@@ -28,7 +28,7 @@ class Requests(Observer):
 
     def __init__(self, frame: Frame) -> None:
         super().__init__(frame)
-        #: What was asked before, by what is told of it; the state bounds the series, this only saves the way there.
+        #: Earlier requests by what is reported of them; the state bounds the series, this only saves the way there.
         self._bound: dict[tuple[str, str, int], Callable[[float], None]] = {}
         self._removals = self.state.removals
 

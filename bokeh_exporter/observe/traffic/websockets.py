@@ -85,7 +85,7 @@ class WebSockets(Observer):
                 yield Level("bokeh_websocket_send_buffer_bytes", sum(waiting), (app.label,))
 
     def collect(self) -> Iterable[Level]:
-        """Tell at what age websockets are cut off."""
+        """Report at what age websockets are cut off."""
         for label in self.apps.labels():
             age = self.cut.age(label)
             if age is not None:
@@ -118,7 +118,7 @@ def close_code(code: int | None) -> str:
     """Return the label of a close code.
 
     A connection that went away gives none on tornado and 1005 under uvicorn. RFC 6455 calls that 1006,
-    and tells it from a close frame without a code; the hosts do not.
+    and distinguishes it from a close frame without a code; the hosts do not.
     """
     label = "1006" if code in (None, 1005) else str(code)
     return label if label in CLOSE_CODES else OTHER

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-#: In the order in which they are told.
+#: In the order in which they are reported.
 PARTS = ("lock", "functions", "models", "recompute", "serialise", "send", "other")
 #: Spans that are kept of one interaction once it is over.
 _KEPT = 400
