@@ -61,6 +61,10 @@ SHORT = (0.0001, 0.0005, 0.001, *DURATION)
 #: Seconds. From a page that was closed at once to a dashboard on a wall.
 LIFETIME = (1.0, 10.0, 60.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 14400.0, 28800.0, 86400.0)
 
+#: OpenTelemetry's conventions whose attributes (``http.*``, ``code.*``, ``error.*``) ours have; a later version renames
+#: none of them by itself, a backend that knows the address can.
+SCHEMA_URL = "https://opentelemetry.io/schemas/1.40.0"
+
 #: The value of a label beyond its cap.
 OTHER = "other"
 #: Series of ours in one process; beyond it new children fold into ``other``.

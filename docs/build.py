@@ -1,4 +1,4 @@
-"""Write metrics.md, options.md, and what is marked in verdicts.md and semantic-conventions.md.
+"""Write metrics.md, options.md, semconv/, and what is marked in verdicts.md and semantic-conventions.md.
 
 Usage: python docs/build.py [--check]
 
@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+
+import registry  # noqa: E402  (beside this file)
 
 from bokeh_exporter import catalogue, config  # noqa: E402  (only now it can be found)
 from bokeh_exporter.catalogue import Label, Metric  # noqa: E402
@@ -331,7 +333,9 @@ def generated() -> dict[Path, str]:
     """Return what each file must hold."""
     conventions = ROOT / "docs" / "semantic-conventions.md"
     verdicts = ROOT / "docs" / "verdicts.md"
+    conventions_as_data = registry.files(ATTRIBUTES, stability, requirement)
     return {
+        **{ROOT / "semconv" / name: text for name, text in conventions_as_data.items()},
         ROOT / "docs" / "metrics.md": metrics_page(),
         ROOT / "docs" / "options.md": options_page(),
         ROOT / "docs" / "hosts" / "seams.md": seams_page(),

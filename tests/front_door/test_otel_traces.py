@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from bokeh_exporter.catalogue import SCHEMA_URL
+
 from ..support.collector import Collector, values
 from ..support.servers import ServerProcess, bokeh_serve, panel_serve, python_script, uvicorn
 from ..support.tabs import ServerError
@@ -193,6 +195,8 @@ def test_what_is_built_again_is_an_event(collector: Collector) -> None:
                 "bokeh.element.count": 1,
             }
         ]  # fmt: skip
+    for signal in ("metrics", "traces", "logs"):  # the server has ended and sent the rest
+        assert collector.schema_urls(signal) == {SCHEMA_URL}, signal
 
 
 def test_what_goes_wrong_is_an_event(collector: Collector, tmp_path: Path) -> None:

@@ -38,6 +38,10 @@ _SIGNALS: dict[str, tuple[Any, Any, Any, Any]] = {
 }  # fmt: skip
 
 
+#: Signal -> where its scopes are in a request.
+SCOPES = {"metrics": "scope_metrics", "traces": "scope_spans", "logs": "scope_logs"}
+
+
 class Collector:
     """Listens on two free ports of the loopback, or on one given for HTTP.
 
@@ -173,6 +177,13 @@ class Collector:
         """The resource of each request."""
         return [values(part.resource.attributes) for each in self.exports(signal) for part in _parts(signal, each)]
 
+    def schema_urls(self, signal: str) -> set[str]:
+        """The conventions that our scope names."""
+        return {
+            scope.schema_url for each in self.exports(signal) for part in _parts(signal, each)
+            for scope in getattr(part, SCOPES[signal]) if scope.scope.name == "bokeh_exporter"
+        }  # fmt: skip
+
     def spans(self) -> list[Any]:
         """All spans."""
         return [
@@ -232,10 +243,9 @@ def _parts(signal: str, request: Any) -> Any:
 
 def parts_of(signal: str, request: Any) -> list[Any]:
     """Return the parts of a request, one for each resource, that have something of ours."""
-    scopes = {"metrics": "scope_metrics", "traces": "scope_spans", "logs": "scope_logs"}[signal]
     return [
         part for part in _parts(signal, request)
-        if any(each.scope.name == "bokeh_exporter" for each in getattr(part, scopes))
+        if any(each.scope.name == "bokeh_exporter" for each in getattr(part, SCOPES[signal]))
     ]  # fmt: skip
 
 

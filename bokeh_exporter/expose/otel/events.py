@@ -7,6 +7,7 @@ from typing import Any
 from opentelemetry._logs import LogRecord, SeverityNumber
 
 from ..._version import __version__
+from ...catalogue import SCHEMA_URL
 from ...state import State
 from .metrics import SCOPE
 
@@ -16,7 +17,7 @@ class Events:
 
     def __init__(self, state: State, provider: Any) -> None:
         self._state = state
-        self._logger = provider.get_logger(SCOPE, __version__)
+        self._logger = provider.get_logger(SCOPE, __version__, SCHEMA_URL)
 
     def start(self) -> None:
         """Start."""

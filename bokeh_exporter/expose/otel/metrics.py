@@ -15,7 +15,7 @@ from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
 from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_context
 
 from ..._version import __version__
-from ...catalogue import CATALOGUE, Metric, attribute
+from ...catalogue import CATALOGUE, SCHEMA_URL, Metric, attribute
 from ...state import State
 from ...state.events import EventHistogram
 from .snapshots import Snapshots
@@ -83,7 +83,7 @@ class Metrics:
         self._snapshots = Snapshots(state, self._flush)
         self._histograms: dict[str, Any] = {}
         self._attributes: dict[tuple[str, tuple[str, ...]], Attributes] = {}
-        self._meter = provider.get_meter(SCOPE, __version__)
+        self._meter = provider.get_meter(SCOPE, __version__, SCHEMA_URL)
         for metric in CATALOGUE:
             self._make(metric)
 

@@ -21,6 +21,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Link, Span, SpanContext, StatusCode, TracerProvider
 
 from ..._version import __version__
+from ...catalogue import SCHEMA_URL
 from ...state import State
 from ...state.events import EventHistogram
 from ...state.interactions import current
@@ -90,7 +91,7 @@ class Traces:
 
     def __init__(self, state: State, provider: TracerProvider, pending: Pending) -> None:
         self._state, self._pending = state, pending
-        self._tracer = provider.get_tracer(SCOPE, __version__)
+        self._tracer = provider.get_tracer(SCOPE, __version__, schema_url=SCHEMA_URL)
         #: Interactions have no parent, so where roots are never sampled not even a span is made for them.
         self._roots = "root:AlwaysOffSampler" not in _described(provider)
         #: Number of an interaction -> its sampled span, or what may become one.
