@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
@@ -78,6 +79,13 @@ def _elements_log(text: str) -> ElementsLog:
 def _text(text: str) -> str:
     if not text.strip():
         raise ValueError
+    return text.strip()
+
+
+def _peers(text: str) -> str:
+    for each in text.split(","):
+        if not re.fullmatch(r"(https?://[^\s/@,]+(/metrics)?/?|[\w.-]+(:\d{1,5})?)", each.strip()):
+            raise ValueError
     return text.strip()
 
 
@@ -211,6 +219,17 @@ class Config(Thresholds):
     )
     token_file: str | None = _option(
         None, _text, "the path of a file", "File with the bearer token; read again when it changes."
+    )
+    peers: str | None = _option(
+        None,
+        _peers,
+        "URLs with commas between them, or one DNS name such as bokeh-headless:10506",
+        "Other exporters that the status page and bokeh-exporter top show beside this one; a DNS name stands for all "
+        "its addresses. The processes of one --num-procs find each other.",
+        secret=True,  # who puts a password into a URL gets an error line without it
+    )
+    peers_token_file: str | None = _option(
+        None, _text, "the path of a file", "File with the bearer token of the peers; unset, they have the same token."
     )
     allowed_hosts: str | None = _option(
         None,

@@ -25,6 +25,7 @@ from .diagnose.verdicts.monitor import Monitor
 from .explaining import Explaining
 from .expose.about import about
 from .expose.elements_log import ElementsWriter
+from .expose.fleet import fleet
 from .expose.http import Endpoint, EndpointError
 from .expose.listening import open_endpoint
 from .expose.pages import Pages
@@ -208,13 +209,14 @@ class Exporter:
 
     def _pages(self, watcher: Watcher, *, debug: bool, drain: bool) -> Pages:
         life = self._operating.last_life
+        status = Status(self.state, self._read, self._monitor, life.as_json() if life is not None else None, known,
+                        self.config.show_quiet)  # fmt: skip
         return Pages(
             self.state, watcher.problems, self._not_ready, self._stacks if debug else None,
             self._acting.collecting.answer if debug else None, self._drain.begin if drain else None,
             self._explaining.studies() if debug else {},
             debug={**self._acting.debug(), "about": lambda: about(self.config)} if debug else {},
-            status=Status(self.state, self._read, self._monitor, life.as_json() if life is not None else None, known,
-                          self.config.show_quiet),
+            status=status, fleet=fleet(self.config, status, lambda: self.port),
         )  # fmt: skip
 
     def _open(self, watcher: Watcher) -> None:

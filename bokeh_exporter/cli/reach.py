@@ -19,7 +19,7 @@ from ..state.wording import printable
 TIMEOUT = 10.0
 #: Seconds for each port of a process, of which one is the exporter's.
 _SCAN = 5.0
-_PATH = "/api/v1/status"
+_PATH, _FLEET = "/api/v1/status", "/api/v1/fleet"
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what a server may listen on, not ours
 
 
@@ -144,6 +144,16 @@ def status_of(url: str, token: str | None = None, timeout: float = TIMEOUT) -> d
         refused = isinstance(getattr(error, "reason", None), ssl.SSLCertVerificationError)
         why = why_not(error)
     raise Unreachable(printable(f"{url} cannot be asked: {why}"), refused=refused, answered=answered)
+
+
+def fleet_of(url: str, token: str | None = None) -> list[dict[str, Any]]:
+    """Return the rows of the servers that belong to the exporter at a URL; none of one that has no peers to show."""
+    try:
+        with open_url(url + _FLEET, token) as response:
+            rows = content_of(response.read(_LARGEST + 1))["processes"]
+        return [row for row in rows if isinstance(row, dict)]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, http.client.HTTPException):
+        return []
 
 
 def url_of_process(pid: int, token: str | None = None) -> str:

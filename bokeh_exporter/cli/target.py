@@ -29,13 +29,18 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 def target_and_token(command: _Command) -> _Command:
     """Add the argument TARGET and the option ``--token``, which also is read from the environment."""
-    token = click.option(
+    return click.argument("target", required=False)(with_token(command))
+
+
+def with_token(command: _Command) -> _Command:
+    """Add the option ``--token``, which also is read from the environment."""
+    option = click.option(
         "--token",
         metavar="TOKEN",
         callback=lambda context, parameter, value: token_of(value),
         help=f"Bearer token of the endpoint. [{options.variable('token')}; the file {options.variable('token_file')}]",
     )
-    return click.argument("target", required=False)(token(command))
+    return option(command)
 
 
 def token_of(given: str | None) -> str | None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from ..state import State
 from .access import logged_in
+from .fleet import FLEET, Fleet
 from .http import Answer, Later, Request, Route
 from .interactions import trace
 from .page import files, status_page
@@ -43,6 +44,7 @@ class Pages:
         studies: what takes its time, by path below ``/debug``; empty while debugging is off.
         status: answers ``/api/v1/status``.
         debug: what else is done on ``POST /debug/NAME`` and answered as JSON, by name; empty while it is off.
+        fleet: answers ``/api/v1/fleet``.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Pages:
         studies: Mapping[str, Study] | None = None,
         status: Status | None = None,
         debug: Mapping[str, Callable[[], Mapping[str, Any]]] | None = None,
+        fleet: Fleet | None = None,
     ) -> None:
         self._state = state
         self._exposition = Exposition(state.registry, state.counter("bokeh_exporter_unwritable_series_total").inc)
@@ -67,6 +70,7 @@ class Pages:
         self._studies = studies or {}
         self._status = status
         self._debug = debug or {}
+        self._fleet = fleet
 
     def routes(self) -> Mapping[tuple[str, str], Route]:
         """Return the routes by method and path."""
@@ -80,6 +84,8 @@ class Pages:
         }
         if self._status is not None:
             routes["GET", "/api/v1/status"] = self._status.answer
+        if self._fleet is not None:
+            routes["GET", FLEET] = self._fleet.answer
         routes["GET", "/api/v1/interactions/{number}/trace"] = functools.partial(trace, self._state)
         stacks = self._stacks
         if stacks is not None:

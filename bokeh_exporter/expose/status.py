@@ -138,6 +138,11 @@ class Status:
         body = f'{rest[:-1]},"history":{_json(self._judge.columns(since, numbers, now))}}}'
         return Answer(200, body.encode(), "application/json", {"Cache-Control": "no-store"})
 
+    def now(self) -> tuple[Numbers, Mapping[str, Any]]:
+        """Return the numbers of now, and the status without interactions and history."""
+        _, numbers, rest = self._reading((0, True), shared=True)
+        return numbers, json.loads(rest)
+
     def _reading(self, wanted: tuple[int, bool], shared: bool) -> tuple[float, Numbers, str]:
         """Return the time and the numbers of a reading, and all but the history as JSON."""
         if shared and self._shared is not None:
