@@ -187,6 +187,13 @@ class Config(Thresholds):
         "0 or 1",
         "1 shows the values of widgets in the rebuild ledger, shortened; for development. Never passwords or files.",
     )
+    inventory: bool = _option(
+        False,
+        _flag,
+        "0 or 1",
+        "1 keeps what the last session's build has made and shows, for bokeh-exporter inspect; with debug and from "
+        "collect=element on, and not for a server that others use.",
+    )
     trim_after_destroy: bool = _option(
         False,
         _flag,

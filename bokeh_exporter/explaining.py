@@ -23,6 +23,7 @@ from .observe.leaks.zombies import kept_by, zombies
 from .observe.loop.loops import Loops
 from .observe.memory.cgroups import Cgroups
 from .observe.memory.garbage_collector import Garbage
+from .observe.rebuilds.inventory import Inventory
 from .observe.sessions.lifetimes import record_of
 from .state.notices import UNCOLLECTED
 
@@ -50,7 +51,13 @@ class Explaining:
 
     def studies(self) -> dict[str, Study]:
         """Return what ``/debug`` offers."""
-        return {"explain": self.explainer.study, "capture": capture_study(self._options.capture_seconds)}
+        found: dict[str, Study] = {
+            "explain": self.explainer.study,
+            "capture": capture_study(self._options.capture_seconds),
+        }
+        if self._options.inventory and self._options.includes(Inventory.level):
+            found["inventory"] = self._frame.find(Inventory).study
+        return found
 
     def start(self) -> None:
         """Take the signal, while debugging is on."""

@@ -23,6 +23,7 @@ from . import (
     demo,
     doctor,
     explain,
+    inspect,
     reach,
     report,
     rules,
@@ -90,7 +91,21 @@ def commands() -> None:
     """
 
 
-for module in (demo, run, setup_script, doctor, top, explain, capture, report, soak, catalogue, dashboards, rules):
+for module in (
+    demo,
+    run,
+    setup_script,
+    doctor,
+    top,
+    explain,
+    capture,
+    report,
+    soak,
+    inspect,
+    catalogue,
+    dashboards,
+    rules,
+):
     commands.add_command(module.command)
 for command in act.COMMANDS:
     commands.add_command(command)

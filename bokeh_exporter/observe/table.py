@@ -45,6 +45,7 @@ from .memory.garbage_collector import Garbage
 from .memory.process import ResidentMemory
 from .rebuilds.bokeh_elements import BokehElements
 from .rebuilds.holoviews_elements import HoloviewsElements
+from .rebuilds.inventory import Inventory
 from .rebuilds.model_counts import ModelCounts
 from .rebuilds.panel_elements import PanelElements
 from .rebuilds.timelines import Timelines
@@ -80,6 +81,7 @@ OBSERVERS: tuple[type[Observer], ...] = (
     PanelElements,
     HoloviewsElements,
     Timelines,
+    Inventory,
     LateImports,
     PanelPages,
     DataSources,

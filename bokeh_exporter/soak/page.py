@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
+from typing import Any
 
 from ..clients.protocol import Json, models
 from .streams import Streamed
@@ -34,10 +35,12 @@ class Page:
 
     Attributes:
         streams: the last messages that appended rows to data sources.
+        changed: the last changes, the ids of models and what of them was changed.
     """
 
     def __init__(self, document: Json) -> None:
         self.streams: deque[Streamed] = deque(maxlen=_STREAMS)
+        self.changed: deque[tuple[str, str]] = deque(maxlen=_STREAMS)
         self._models: dict[str, Json] = {}
         self._roots: list[str] = []
         self._first: set[str] = set()
@@ -54,6 +57,9 @@ class Page:
     def apply(self, event: Json) -> None:
         """Follow one event of a PATCH-DOC, the server's or our own."""
         self._learn(event)
+        changed = event.get("model") or event.get("column_source")
+        if isinstance(changed, dict) and "id" in changed:
+            self.changed.append((changed["id"], str(event.get("attr", "data"))))
         if event["kind"] == "ColumnsStreamed":
             streamed = Streamed.of(event, time.monotonic())
             if streamed is not None:
@@ -69,6 +75,20 @@ class Page:
             self._roots.append(model["id"])
         elif event["kind"] == "RootRemoved" and model["id"] in self._roots:
             self._roots.remove(model["id"])
+
+    def attributes(self, model: str) -> Json:
+        """Return the attributes of a model that are not at their default, by its id."""
+        return dict(self._models.get(model, {}).get("attributes", {}))
+
+    def assume(self, model: str, value: Any) -> None:
+        """Take a value for that of a component in JavaScript, where the JSON leaves it out for being the default."""
+        data = self._models.get(model, {}).get("attributes", {}).get("data")
+        if isinstance(data, dict) and isinstance(data.get("attributes"), dict):
+            data["attributes"].setdefault("value", value)
+
+    def kind(self, model: str) -> str:
+        """Return the class of a model without its module, by its id."""
+        return kind_of(self._models[model]) if model in self._models else ""
 
     def visible(self) -> list[Control]:
         """Return what can be seen and used now, in the order of the page."""

@@ -63,6 +63,15 @@ class Probe:
         status = json.loads(await self._ask("GET", f"/api/v1/status?since={time.time()}", SCRAPE))
         return [str(each["text"]) for each in status["verdict"]["stalls"] if each["time"] > since]
 
+    async def interactions(self, count: int) -> list[Any]:
+        """Return the last interactions as ``/api/v1/status`` has them, the newest first.
+
+        Raises:
+            ProbeError: there is no answer.
+        """
+        status = json.loads(await self._ask("GET", f"/api/v1/status?interactions={count}", SCRAPE))
+        return list(status["interactions"])
+
     async def post(self, path: str) -> Any:
         """Ask a debug endpoint; None where the server has none of that name.
 

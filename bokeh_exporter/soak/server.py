@@ -6,6 +6,8 @@ import os
 import re
 import secrets
 import sys
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -38,6 +40,10 @@ class SoakError(Exception):
 class SoakServer:
     """A context manager: the server runs inside it, and is gone after it with all it started.
 
+    Args:
+        plan: what to serve.
+        options: of the exporter in it, besides those of a soak.
+
     Attributes:
         url: of the app's page.
         exporter: root of the exporter's endpoints.
@@ -45,7 +51,7 @@ class SoakServer:
         grace: seconds.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, options: Mapping[str, str] | None = None) -> None:
         self._plan = plan
         port = plan.server.port or free_port(plan.server.address)
         exporter_port = free_port()
@@ -65,7 +71,7 @@ class SoakServer:
             "address": "127.0.0.1", "port": str(exporter_port), "token": self.token, "debug": "1", "collect": "all",
             "sample_period": "0.25", "grace": str(self.grace), "disabled": "0",
             # What the exporter itself keeps of each must not look like growth with each use.
-            "interactions_kept": "1",
+            "interactions_kept": "1", **(options or {}),
         }  # fmt: skip
         # Options of another exporter, such as a certificate, are not meant for this one; thresholds are.
         ours = [
@@ -99,6 +105,18 @@ class SoakServer:
     def ended(self) -> bool:
         """Whether the server has ended by itself."""
         return self._process.ended
+
+    def end(self, seconds: float) -> str:
+        """Return how the server has ended by itself, after waiting so long for it; empty text while it runs."""
+        deadline = time.monotonic() + seconds
+        while not self.ended and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return f"the server ended with status {self._process.returncode}" if self.ended else ""
+
+    def said_error(self) -> str:
+        """Return the last exception that the server logged; empty text if none."""
+        log = self.log()
+        return last_error(log) if "Traceback (most recent call last):" in log else ""
 
     def log(self) -> str:
         """The last of what the server has said."""

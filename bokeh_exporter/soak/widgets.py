@@ -17,7 +17,8 @@ _UNDOES = re.compile(
     r"\b(stop|pause|cancel|clear|undo|reset|close|disconnect|halt|hold|delete|remove|log ?out|abort|end|quit|off)\b",
     re.IGNORECASE,
 )
-_NUMBERED = re.compile(r"[A-Z][A-Za-z]+\d{5,}")
+#: Names that Panel makes of a class and a number.
+NUMBERED = re.compile(r"[A-Z][A-Za-z]+\d{5,}")
 #: A wrong password may lock an account, and a file is not ours to invent.
 LEFT_ALONE = ("PasswordInput", "FileInput", "FileDropper")
 
@@ -50,6 +51,7 @@ class Control:
     Attributes:
         id: of the model.
         name: its class and label.
+        label: what a user reads beside it; empty without one.
         starts: whether a use may start something that goes on.
         undoes: whether its label says that it ends what another started.
         disabled: whether the page lets nobody use it.
@@ -57,7 +59,7 @@ class Control:
 
     def __init__(self, model: Json, make: Callable[[int], list[Json]], opens: bool = False, least: int = 0) -> None:
         self.move, self.opens, self.least = make, opens, least
-        self.id, self.name = model["id"], name_of(model)
+        self.id, self.name, self.label = model["id"], name_of(model), _label(model)
         self.starts = kind_of(model) in (*BUTTONS, *SWITCHES) or "clicks" in _data(model)
         self.undoes = bool(_UNDOES.search(_label(model)))
         self.disabled = bool(model["attributes"].get("disabled") or _data(model).get("disabled"))
@@ -83,7 +85,7 @@ def _label(model: Json) -> str:
     for attributes in (model["attributes"], _data(model)):
         for key in ("label", "title", "name"):
             # Panel numbers what has no name: Card00132.
-            if isinstance(label := attributes.get(key), str) and label and not _NUMBERED.fullmatch(label):
+            if isinstance(label := attributes.get(key), str) and label and not NUMBERED.fullmatch(label):
                 return label[:60]
     return ""
 

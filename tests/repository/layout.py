@@ -29,7 +29,7 @@ from .sources import (
 ALLOWED = Path(__file__).with_name("layout_allowed.txt")
 HOSTS = "observe/hosts/"
 #: Clients of a server, and what starts us in one: they speak to Bokeh as anybody does.
-CLIENTS = ("clients/", "soak/", "demo/", "startup/", "setup_script.py", "lifecycle.py")
+CLIENTS = ("clients/", "soak/", "inspecting/", "demo/", "startup/", "setup_script.py", "lifecycle.py")
 #: tornado is the library that the endpoint is made with.
 ENDPOINT = "expose/"
 
@@ -70,10 +70,23 @@ MAY_IMPORT = {
     "clients": set(),
     # Soak drives a server from outside and judges it as the server does.
     "soak": {"clients", "startup", "state", "diagnose", "catalogue", "config", "thresholds", "_version"},
+    # Inspect drives soak's server with soak's visitor.
+    "inspecting": {"clients", "soak", "_version"},
     # The command judges what it has driven with the same functions as the server.
     "demo": {"clients", "soak", "startup", "config"},
     "cli": {
-        *("demo", "soak", "startup", "state", "diagnose", "catalogue", "config", "thresholds", "local_sockets"),
+        *(
+            "demo",
+            "soak",
+            "inspecting",
+            "startup",
+            "state",
+            "diagnose",
+            "catalogue",
+            "config",
+            "thresholds",
+            "local_sockets",
+        ),
         "_version",
     },
 }
@@ -82,13 +95,13 @@ COMPOSITION = {"acting", "exporter", "explaining", "operating", "telemetry"}
 LAYERS_OF_COMPOSITION = {"observe", "control", "expose", "diagnose"}
 
 #: Not a part of the server process: what the command line is made of.
-COMMAND = {"cli", "clients", "demo", "soak", "pytest_plugin", "__main__"}
+COMMAND = {"cli", "clients", "demo", "soak", "inspecting", "pytest_plugin", "__main__"}
 #: What speaks OpenTelemetry; imported by nobody at import time, and so by no server that was not told to.
 OTEL = ("expose/otel/", "instrumentor.py")
 #: Modules that no server process may load for our sake.
 NOT_IN_SERVERS = {
     "click", "opentelemetry", "pytest", "bokeh_exporter.cli", "bokeh_exporter.clients", "bokeh_exporter.demo",
-    "bokeh_exporter.soak", "bokeh_exporter.pytest_plugin", "bokeh_exporter.__main__",
+    "bokeh_exporter.soak", "bokeh_exporter.inspecting", "bokeh_exporter.pytest_plugin", "bokeh_exporter.__main__",
 }  # fmt: skip
 
 LINES = 250

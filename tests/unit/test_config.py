@@ -47,6 +47,8 @@ GOOD: dict[str, list[tuple[str, Any]]] = {
     "interactions_kept": [("1", 1), ("1000", 1000)],
     "elements_log": [("off", "off"), ("json", "json")],
     "show_values": [("0", False), ("1", True)],
+    "show_quiet": [("0", False), ("1", True)],
+    "inventory": [("0", False), ("1", True)],
     "prometheus": [("0", False), ("1", True)],
     "otlp": [("0", False), ("1", True)],
 }
@@ -83,6 +85,8 @@ BAD: dict[str, list[str]] = {
     "interactions_kept": ["0", "1001", "few"],
     "elements_log": ["on", "JSON"],
     "show_values": ["yes", "2"],
+    "show_quiet": ["yes", "2"],
+    "inventory": ["yes", "2"],
     "prometheus": ["yes", "2"],
     "otlp": ["yes", "2"],
 }

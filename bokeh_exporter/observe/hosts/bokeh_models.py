@@ -11,9 +11,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from ...state.safe_looks import is_a
-from .seams import Attribute, find
+from .seams import Attribute, Seam, find
 
 _MODEL = "bokeh.model.model:Model"
+#: Properties that lead to models which are not a part of the one that has them.
+_BESIDE = frozenset({"js_property_callbacks", "js_event_callbacks", "tags"})
+#: Models that one walk over parts looks at.
+_PARTS = 20_000
 
 
 @functools.cache
@@ -77,6 +81,24 @@ def referring_values(model: Any) -> Iterable[Any]:
                 yield value
 
 
+def parts_of(models: Iterable[Any]) -> list[Any]:
+    """Return models and those that they consist of, not those that their scripts refer to."""
+    found: dict[str, Any] = {}
+    waiting: list[Any] = list(models)
+    while waiting and len(found) < _PARTS:
+        each = waiting.pop()
+        if is_model(each):
+            if each.id not in found:
+                found[each.id] = each
+                beside = [value for name, value in set_values(each).items() if name in _BESIDE]
+                waiting.extend(value for value in referring_values(each) if not any(value is one for one in beside))
+        elif isinstance(each, (list, tuple, set)):
+            waiting.extend(each)
+        elif isinstance(each, dict):
+            waiting.extend(each.values())
+    return list(found.values())
+
+
 def value_of(model: Any, attribute: str) -> Any:
     """Return the value of a property. The name comes from a browser: nothing but a property is read."""
     if attribute not in type(model).properties():
@@ -93,7 +115,18 @@ def is_data_source(model: Any) -> bool:
     return is_a(model, cls) if cls else False
 
 
-SEAMS = ()
+def _class(cls: type, *args: object, **kwargs: object) -> tuple[type]:
+    return (cls,)
+
+
+#: A metaclass's ``__call__`` is the one place that sees a whole constructor, whatever the class and its bases do in
+#: theirs. It is on the way of each model, so only what is there to be inspected subscribes to it.
+SEAMS = (
+    Seam(
+        "bokeh.core.has_props:MetaHasProps.__call__", "element_constructing", (), "seconds of models in an inventory",
+        facts=_class, until="3",
+    ),
+)  # fmt: skip
 
 ATTRIBUTES = (
     Attribute(f"{_MODEL}._id", "which element a model belongs to"),

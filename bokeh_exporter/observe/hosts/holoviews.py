@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from . import Hosts, changing, panel_components
-from .seams import Attribute, Seam
+from .seams import Attribute, Seam, family, is_of
 
 
 def _element(element: Any, data: object = None, *rest: object, **named: Any) -> tuple[Any, bool, int]:
@@ -98,15 +98,9 @@ def refresh(hosts: Hosts) -> None:
     """Wrap the methods that classes of HoloViews have of their own."""
     for seam in FURTHER:
         base = seam.owner()
-        for cls in _family(base) if base is not None else ():
+        for cls in family(base) if base is not None else ():
             if seam.name in vars(cls) and cls.__module__.startswith("holoviews."):
                 hosts.wrap(cls, seam)
-
-
-def _family(cls: Any) -> Iterator[type]:
-    yield cls
-    for each in type.__subclasses__(cls):
-        yield from _family(each)
 
 
 # --- what is read ----------------------------------------------------------------------------------
@@ -115,6 +109,28 @@ def _family(cls: Any) -> Iterator[type]:
 def is_imported() -> bool:
     """Whether an app has imported HoloViews."""
     return "holoviews.streams" in sys.modules
+
+
+def is_element(thing: object) -> bool:
+    """Whether something is an element or a container of HoloViews'; the thing itself is not asked."""
+    return is_of(thing, "holoviews.core.dimension", "Dimensioned")
+
+
+def function_of(element: Any) -> Any | None:
+    """Return the user's function whose results a DynamicMap shows; None of anything else."""
+    return (
+        getattr(element.callback, "callable", None) if is_of(element, "holoviews.core.spaces", "DynamicMap") else None
+    )
+
+
+def panes(document: Any) -> Iterator[tuple[Any, int]]:
+    """Yield the panes of a document that show elements, with the id of each that a pane leads to."""
+    cls = getattr(sys.modules.get("panel.pane.holoviews"), "HoloViews", None)
+    for root in panel_components.shown(document) if cls is not None else ():
+        for pane in root.select(cls):
+            if hasattr(pane.object, "traverse"):
+                for each in pane.object.traverse(lambda found: found):
+                    yield pane, getattr(each, "_plot_id", 0)
 
 
 def frame_of(plot: Any) -> Any | None:

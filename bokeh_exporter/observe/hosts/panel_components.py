@@ -8,8 +8,9 @@ from types import MethodType
 from typing import Any
 
 from ...state.safe_looks import attribute_of_class, is_a, partial_of, text_of, type_module
+from . import Hosts
 from .panel import state_of_panel
-from .seams import Attribute, Seam
+from .seams import Attribute, Seam, family, is_of
 
 
 def _first(owner: Any, *args: object, **kwargs: object) -> tuple[Any]:
@@ -44,12 +45,29 @@ _UPDATING = tuple(
 )  # fmt: skip
 SEAMS += _UPDATING
 
+#: Of each class of Panel's that has the method as its own, for what is there to be inspected.
+FURTHER = (
+    Seam(
+        "panel.viewable:Renderable._get_model", "component_rendering", ("self", "doc"),
+        "seconds of components in an inventory", facts=_first, hook="panel.Renderable._get_model",
+    ),
+)  # fmt: skip
+
 ATTRIBUTES = (
     Attribute("panel.pane.base:ReplacementPane._pane", "replacements and rebuilds of outputs"),
     Attribute("panel.viewable:Renderable._models", "components that nothing shows"),
     Attribute("panel.reactive:Syncable._property_mapping", "the parameter that a cause names"),
     Attribute("panel.viewable:Viewable._internal_callbacks", "components that nothing shows"),
 )
+
+
+def refresh(hosts: Hosts) -> None:
+    """Wrap the method that makes the models of a component, on each class of Panel's that has its own."""
+    for seam in FURTHER:
+        base = seam.owner()
+        for cls in family(base) if base is not None else ():
+            if seam.name in vars(cls) and cls.__module__.startswith("panel."):
+                hosts.wrap(cls, seam)
 
 
 def shown(document: Any) -> Iterator[Any]:
@@ -124,3 +142,26 @@ def parameters_of(component: type) -> dict[str, str]:
     pairs = list(mapping.items()) if isinstance(mapping, dict) else []
     known = {parameter for parameter, _ in pairs}
     return {name: parameter for parameter, name in pairs[::-1] if name not in known}
+
+
+def is_component(thing: object) -> bool:
+    """Whether something is a component of Panel's; the thing itself is not asked."""
+    return is_of(thing, "panel.viewable", "Viewable")
+
+
+def is_output(thing: object) -> bool:
+    """Whether something is a component that shows what a function of the user's returns."""
+    return is_of(thing, "panel.param", "ParamRef")
+
+
+def models_made_by(component: Any) -> list[Any]:
+    """Return the models that a component has made, one for each page that shows it."""
+    return [made[0] for made in list(component._models.values())]
+
+
+def default_value(component: Any) -> bool | float | None:
+    """Return the default of the ``value`` of a component in JavaScript, if it is a number or a boolean."""
+    if not is_of(component, "panel.custom", "ReactiveESM") or "value" not in component.param:
+        return None
+    default = type(component).param["value"].default
+    return default if isinstance(default, (bool, int, float)) else None

@@ -53,6 +53,11 @@ _EVALUATE = Seam(
 )  # fmt: skip
 
 SEAMS = (
+    Seam(  # As of Bokeh's metaclass, see bokeh_models.
+        f"{_MODULE}:ParameterizedMetaclass.__call__", "element_constructing", (),
+        "seconds of components in an inventory", facts=lambda cls, *args, **kwargs: (cls,),
+        hook="param.ParameterizedMetaclass.__call__",
+    ),
     Seam(
         f"{_MODULE}:Parameters._execute_watcher", "watcher_calling", (), "calls of watchers and depending methods",
         wrap=_watchers_called, hook="param.Parameters._execute_watcher",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
@@ -115,6 +115,19 @@ def find(module: str, path: str) -> Any:
     for name in path.split(".") if path else ():
         found = getattr(found, name, None)
     return found
+
+
+def family(cls: Any) -> Iterator[type]:
+    """Yield a class and all that are derived from it."""
+    yield cls
+    for each in type.__subclasses__(cls):
+        yield from family(each)
+
+
+def is_of(thing: object, module: str, name: str) -> bool:
+    """Whether the type of a thing is derived from a class, if its module is imported; the thing is not asked."""
+    base = getattr(sys.modules.get(module), name, None)
+    return base is not None and issubclass(type(thing), base)
 
 
 _DISTRIBUTIONS = {"bokeh_fastapi": "bokeh-fastapi", "bokeh_django": "bokeh-django"}

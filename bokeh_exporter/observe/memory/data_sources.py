@@ -90,6 +90,12 @@ class DataSources(Observer):
         return [] if document is None else [model for model in models_of(document) if is_data_source(model)]
 
 
+def bytes_in(sources: Iterable[Any]) -> int:
+    """Return the bytes in the columns of some sources; arrays that they share count once. On the loop."""
+    seen: set[int] = set()
+    return int(sum(_size(_column(source, name), seen) for source in sources for name in _columns(source)))
+
+
 def _sessions(context: Any) -> list[Any]:
     return [session for session in sessions_of(context) if not session.destroyed]
 

@@ -56,7 +56,7 @@ def source_line(made: Any) -> SourceLine:
         code = frame.f_code
         kind = _kinds.get(code.co_filename)
         if kind is None:
-            kind = _judge(code, _module(frame.f_globals))
+            kind = _judge(code, module_of(frame.f_globals))
         if kind == _USER:
             if code.co_name != "__init__" or frame.f_locals.get("self") is not made:
                 owner = None if direct or below is None else _owner(below)
@@ -96,6 +96,12 @@ def is_users_class(cls: type) -> bool:
     return not (is_framework(name) or (type(file) is str and ("/site-packages/" in file or "/dist-packages/" in file)))
 
 
+def is_users_file(file: str, module: object) -> bool:
+    """Whether a file is the user's own: no framework's, no other package's, not the standard library's or ours."""
+    kind = _kinds.get(file)
+    return (_judged(file, module) if kind is None else kind) == _USER
+
+
 def _constructs(frame: FrameType, made: Any) -> bool:
     """Whether a frame is on the way from a call of a class to its constructor, not another thing's constructor."""
     code = frame.f_code
@@ -104,14 +110,18 @@ def _constructs(frame: FrameType, made: Any) -> bool:
     return frame.f_locals.get(code.co_varnames[0]) is made
 
 
-def _module(names: dict[str, Any]) -> Any:
+def module_of(names: dict[str, Any]) -> Any:
     """Return the name of a frame's module; of ``python -m bokeh`` the one it was found by, not ``__main__``."""
     name = names.get("__name__")
     return getattr(names.get("__spec__"), "name", name) if name == "__main__" else name
 
 
 def _judge(code: CodeType, module: Any) -> int:
-    file = code.co_filename.replace("\\", "/")
+    return _judged(code.co_filename, module)
+
+
+def _judged(path: str, module: object) -> int:
+    file = path.replace("\\", "/")
     if file.startswith(_HERE):
         kind = _USER if file.startswith(_DEMO) else _OURS
     elif file.endswith(_LOOPS):
@@ -130,7 +140,7 @@ def _judge(code: CodeType, module: Any) -> int:
         kind = _USER
     if len(_kinds) >= _FILES:
         _kinds.clear()  # autoreload and generated code
-    _kinds[code.co_filename] = kind
+    _kinds[path] = kind
     return kind
 
 
