@@ -181,7 +181,7 @@ class Exporter:
         try:
             self._open(watcher)
         except EndpointError as error:
-            log.error("bokeh_exporter does not listen: %s. The app runs on, hooks stay in", error)
+            log.error("bokeh_exporter does not listen: %s. The app and the hooks keep running", error)
         except Exception as error:
             self.state.swallow("endpoint", error)
 

@@ -60,7 +60,7 @@ def _install(**given: Any) -> Exporter:
     with _lock:
         if _current is not None:
             log.warning(
-                "bokeh_exporter is installed already: the first one stays as it is%s. Call uninstall() first",
+                "bokeh_exporter is already installed: the first one stays as it is%s. Call uninstall() first",
                 "" if config == _current.config else ", and the options of the second call are not used",
             )
             return _current

@@ -56,7 +56,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     except _NONSENSE:
         if not reach.answered:
             raise  # no server has a part in it
-        fail("what answered is no bokeh_exporter of this version: give the exporter's URL, not the server's")
+        fail("what answers there is not a bokeh_exporter of this version: give the exporter's URL, not the server's")
     sys.exit(status or 0)
 
 

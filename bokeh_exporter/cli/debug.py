@@ -18,11 +18,11 @@ _TIMEOUT = 180.0
 _PATIENCE, _LONGEST_WAIT = 90.0, 30.0
 
 _REMEDIES = {
-    401: "it wants a bearer token: give the right one with --token",
+    401: "it requires a bearer token: pass it with --token",
     404: "give the exporter's URL, which its log line names; debugging there needs BOKEH_EXPORTER_DEBUG=1, or give the "
     "server's PID on its machine, as its user",
-    409: "it answers somebody else: try again in a minute",
-    429: "too soon after the last one: try again in some seconds",
+    409: "it is busy with another request: try again in a minute",
+    429: "too soon after the last one: try again in a few seconds",
 }
 
 
@@ -67,7 +67,7 @@ def _once(url: str, path: str, token: str | None, timeout: float) -> dict[str, A
         raise Refused(f"{url} is not the URL of an exporter: give one such as http://127.0.0.1:10506")
     found = _decoded(_asked(address, token, timeout))
     if not isinstance(found, dict):
-        raise Refused(f"{address} is not an exporter's: it answered something else")
+        raise Refused(f"{address} is not an exporter: its answer is something else")
     return found
 
 

@@ -28,7 +28,7 @@ _COLORS = {"healthy": "green", "event_loop_stalled": "red"}
 
 @click.command("doctor", context_settings=SETTINGS, short_help="Diagnose a running server.")
 @target_and_token
-@click.option("--json", "as_json", is_flag=True, help="Print the server's status, and who holds what, as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print status and holders as JSON.")
 @click.option("--watch", is_flag=True, help=f"Repeat every {_PERIOD:g} s until interrupted.")
 def command(target: str | None, token: str | None, as_json: bool, watch: bool) -> int:
     """Diagnose the server at TARGET: the URL of its exporter, or the PID of the server.

@@ -115,7 +115,7 @@ def why_not(error: Exception) -> str:
     if isinstance(reason, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted ({reason.verify_message}): set SSL_CERT_FILE to its authority"
     if isinstance(error, urllib.error.URLError):
-        return f"{getattr(reason, 'strerror', None) or reason}: does the server run, and is it the exporter's URL?"
+        return f"{getattr(reason, 'strerror', None) or reason}: is the server running, and is this the exporter's URL?"
     said = getattr(error, "strerror", None) or error or type(error).__name__
     return f"{said}: give the exporter's URL, which its log line names, with https:// where it has a certificate"
 
@@ -133,11 +133,11 @@ def status_of(url: str, token: str | None = None, timeout: float = TIMEOUT) -> d
         if isinstance(status, dict) and status.get("schema") == 1:
             return status
         answered = True
-        why = "what answers there is no bokeh_exporter of this version: give the exporter's URL, not the server's"
+        why = "what answers there is not a bokeh_exporter of this version: give the exporter's URL, not the server's"
     except urllib.error.HTTPError as error:
         answered, refused = True, error.code == 401
         if refused:
-            why = "it wants a bearer token: give the right one with --token"
+            why = "it requires a bearer token: pass it with --token"
         else:
             why = f"it answers {error.code} to {_PATH}: give the exporter's URL, which its log line names"
     except (OSError, ValueError, RecursionError, http.client.HTTPException) as error:
@@ -178,7 +178,7 @@ def url_of_process(pid: int, token: str | None = None) -> str:
         raise refused
     raise Unreachable(
         f"no bokeh_exporter listens in process {pid}: start the server with it (bokeh-exporter run), "
-        "and give the process that serves where there are several"
+        "and if there are several processes give the one that serves"
     )
 
 
@@ -190,7 +190,7 @@ def _listening(pid: int) -> Iterator[str]:
     except psutil.NoSuchProcess:
         raise Unreachable(f"there is no process {pid}: give the PID of the server, or the exporter's URL") from None
     except (psutil.AccessDenied, OSError):
-        raise Unreachable(f"process {pid} belongs to another user: ask as that one, or give the URL") from None
+        raise Unreachable(f"process {pid} belongs to another user: run this as that user, or give the URL") from None
     for one in found:
         if one.status == psutil.CONN_LISTEN:
             host = _WILDCARDS.get(one.laddr.ip, one.laddr.ip)

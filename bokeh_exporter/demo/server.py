@@ -118,8 +118,8 @@ def _look_for_room(port: int, flag: str) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be had ({error.strerror})"
+            reason = "is in use" if error.errno == errno.EADDRINUSE else f"is not available ({error.strerror})"
             other = port + 1 if port < 65535 else 9000
             raise DemoError(
-                f"port {port} {reason}: end what listens there, or choose another: {flag} {other}"
+                f"port {port} {reason}: stop what listens there, or choose another: {flag} {other}"
             ) from None

@@ -69,7 +69,7 @@ class Endpoint:
         """
         with self._lock:
             if self._server is not None:
-                raise RuntimeError("the endpoint is running already")
+                raise RuntimeError("the endpoint is already running")
             listeners = listen(address, tuple(ports))
             self._serve(listeners, ssl_context)
             self.address, self.port = address, listeners[0].getsockname()[1]

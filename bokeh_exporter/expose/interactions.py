@@ -53,7 +53,7 @@ def trace(state: State, request: Request) -> Answer:
     found = TRACE.fullmatch(request.path)
     record = state.elements.find(int(found[1])) if found is not None else None
     if record is None:
-        why = "no interaction of this number is remembered: the last ones are, at the level element\n"
+        why = "there is no such interaction: only the last ones are kept, at the level element\n"
         return Answer(404, why.encode(), "text/plain; charset=utf-8")
     one, cause = record.interaction, record.told_cause()
     what = " ".join(str(each) for each in (cause["widget"], cause["label"], cause["property"]) if each)

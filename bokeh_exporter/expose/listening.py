@@ -45,7 +45,7 @@ def open_endpoint(
     endpoint.start(config.address, _ports(config), context)
     if token is None and not is_loopback(config.address):
         log.warning(
-            "bokeh_exporter listens on %s without a token: whoever reaches it can read it. Set %s",
+            "bokeh_exporter listens on %s without a token: anyone who reaches it can read it. Set %s",
             config.address,
             options.variable("token_file"),
         )
@@ -81,9 +81,9 @@ class Renewal:
                 try:
                     renew()
                 except EndpointError as error:
-                    log.warning("the %s has changed and the one before stays: %s", what, error)
+                    log.warning("the %s has changed but the previous one stays in use: %s", what, error)
                 else:
-                    log.info("the %s has changed and is in use", what)
+                    log.info("the new %s is in use", what)
 
     def _new_token(self) -> None:
         self._endpoint.renew(token=read_token(*self._token))

@@ -178,7 +178,7 @@ def sparing(route: Callable[[Request], Answer], pause: float = PAUSE) -> Callabl
     def spared(request: Request) -> Answer:
         nonlocal again
         if not busy.acquire(blocking=False):
-            return _plain(409, "this is being answered for somebody else")
+            return _plain(409, "another request of this kind is running")
         try:
             wait = again - time.monotonic()
             if wait > 0:

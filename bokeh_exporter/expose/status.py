@@ -132,7 +132,7 @@ class Status:
             return _refused("since: must be a Unix time in seconds")
         wanted = request.query.get("interactions", [str(_INTERACTIONS)])[0]
         if not wanted.isdecimal():
-            return _refused("interactions: must be a number, of those to list at the most")
+            return _refused("interactions: must be the maximum number to list")
         listed = min(int(wanted[:9]), _INTERACTIONS), self._show_quiet or request.query.get("quiet", ["1"])[0] != "0"
         now, numbers, rest = self._reading(listed, "since" in request.query)
         body = f'{rest[:-1]},"history":{_json(self._judge.columns(since, numbers, now))}}}'

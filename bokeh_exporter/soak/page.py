@@ -102,7 +102,7 @@ class Page:
         for model in self._models.values():
             each = control(model)
             if left_alone(model):
-                found[left_alone(model)] = "soak enters no passwords and files"
+                found[left_alone(model)] = "soak does not fill in passwords or files"
             elif each is not None and model["id"] not in seen:
                 found[each.name] = "not visible"
             elif each is not None and each.disabled:

@@ -165,9 +165,9 @@ def read_server_args(given: Sequence[str]) -> ServerArgs:
     own = list(given)[: list(given).index("--args")] if "--args" in given else list(given)
     known, _ = parser.parse_known_args(own)
     if known.num_procs != 1:
-        raise UsageError(f"--num-procs {known.num_procs}: soak looks into one process, leave it out")
+        raise UsageError(f"--num-procs {known.num_procs}: soak observes one process, remove it")
     if known.unix_socket or known.ssl_certfile:
-        raise UsageError("--unix-socket and --ssl-certfile: soak visits over plain HTTP on loopback, leave them out")
+        raise UsageError("--unix-socket and --ssl-certfile: soak visits over plain HTTP on loopback, remove them")
     return ServerArgs(
         tuple(given), known.port or None, "127.0.0.1" if known.address in _ANY else known.address,
         f"/{known.prefix.strip('/')}" if known.prefix.strip("/") else "",

@@ -191,7 +191,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield from (f"  {text}" for text in content["evidence"])
     yield f"  {judgement.advice}"
     if judgement.beside:
-        yield f"  Note that {', '.join(judgement.beside)} is on, which grows memory itself."
+        yield f"  Note that {', '.join(judgement.beside)} is on, which uses more and more memory itself."
     yield f"sessions            {content['sessions']}, {content['bytes_per_session']:+,} bytes each"
     yield (
         f"retained            {content['retained_sessions']} sessions, {content['retained_models']} models; "
@@ -208,7 +208,7 @@ def _lines(report: Report) -> Iterator[str]:
         yield f"  most during         {', '.join(content['attributed_rank'])}; the numbers exceed the process's own"
     for activity, number in content["attributed_bytes"].items():
         if number and activity == "left_over":
-            yield f"  outside of these          {number:+,} bytes"
+            yield f"  outside these          {number:+,} bytes"
         elif number:
             yield f"  during {activity:18} {number:+,} bytes"
     for held in content["retained"]:

@@ -218,14 +218,14 @@ class _Soak:
         """Wait out the grace, and see meanwhile which of the destroyed turn out to be retained."""
         begun = time.monotonic()
         while (left := begun + self.server.grace + 0.5 - time.monotonic()) > 0:
-            self.say("waiting out the grace", f"{left:.0f} s")
+            self.say("waiting for the grace to end", f"{left:.0f} s")
             await asyncio.sleep(min(left, self.server.grace / LOOKS))
             if left > self.server.grace / LOOKS:
                 await self._look()
 
     async def _confirm(self) -> None:
         """Settle what the numbers leave open: who holds what, does a trim return memory, whose memory grows?"""
-        self.say("asking who holds what", "")
+        self.say("finding the holders", "")
         answer = await self.probe.post("/debug/explain")
         self.found.retained = list((answer or {}).get("retained") or [])
         self.say("trimming", "")

@@ -20,7 +20,7 @@ from ..diagnose.verdicts.judgement import HEALTHY, PRECEDENCE, SESSION
 LEAST, SPREAD = 4, 4.0
 #: Bytes per second that matter: 1 MB per day, for one open page.
 MATERIAL = 1e6 / 86400
-_BOUND = "Give stream() a rollover that stays the same, or replace the data: what is older than that is on no plot."
+_BOUND = "Give stream() a rollover that stays the same, or replace the data: older rows are on no plot."
 #: Bytes of a value whose type is not known: a float, or a reference.
 _VALUE = 8
 
@@ -77,7 +77,7 @@ class Unbounded:
     def text(self) -> str:
         """Return the sentence for a report."""
         names = ", ".join(self.columns[:4]) + (", ..." if len(self.columns) > 4 else "")
-        bound = "without rollover" if self.rollover is None else "with a rollover that rises along with it"
+        bound = "without rollover" if self.rollover is None else "with a rollover that rises as well"
         return (
             f"the data source with the columns {names} is streamed to {bound}: it grows by "
             f"{self.rows_per_second:,.3g} rows, about {self.bytes_per_second / 1000:,.3g} kB, per second"

@@ -74,7 +74,7 @@ class Tab:
                 await tab.send([event("document_ready", {})], timeout)
         except (WebSocketClosedError, asyncio.TimeoutError, Unanswered, CallbackError):
             await tab.close()
-            raise VisitError(f"{path} gave no document within {timeout:g} s, or closed the websocket") from None
+            raise VisitError(f"{path} returned no document within {timeout:g} s, or closed the websocket") from None
         return tab
 
     async def pull(self, timeout: float) -> None:

@@ -159,7 +159,7 @@ def app_runs_without_endpoint(server: ServerProcess, says: str) -> str:
     server.wait_log("bokeh_exporter does not listen")
     (line,) = our_lines(server.log())
     assert re.search(says, line), line
-    assert line.endswith("The app runs on, hooks stay in")
+    assert line.endswith("The app and the hooks keep running")
     assert "Traceback" not in server.log()
     assert " serves http" not in server.log()
     return line
@@ -262,7 +262,7 @@ def test_unknown_variables_and_a_public_address_warn(serve: Serve) -> None:
     misspelt, unknown, public = our_lines(server.log())
     assert "BOKEH_EXPORTER_PROT is not a bokeh_exporter variable: did you mean BOKEH_EXPORTER_PORT?" in misspelt
     assert "BOKEH_EXPORTER_XYZZY is not a bokeh_exporter variable: known are BOKEH_EXPORTER_ADDRESS, " in unknown
-    assert "bokeh_exporter listens on 0.0.0.0 without a token: whoever reaches it can read it" in public
+    assert "bokeh_exporter listens on 0.0.0.0 without a token: anyone who reaches it can read it" in public
     assert public.endswith("Set BOKEH_EXPORTER_TOKEN_FILE")
 
 

@@ -284,7 +284,7 @@ def test_a_second_install_warns_and_returns_the_first(caplog: pytest.LogCaptureF
         caplog.clear()  # a server that another test has stopped may still hold sessions, and that is warned of
         assert bokeh_exporter.install(port=0) is exporter
         assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
-            "bokeh_exporter is installed already: the first one stays as it is. Call uninstall() first"
+            "bokeh_exporter is already installed: the first one stays as it is. Call uninstall() first"
         ]
         caplog.clear()
         assert bokeh_exporter.install(port=1) is exporter

@@ -41,19 +41,23 @@ def judge(chain: Chain, count: int, kind: str) -> Judged:
     """
     leak = known_leaks.of_path(chain.text, versions())
     if leak is not None:
-        upgrade = "upgrade" if leak.fixed else "keep what is referred to in the session, or take the reference off"
+        upgrade = "upgrade" if leak.fixed else "keep the object in the session, or remove the reference"
         return Judged("known", leak.text(versions()[leak.package]), f"{upgrade}: {leak.what}")
     place, name, file, line = _app_code(chain)
     if place:
         return Judged("app", f"your code: {place}", _remedy(chain), _diff(chain, place, name, file, line))
     package = _package(chain)
     if kind == "live_session":
-        return Judged("host", "the host's own: the session is open", "close the page, or see why it does not expire")
+        return Judged(
+            "host", "the host's own: the session is open", "close the page, or find out why the session does not expire"
+        )
     if package in _HOST and count == 1:
         return Judged("host", "the host's own: one per process, not a leak", "nothing")
     if package is None:
-        return Judged("library", "a library: C code that does not say who it is", _remedy(chain))
-    return Judged("library", f"a library: {package}", f"report it to {package} with this path, or clear it yourself")
+        return Judged("library", "a library: C code that cannot be identified", _remedy(chain))
+    return Judged(
+        "library", f"a library: {package}", f"report it to {package} with this path, or clear it in your code"
+    )
 
 
 @functools.cache
@@ -121,25 +125,25 @@ def _remedy(chain: Chain) -> str:
         if word in text:
             return remedy
     return (
-        "take the entry out when the session ends: "
+        "remove the entry when the session ends: "
         "curdoc().on_session_destroyed(lambda context: REGISTRY.pop(key, None)); or hold it weakly (weakref)"
     )
 
 
 _REMEDIES = (
-    ("destroy() of", "catch what destroy() raises: Bokeh never lets go of a session whose destroy() fails"),
-    ("lru_cache", "give the cache a maxsize, and key it with what is not the session's (no Document, no self)"),
-    ("panel.state._param__private.values['cache']", "key pn.state.cache without the session, and keep data in it, no "
-     "views; take out what is not needed any more"),
+    ("destroy() of", "catch what destroy() raises: Bokeh never removes a session whose destroy() fails"),
+    ("lru_cache", "give the cache a maxsize, and use no key that belongs to a session (no Document, no self)"),
+    ("panel.state._param__private.values['cache']", "use no session in keys of pn.state.cache, and keep data in it, "
+     "not views; remove what is no longer needed"),
     ("watcher of parameter", "unwatch when the session ends: watcher = obj.param.watch(f, 'name'); "
      "pn.state.on_session_destroyed(lambda context: obj.param.unwatch(watcher))"),
     ("task of", "cancel the task when its session ends: "
      "curdoc().on_session_destroyed(lambda context: task.cancel())"),
     ("PeriodicCallback", "stop it when the session ends: curdoc().on_session_destroyed(lambda context: "
-     "periodic.stop()); or use curdoc().add_periodic_callback, which ends by itself"),
+     "periodic.stop()); or use curdoc().add_periodic_callback, which ends with the session"),
     ("that runs in thread", "end the thread when its session ends: set an event in on_session_destroyed"),
     ("event loop", "cancel the timer or task when the session ends: on_session_destroyed"),
-    ("logger", "take the handler off when the session ends: logger.removeHandler(handler) in on_session_destroyed"),
+    ("logger", "remove the handler when the session ends: logger.removeHandler(handler) in on_session_destroyed"),
 )  # fmt: skip
 
 

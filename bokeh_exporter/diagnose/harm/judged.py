@@ -100,7 +100,7 @@ def _scripts(seen: _Seen) -> Iterator[Harm]:
         for app, count in seen.rises("script").items()
     ]
     if texts:
-        advice = "Read the traceback in the server's log: who came then saw an empty page, or an error in its place."
+        advice = "Read the traceback in the server's log: those visitors saw an empty page or an error."
         yield Harm("script_errors", _joined(texts, seen), advice)
 
 
@@ -130,7 +130,7 @@ def _callbacks(seen: _Seen) -> Iterator[Harm]:
         if raised >= _RAISED and raised >= _RAISED_SHARE * called:
             found.append((-raised, f"{raised:.0f} of {called:.0f} calls of {key[1]} raised"))
     if found:
-        advice = "Read the traceback in the server's log: what the visitor asked for did not happen, or half of it."
+        advice = "Read the traceback in the server's log: the visitor's action had no effect, or only half of it."
         yield Harm("callback_errors", _joined([text for _, text in sorted(found)], seen), advice)
 
 
@@ -150,10 +150,10 @@ def _remedy(reason: str, seen: _Seen) -> str:
         lives = f" (now {duration(seen.now.token_lifetime)})" if seen.now.token_lifetime else ""
         return (
             f"Raise --session-token-expiration{lives} above the time from a page to its websocket: slow pages, tabs "
-            "that were asleep or restored. Whoever was refused must reload the page."
+            "that were asleep or restored. Refused visitors must reload the page."
         )
     return {
-        "origin": "Name the host and port that stand in the browser's address bar in --allow-websocket-origin (or "
+        "origin": "Add the host and port of the browser's address bar to --allow-websocket-origin (or "
         "BOKEH_ALLOW_WS_ORIGIN).",
         "token": "Give all processes the same BOKEH_SECRET_KEY, and let the proxy keep a visitor on one process.",
         "subprotocol": "Let the proxy pass the header Sec-WebSocket-Protocol: the token is in it.",

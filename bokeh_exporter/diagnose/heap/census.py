@@ -91,7 +91,7 @@ def _census() -> Census:
         counts["other"] = (rest, None)
     skipped = ""
     if objects > MOST:
-        skipped = f"arrays were not looked for: {objects} objects would stop the app for over a second"
+        skipped = f"arrays were skipped: {objects} objects would block the app for over a second"
     else:
         for name, find in _sized():
             start = time.perf_counter()

@@ -5,7 +5,7 @@ heap that wanders passes them in 11 % of the runs, sampled hourly. CUSUM finds s
 So increments between floors are regressed on visits (or time) and on how many sessions were there at those very
 moments; under a random walk the coefficient has a Student distribution. Where sessions come and go, most of the noise
 is theirs and does not add up, so there the levels decide, and the walk must be merely unlikely. What a trend cannot
-separate from growth has its own tests: a few steps, a cache that fills ever more slowly, an unturned tide.
+separate from growth has its own tests: a few steps, a cache that fills ever more slowly, a tide that has not turned.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class Endings:
         try:
             last()
         except Exception as error:
-            log.debug("OpenTelemetry did not end well: %s", type(error).__name__)
+            log.debug("OpenTelemetry failed to shut down: %s", type(error).__name__)
 
     def run(self) -> None:
         """Do it, and wait 5 s at most."""

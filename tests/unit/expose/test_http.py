@@ -375,7 +375,7 @@ def test_files_that_change_are_read_again(
     for _ in range(2):
         look()
     assert asks("old", str(first)) == 200
-    stays = [record.getMessage() for record in caplog.records if "the one before stays" in record.getMessage()]
+    stays = [record.getMessage() for record in caplog.records if "the previous one stays" in record.getMessage()]
     assert [one.split()[1] for one in stays] == ["token", "certificate"]
 
     shutil.copy(renewed[1], key)
@@ -539,7 +539,7 @@ def test_close_frees_port_and_thread_from_any_thread(run: Run) -> None:
         endpoint.close()
         assert rest(sock) == b""
     assert endpoint.start(LOCAL, [port]) == port
-    with pytest.raises(RuntimeError, match="running already"):
+    with pytest.raises(RuntimeError, match="already running"):
         endpoint.start(LOCAL, [0])
 
 

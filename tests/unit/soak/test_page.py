@@ -35,7 +35,7 @@ def test_what_is_hidden_or_in_something_hidden_is_not_used_and_the_reason_is_sai
     assert names(shown) == ["Button 'Ask'", "Button 'JS'"]
     assert shown.not_usable() == {
         "Button 'Clear'": "not visible", "Button 'Undo'": "not visible", "Button 'Later'": "disabled",
-        "Button 'Named'": "not visible", "PasswordInput 'Password'": "soak enters no passwords and files",
+        "Button 'Named'": "not visible", "PasswordInput 'Password'": "soak does not fill in passwords or files",
     }  # fmt: skip
     shown.apply({"kind": "ModelChanged", "model": {"id": "b2"}, "attr": "visible", "new": True})
     assert "Button 'Clear'" in names(shown)
