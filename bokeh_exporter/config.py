@@ -231,8 +231,8 @@ class Config(Thresholds):
         None,
         _peers,
         "URLs with commas between them, or one DNS name such as bokeh-headless:10506",
-        "Other exporters that the status page and bokeh-exporter top show beside this one; a DNS name stands for all "
-        "its addresses. The processes of one --num-procs find each other.",
+        "Other exporters that the status page and `bokeh-exporter top` show beside this one; a DNS name stands for all "
+        "its addresses. The processes of one server find each other.",
         secret=True,  # who puts a password into a URL gets an error line without it
     )
     peers_token_file: str | None = _option(

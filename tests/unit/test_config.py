@@ -24,6 +24,11 @@ GOOD: dict[str, list[tuple[str, Any]]] = {
     "collect": [(level, level) for level in LEVELS],
     "token": [("t0psecret", "t0psecret"), (" t0psecret\n", "t0psecret")],
     "token_file": [("/run/secrets/token", "/run/secrets/token")],
+    "peers": [
+        ("http://a:1, https://b:2/metrics", "http://a:1, https://b:2/metrics"),
+        ("bokeh-headless.default.svc:10506", "bokeh-headless.default.svc:10506"),
+    ],
+    "peers_token_file": [("/run/token", "/run/token")],
     "allowed_hosts": [("metrics.example.org,app", "metrics.example.org,app"), ("*", "*")],
     "tls_cert": [("cert.pem", "cert.pem")],
     "tls_key": [("key.pem", "key.pem")],
@@ -62,6 +67,8 @@ BAD: dict[str, list[str]] = {
     "collect": ["deep", "Session", "session,update", "1"],
     "token": [" "],
     "token_file": [" "],
+    "peers": [" ", "http://user:word@host", "ftp://host", "a b"],
+    "peers_token_file": [" "],
     "allowed_hosts": [" "],
     "tls_cert": [" "],
     "tls_key": [" "],
@@ -155,7 +162,7 @@ def test_bad_values_name_the_option_the_value_and_the_remedy(name: str, text: st
         with pytest.raises(ConfigError) as caught:
             Config.load(environ, **given, **beside)
         message = str(caught.value)
-        shown = "the value" if name == "token" else repr(text)
+        shown = "the value" if OPTIONS[name].metadata["secret"] else repr(text)
         assert message.startswith(f"{source}: {shown} cannot be used, it must be ")
         assert message.endswith(OPTIONS[name].metadata["wants"])
         assert "\n" not in message

@@ -26,7 +26,6 @@ _CORE = "bokeh.server.core:BokehServerCore"
 SCRIPT_MODULES = "bokeh_app_"
 #: Where Bokeh logs that a module is held.
 MODULES_LOG = "bokeh.document.modules"
-
 #: Marks the wrapper of an app's function.
 _WATCHED = "_bokeh_exporter_watched"
 
