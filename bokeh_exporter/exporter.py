@@ -25,6 +25,7 @@ from .diagnose.verdicts.monitor import Monitor
 from .explaining import Explaining
 from .expose.about import about
 from .expose.elements_log import ElementsWriter
+from .expose.feed import Feed
 from .expose.fleet import fleet
 from .expose.http import Endpoint, EndpointError
 from .expose.listening import open_endpoint
@@ -74,6 +75,7 @@ class Exporter:
         self._acting = Acting(config, self.state, self._frame, flush=lambda: self._telemetry.flush())
         self._explaining = Explaining(config, self._frame, self._acting.collecting)
         self._operating = Operating(config, self._frame)
+        self._feed = Feed(self.state, config.show_quiet)
         self._serving = False
         self._switch, self._reading = Switch(self._end), threading.Lock()
 
@@ -191,7 +193,7 @@ class Exporter:
             running=lambda thread: self._frame.running(thread),
             also=(
                 self._drain.look, lambda: self._monitor.look(), self._explaining.look, self._telemetry.look,
-                WallClock().look, ElementsWriter(self.state, self.config).look, self._operating.look,
+                WallClock().look, ElementsWriter(self.state, self.config, self._feed).look, self._operating.look,
             ),
         )  # fmt: skip
         self._monitor = Monitor(self.state, self.config, self._read, lambda: watcher.problems(self.config.stall_after))
@@ -217,6 +219,7 @@ class Exporter:
             self._explaining.studies() if debug else {},
             debug={**self._acting.debug(), "about": lambda: about(self.config)} if debug else {},
             status=status, fleet=fleet(self.config, status, lambda: self.port),
+            feed=self._feed,
         )  # fmt: skip
 
     def _open(self, watcher: Watcher) -> None:
@@ -278,6 +281,7 @@ class Exporter:
         self._telemetry.after_fork(tornado_task)
         self._explaining.after_fork()
         self._operating.after_fork()
+        self._feed.after_fork()
         self._frame.after_fork(tornado_task)
         if not tornado_task:
             self._frame.patches.on = False

@@ -31,6 +31,7 @@ from . import (
     setup_script,
     soak,
     top,
+    watch,
 )
 from .common import EX_USAGE, PIPE_CLOSED, SETTINGS, colour, fail
 
@@ -105,6 +106,7 @@ for module in (
     catalogue,
     dashboards,
     rules,
+    watch,
 ):
     commands.add_command(module.command)
 for command in act.COMMANDS:

@@ -11,11 +11,12 @@ from typing import Any
 
 from ..config import Config
 from ..state import State
+from ..state.ledger.text import libraries as _libraries
+from ..state.ledger.text import names as _names
+from ..state.ledger.text import ran, size, took
 from ..state.notices import REBUILT
 from ..state.records import Record
-from .elements_text import libraries as _libraries
-from .elements_text import names as _names
-from .elements_text import ran, size, took
+from .feed import Feed
 
 log = logging.getLogger("bokeh_exporter.elements")
 
@@ -31,11 +32,12 @@ class ElementsWriter:
     Args:
         state: where the records are.
         config: says in which form, if at all.
+        feed: is given each as well.
     """
 
-    def __init__(self, state: State, config: Config) -> None:
+    def __init__(self, state: State, config: Config, feed: Feed) -> None:
         self._elements, self._form, self._notices = state.elements, config.elements_log, state.notices
-        self._quiet_too = config.show_quiet
+        self._feed, self._quiet_too = feed, config.show_quiet
         #: App -> how many quiet ones have been logged, and when that was.
         self._logged: dict[str, int] = {}
         self._summed = monotonic()
@@ -44,7 +46,10 @@ class ElementsWriter:
         """Write what has ended since the last look. Called a few times a second, off the app's threads."""
         if not self._elements.on:
             return
+        self._feed.look()
         for record in self._elements.finished():
+            if self._feed.heard:
+                self._feed.publish(record.as_json())
             if record.quiet and not self._quiet_too:
                 continue  # such as document_ready, a throttled twin, or what Panel asks of the browser
             if self._notices.on:

@@ -18,13 +18,14 @@ from .connections import Server
 from .http_messages import Answer, Later, Request, Route, short
 from .places import Limits
 from .sockets import EndpointError, listen, tls_context
+from .streams import Stream
 
 __all__ = ["Answer", "Endpoint", "EndpointError", "Later", "Limits", "Request", "Route", "tls_context"]
 
 _FAVICON = "/favicon.ico"
 #: A number in a path, which stands as ``{number}`` in the routes.
 _NUMBER = re.compile(r"/\d+(?=/)")
-_Made = TypeVar("_Made", bound="Answer | Later")
+_Made = TypeVar("_Made", bound="Answer | Later | Stream")
 
 
 class Endpoint:
@@ -117,10 +118,10 @@ class Endpoint:
         if server is not None:
             server.abandon()
 
-    def _answer(self, request: Request) -> Answer | Later:
+    def _answer(self, request: Request) -> Answer | Later | Stream:
         return self._guarded(lambda: self._routed(request))
 
-    def _routed(self, request: Request) -> Answer | Later:
+    def _routed(self, request: Request) -> Answer | Later | Stream:
         path = _NUMBER.sub("/{number}", request.path)
         allowed = {method for method, each in self._routes if each == path}
         if not allowed:

@@ -24,6 +24,8 @@ from urllib.parse import parse_qs
 from tornado import httputil
 from tornado.http1connection import HTTP1Connection
 
+from .streams import Outlet, Stream
+
 _GZIP_FROM = 1024  # bytes; a smaller answer is one packet anyway
 _GZIP_LEVEL = 3  # 1.5 MB of exposition: 4 ms to 5.5 % of it; level 6 takes 16 ms to 5.2 %
 
@@ -58,7 +60,7 @@ class Later:
     make: Callable[[], Answer]
 
 
-Route = Callable[[Request], "Answer | Later"]
+Route = Callable[[Request], "Answer | Later | Stream"]
 
 #: Parameters of a query; no route knows more than a few, and each costs time.
 _FIELDS = 100
@@ -77,6 +79,9 @@ class Place(Protocol):
 
     def busy(self) -> None:
         """Say that an answer is being made."""
+
+    def streaming(self, unsent: int) -> None:
+        """Say that an answer goes on, with so many bytes that wait."""
 
     def sending(self, size: int) -> None:
         """Say that an answer goes out, with so many bytes that are its own."""
@@ -118,6 +123,8 @@ class Exchange(httputil.HTTPMessageDelegate):
             answer = short(500)
         if isinstance(answer, Later):
             self._start(answer)
+        elif isinstance(answer, Stream):
+            self._stream(answer)
         else:
             self._send(answer)
 
@@ -136,6 +143,16 @@ class Exchange(httputil.HTTPMessageDelegate):
             _threads.release()
             self._on_error(error)
             self._send(short(503, {"Retry-After": "1"}))
+
+    def _stream(self, stream: Stream) -> None:
+        if self._request.method != "HEAD":
+            stream.start(Outlet(self._connection, self._loop, self._place))  # what it sends comes after the headers
+        # A proxy such as nginx would keep events until its buffer is full.
+        headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Accel-Buffering": "no"}
+        fields = httputil.HTTPHeaders({"Content-Type": stream.content_type, **headers})
+        self._connection.write_headers(httputil.ResponseStartLine("HTTP/1.1", 200, "OK"), fields)
+        if self._request.method == "HEAD":
+            self._connection.finish()
 
     def _make(self, later: Later) -> None:
         try:

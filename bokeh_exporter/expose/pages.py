@@ -16,6 +16,7 @@ from typing import Any
 
 from ..state import State
 from .access import logged_in
+from .feed import Feed
 from .fleet import FLEET, Fleet
 from .http import Answer, Later, Request, Route
 from .interactions import trace
@@ -43,6 +44,7 @@ class Pages:
         drain: begins to drain and says so; None while that is not to be had over HTTP.
         studies: what takes its time, by path below ``/debug``; empty while debugging is off.
         status: answers ``/api/v1/status``.
+        feed: answers ``/api/v1/events``.
         debug: what else is done on ``POST /debug/NAME`` and answered as JSON, by name; empty while it is off.
         fleet: answers ``/api/v1/fleet``.
     """
@@ -59,6 +61,7 @@ class Pages:
         status: Status | None = None,
         debug: Mapping[str, Callable[[], Mapping[str, Any]]] | None = None,
         fleet: Fleet | None = None,
+        feed: Feed | None = None,
     ) -> None:
         self._state = state
         self._exposition = Exposition(state.registry, state.counter("bokeh_exporter_unwritable_series_total").inc)
@@ -71,6 +74,7 @@ class Pages:
         self._status = status
         self._debug = debug or {}
         self._fleet = fleet
+        self._feed = feed
 
     def routes(self) -> Mapping[tuple[str, str], Route]:
         """Return the routes by method and path."""
@@ -87,6 +91,8 @@ class Pages:
         if self._fleet is not None:
             routes["GET", FLEET] = self._fleet.answer
         routes["GET", "/api/v1/interactions/{number}/trace"] = functools.partial(trace, self._state)
+        if self._feed is not None:
+            routes["GET", "/api/v1/events"] = self._feed.answer
         stacks = self._stacks
         if stacks is not None:
             routes["POST", "/debug/stacks"] = sparing(lambda request: _plain(200, stacks().rstrip()))

@@ -60,6 +60,12 @@ class Place:
         self._enter("sending", size)
         self._late = asyncio.get_running_loop().call_later(self._idle, self.close)
 
+    def streaming(self, unsent: int) -> None:
+        """Go on with an answer that has no end; it is no place that others can be given."""
+        if self.phase != "streaming":
+            self._enter("streaming")
+        self.unsent = unsent
+
     def gone(self) -> None:
         """Give back what the connection had."""
         self._enter("gone")

@@ -51,15 +51,14 @@ class Record:
     def __init__(self, interaction: Interaction, phase: str) -> None:
         self.interaction = interaction
         self.phase = phase
+        #: The cause, the path of the file in which it was made, and what stands for the session.
         self.cause: dict[str, Any] | None = None
-        #: The path of the file in which the cause was made.
         self.path: str | None = None
+        self.session: str | None = None
         self.touched = now = perf_counter()
         #: ``perf_counter`` of its begin, which may have been a wait ago: this is made with the first that is seen.
         self.started = now - min(max(time() - interaction.time, 0.0), LONG)
-        #: Functions under way.
-        self.open = 0
-        self.reported = False
+        self.open, self.reported = 0, False  # how many functions are under way
         #: What the build constructed and does not use: set when it is over.
         self.unused: dict[int | str, Built] = {}
         #: Id and class of the models in parts of the document that were replaced, until it is reported.
@@ -159,7 +158,7 @@ class Record:
 
     @property
     def seconds(self) -> float:
-        """From its begin to the last thing that was seen to happen, in a callback scheduled later perhaps."""
+        """From its begin to the last thing that happened, in a callback scheduled later perhaps."""
         return max(self.interaction.seconds, self.touched - self.started)
 
     @property
@@ -218,6 +217,7 @@ class Record:
             "number": ordinal(one.number),
             "time": one.time,
             "app": one.app,
+            "session": self.session,
             "kind": one.kind,
             "cause": self.told_cause(),
             "functions": [

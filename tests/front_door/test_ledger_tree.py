@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -111,3 +113,22 @@ def test_each_move_of_the_mouse_has_its_own_chain(server: ServerProcess, tab: Ta
     assert [each["name"] for each in found[0]["functions"]] == [f"{APP}:cross"]
     for one in found:
         assert sum(each["calls"] for each in one["functions"]) <= 1
+
+
+def test_watch_prints_the_tree_while_it_happens(server: ServerProcess, tab: Tab) -> None:
+    command = [sys.executable, "-m", "bokeh_exporter", "watch", server.exporter_url, "--app", "/elements_tree"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watching:
+        try:
+            assert watching.stdout is not None
+            lines = iter(watching.stdout.readline, "")
+            said = [next(line for line in lines if "/elements_tree build" in line)]  # what was there comes first
+            tab.set("factor", value=5)
+            said = [next(line for line in lines if "IntSlider 'factor'" in line)]
+            while "└─ time:" not in said[-1]:
+                said.append(next(lines))
+        finally:
+            watching.terminate()
+    text = "".join(said)
+    assert f"(elements_tree.py:{line_of('factor = pn.widgets')})" in said[0]
+    assert "├─ wave()" in text
+    assert f"│  └─ rebuilt figure plot ({APP}:{line_of('plot = figure')}) inside Bokeh pane, " in text

@@ -23,6 +23,7 @@ from ..callbacks.names import timing
 from ..frame import Frame, Observer
 from ..hosts.bokeh_documents import beside_the_roots, has_model
 from ..hosts.bokeh_models import model_class, refers
+from ..sessions.totals import pseudonym_of
 from .causes import cause_of
 from .model_references import References
 from .source_lines import source_line
@@ -81,6 +82,7 @@ class BokehElements(Observer):
         record = self.elements.record(current.get())
         if record is not None and record.cause is None and events:
             record.cause, record.path = cause_of(events, document, self._reveal)
+            record.session = pseudonym_of(document)
 
     def _constructed(self, model: Any, begin: float, end: float) -> None:
         number = current.get()
@@ -112,6 +114,7 @@ class BokehElements(Observer):
         if record is None:
             return
         record.add(Record.went_on, "recompute", "DocumentModelManager.recompute", begin, end, get_ident())
+        record.session = record.session or pseudonym_of(document)
         if before is after:
             return
         come, gone = after.keys() - before.keys(), before.keys() - after.keys()
@@ -191,6 +194,7 @@ class BokehElements(Observer):
         record = self.elements.record(number)
         if record is None or record.phase != "init":
             return
+        record.session = pseudonym_of(document)
         exempt = self._references.of(beside_the_roots(document))
         record.add(Record.exempt, list(exempt))
         for model, built in self._made.pop(number, {}).items():

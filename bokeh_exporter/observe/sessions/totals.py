@@ -17,6 +17,7 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from ...catalogue import CALLBACK_KINDS
+from ...state.spans import pseudonym
 from .. import slots
 from ..apps import App
 from ..hosts.bokeh_documents import model_count, registered_callbacks
@@ -43,6 +44,7 @@ class SessionRecord:
         "discarding",
         "marked",
         "models",
+        "pseudonym",
         "session",
         "suspected",
         "totals",
@@ -58,6 +60,8 @@ class SessionRecord:
         self.creation: object = None
         #: Whether a browser ever connected.
         self.connected = connected
+        #: What stands for the session's id, made when it is asked for.
+        self.pseudonym: str | None = None
         self.blocked_since = 0.0
         self.discarding = False
         self.destroyed = False
@@ -80,6 +84,17 @@ class SessionRecord:
 
 def _gone() -> None:
     """Answer as the weak reference to a session that is no more."""
+
+
+def pseudonym_of(document: Any) -> str | None:
+    """Return what stands for the id of a document's session, if it has one."""
+    record = slots.record.get(document)
+    if record is None:
+        return None
+    if record.pseudonym is None:
+        session = record.session()
+        record.pseudonym = pseudonym(session.id) if session is not None else None
+    return record.pseudonym
 
 
 def mark(document: Any) -> None:
