@@ -260,6 +260,13 @@ class Config(Thresholds):
     capture_seconds: float = _option(
         60.0, _seconds, "a number of seconds from 0.05 to 86400", "Duration of such a trace in seconds."
     )
+    collection_rules: str | None = _option(
+        None,
+        _text,
+        "the path of a JSON file",
+        "File of collection rules: what to gather by itself when a verdict holds or a number is too high, and where to "
+        "send it.",
+    )
     drain: bool = _option(False, _flag, "0 or 1", "1 enables POST /debug/drain.")
     drain_seconds: float | None = _option(
         None,

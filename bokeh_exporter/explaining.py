@@ -1,4 +1,4 @@
-"""Composition of the searches and captures: what the observers know becomes what ``diagnose`` looks for."""
+"""Composition of searches, captures and collection rules: what the observers know is what ``diagnose`` looks for."""
 
 from __future__ import annotations
 
@@ -7,28 +7,39 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 
+from .acting import Acting
 from .config import Config
 from .control.collecting import Collecting
 from .diagnose.heap.capture import Capture
 from .diagnose.heap.capture import study as capture_study
-from .diagnose.heap.explainer import EVERY, EventAttributes, Explainer
+from .diagnose.heap.explainer import EventAttributes, Explainer
 from .diagnose.heap.holders import Target
 from .diagnose.heap.roots import Host
-from .diagnose.verdicts.judgement import Judgement
+from .diagnose.rules import GROWTH, RETAINED, Rule, Rules, read
 from .diagnose.verdicts.monitor import Monitor
+from .expose.about import about
+from .expose.gathered import send
 from .observe.frame import Frame
 from .observe.hosts.bokeh_sessions import sessions_of
 from .observe.leaks.ledger import Ledger
 from .observe.leaks.zombies import kept_by, zombies
 from .observe.loop.loops import Loops
+from .observe.loop.stacks import report
 from .observe.memory.cgroups import Cgroups
 from .observe.memory.garbage_collector import Garbage
 from .observe.rebuilds.inventory import Inventory
 from .observe.sessions.lifetimes import record_of
+from .state import Level
 from .state.notices import UNCOLLECTED
+from .state.numbers import Numbers, of_state
 
 log = logging.getLogger("bokeh_exporter")
 
+#: Seconds between two looks at what the rules watch.
+_LOOK = 5.0
+#: What the ledger knows without a sample.
+_LEDGER = frozenset(each.metric for each in RETAINED.conditions)
+Evidence = tuple[Mapping[str, object], str]
 Study = Callable[[Mapping[str, list[str]]], tuple[Mapping[str, object], str]]
 
 
@@ -38,9 +49,8 @@ class Explaining:
     def __init__(self, config: Config, frame: Frame, collecting: Collecting) -> None:
         self._options, self._frame = config, frame
         self._capture: Capture | None = None
-        self._next_capture = 0.0
         self.explainer = Explainer(
-            targets=self._targets, hosts=self._hosts, room=self._room, retained=self._retained,
+            targets=self._targets, hosts=self._hosts, room=self._room,
             collect=collecting.collect_unless_long,
             on_error=lambda error: frame.state.swallow("explain", error),
         )  # fmt: skip
@@ -63,11 +73,6 @@ class Explaining:
         """Take the signal, while debugging is on."""
         if self._options.debug:
             self.explainer.listen()
-
-    def look(self) -> None:
-        """Called a few times a second, in the watcher's thread."""
-        if self._options.explain_retained:
-            self.explainer.look()
 
     def _searches(self, begins: bool) -> None:
         self._frame.find(Garbage).all_held = begins
@@ -95,25 +100,16 @@ class Explaining:
         self.explainer.after_fork()
         self._capture = None
 
-    def judged(self, judgement: Judgement, monitor: Monitor) -> None:
-        """Capture once an hour at the most while a verdict says that memory grows, if that is wanted."""
-        now = time.monotonic()
-        grows = {"session_growth", "process_growth"} & {judgement.name, *judgement.others}
-        if not self._options.capture or not grows or now < self._next_capture:
-            return
-        self._next_capture = now + EVERY
+    def capture(self, monitor: Monitor) -> None:
+        """Trace allocations for a while, log what grew, and let the next judgements know whose it is. It waits."""
         self._capture = capture = Capture(self._options.capture_seconds)
-
-        def run() -> None:
-            try:
-                captured = capture.run()
-            except BlockingIOError as error:
-                log.warning("%s", error)
-                return
-            log.warning("what grew: %s", captured.text())
-            monitor.settled = captured.of
-
-        self.explainer.start(run)
+        try:
+            captured = capture.run()
+        except BlockingIOError as error:
+            log.warning("%s", error)
+            return
+        log.warning("what grew: %s", captured.text())
+        monitor.settled = captured.of
 
     # --- what the observers know -----------------------------------------------------------------
 
@@ -148,13 +144,71 @@ class Explaining:
     def _room(self) -> float | None:
         return self._frame.find(Cgroups).room()
 
-    def _retained(self) -> Mapping[str, int]:
-        return {
-            app: max(left.retained_sessions, _beyond_one(left.retained_models))
-            for app, left in self._frame.find(Ledger).counts().items()
-        }
 
+class Gathering:
+    """The collection rules of one exporter.
 
-def _beyond_one(models: int) -> int:
-    # The Document that may stay has some models with it.
-    return models // 10
+    Raises:
+        ConfigError: the file of rules cannot be used.
+    """
+
+    def __init__(self, config: Config, frame: Frame, acting: Acting, explaining: Explaining) -> None:
+        self._options, self._frame, self._acting, self._explaining = config, frame, acting, explaining
+        built_in = [rule for rule, on in ((RETAINED, config.explain_retained), (GROWTH, config.capture)) if on]
+        own = read(config.collection_rules) if config.collection_rules is not None else []
+        self._rules = Rules([*built_in, *own])
+        self._looked = time.monotonic()
+
+    def look(self, monitor: Monitor, read_levels: Callable[[], list[Level]]) -> None:
+        """Gather what is due. Called a few times a second, in the watcher's thread; cheap."""
+        now = time.monotonic()
+        if not self._rules or now - self._looked < _LOOK:
+            return
+        self._looked = now
+        judgement = monitor.judgement
+        for rule, apps in self._rules.due({judgement.name, *judgement.others}, self._numbers(read_levels)):
+            self._explaining.explainer.start(self._work(rule, apps, monitor))
+
+    def _numbers(self, read_levels: Callable[[], list[Level]]) -> Numbers:
+        wanted = self._rules.metrics
+        if wanted <= _LEDGER:
+            counts = self._frame.find(Ledger).counts()
+            sessions: dict[tuple[str, ...], float] = {}
+            models: dict[tuple[str, ...], float] = {}
+            for app, left in counts.items():
+                sessions[app, "retained"], models[app, "retained"] = left.retained_sessions, left.retained_models
+            return {"bokeh_sessions_uncollected": sessions, "bokeh_models_uncollected": models}
+        return of_state(self._frame.state, read_levels(), wanted)
+
+    def _work(self, rule: Rule, apps: frozenset[str], monitor: Monitor) -> Callable[[], None]:
+        if rule is RETAINED:  # in words of its own, and with one event for each app
+            return lambda: self._explaining.explainer.report(apps)
+        if rule is GROWTH:
+            return lambda: self._explaining.capture(monitor)
+
+        def work() -> None:
+            for what in rule.gathers:
+                content, text = self._gather(what, monitor)
+                for place in rule.to:
+                    send(self._frame.state, place, rule.name, what, content, text)
+
+        return work
+
+    def _gather(self, what: str, monitor: Monitor) -> Evidence:
+        if what == "capture":
+            captured = Capture(self._options.capture_seconds).run()
+            return captured.content(), captured.text()
+        if what == "explain":
+            found = self._explaining.explainer.run()
+            return found.content(), found.text()
+        if what == "stacks":
+            text = report(self._acting.loops())
+            return {"stacks": text.splitlines()}, text
+        if what == "census":
+            counted = self._acting.debug()["census"]()
+            largest = list(counted["types"].items())[:10]
+            return counted, ", ".join(f"{each['count']} {name}" for name, each in largest)
+        parts = {each: self._gather(each, monitor) for each in ("explain", "stacks", "census")}
+        content = {each: evidence[0] for each, evidence in parts.items()}
+        text = "\n".join(f"{each}:\n{evidence[1]}" for each, evidence in parts.items())
+        return {"about": about(self._options), "verdict": monitor.verdict(), **content}, text

@@ -22,7 +22,7 @@ from .control.draining import Drain
 from .control.sigterm import end
 from .diagnose.blame.whose import known
 from .diagnose.verdicts.monitor import Monitor
-from .explaining import Explaining
+from .explaining import Explaining, Gathering
 from .expose.about import about
 from .expose.elements_log import ElementsWriter
 from .expose.feed import Feed
@@ -74,6 +74,7 @@ class Exporter:
         self._telemetry = Telemetry(self.state, config)
         self._acting = Acting(config, self.state, self._frame, flush=lambda: self._telemetry.flush())
         self._explaining = Explaining(config, self._frame, self._acting.collecting)
+        self._gathering = Gathering(config, self._frame, self._acting, self._explaining)
         self._operating = Operating(config, self._frame)
         self._feed = Feed(self.state, config.show_quiet)
         self._serving = False
@@ -192,12 +193,12 @@ class Exporter:
             self.state, self.config.stall_after, sites=self._loops.sites, pools=self._pools,
             running=lambda thread: self._frame.running(thread),
             also=(
-                self._drain.look, lambda: self._monitor.look(), self._explaining.look, self._telemetry.look,
-                WallClock().look, ElementsWriter(self.state, self.config, self._feed).look, self._operating.look,
+                self._drain.look, lambda: self._monitor.look(), lambda: self._gathering.look(self._monitor, self._read),
+                self._telemetry.look, WallClock().look, ElementsWriter(self.state, self.config, self._feed).look,
+                self._operating.look,
             ),
         )  # fmt: skip
         self._monitor = Monitor(self.state, self.config, self._read, lambda: watcher.problems(self.config.stall_after))
-        self._monitor.on_judged = lambda judgement: self._explaining.judged(judgement, self._monitor)
         return watcher
 
     def _operate(self, watcher: Watcher) -> None:

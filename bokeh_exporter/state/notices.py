@@ -16,6 +16,7 @@ UNCOLLECTED = "bokeh.session.uncollected"
 REBUILT = "bokeh.element.rebuilt"
 STALLED = "bokeh.event_loop.stalled"
 VERDICT = "bokeh.memory.verdict"
+GATHERED = "bokeh.rule.gathered"
 
 
 class Notice(NamedTuple):

@@ -1,7 +1,7 @@
-"""When to look for who holds what: on request, on a signal, and by itself when sessions are first retained.
+"""When to look for who holds what: on request, on a signal, and when a collection rule wants it.
 
 One search at a time, each in a thread of its own: it takes seconds, and neither an event loop nor the
-watcher may wait for it. What triggers it by itself is a number that the ledger has anyway.
+watcher may wait for it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from types import FrameType
 from typing import Any
 
@@ -22,12 +22,6 @@ from .roots import Host
 
 log = logging.getLogger("bokeh_exporter")
 
-#: Seconds between two searches for the same app that nobody asked for.
-EVERY = 3600.0
-#: Seconds between two looks at whether one is due.
-_LOOK = 5.0
-#: Destroyed sessions that may stay without anything being wrong: Bokeh keeps the last, Panel one per process.
-_HARMLESS = 1
 #: Seconds that a request waits for a search that began by itself.
 _PATIENCE = 60.0
 _SIGNAL: int | None = getattr(signal, "SIGUSR2", None)
@@ -48,7 +42,6 @@ class Explainer:
         hosts: lists what lives by itself besides modules and running functions.
         collect: runs a full collection.
         room: how many bytes the process may still take, None if nobody knows.
-        retained: how many sessions, or models without one, each app retains.
         on_error: called with the error of a search that nobody asked for.
         clock: returns the Unix time.
     """
@@ -56,15 +49,13 @@ class Explainer:
     def __init__(
         self, *, targets: Callable[[bool], Iterable[Target]], hosts: Callable[[], Iterable[Host]],
         collect: Callable[[], object], room: Callable[[], float | None],
-        retained: Callable[[], Mapping[str, int]], on_error: Callable[[BaseException], None],
+        on_error: Callable[[BaseException], None],
         clock: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
         self._history = HolderHistory(clock)
         self._targets, self._hosts, self._collect, self._room = targets, hosts, collect, room
-        self._retained, self._on_error = retained, on_error
+        self._on_error = on_error
         self._busy = threading.Lock()
-        self._reported: dict[str, float] = {}
-        self._looked = time.monotonic()
         self._before: Any = None
         #: Called with each event, besides the log.
         self.on_event: Callable[[EventAttributes], None] = lambda event: None
@@ -110,21 +101,12 @@ class Explainer:
 
     # --- by itself -----------------------------------------------------------------------------
 
-    def look(self) -> None:
-        """Start a search if an app retains sessions and has not been reported for an hour. Cheap; from one thread."""
-        now = time.monotonic()
-        if now - self._looked < _LOOK:
-            return
-        self._looked = now
-        due = {
-            app for app, number in self._retained().items()
-            if number > _HARMLESS and now - self._reported.get(app, -EVERY) >= EVERY
-        }  # fmt: skip
-        if due:
-            self._reported.update(dict.fromkeys(due, now))
-            self.start(lambda: self._report(due))
+    def report(self, due: Collection[str]) -> None:
+        """Log who holds what these apps retain, and raise the event of each.
 
-    def _report(self, due: set[str]) -> None:
+        Raises:
+            BusyError, NoRoomError: as :meth:`run`.
+        """
         # Without a collection: what is retained has survived one.
         found = self._run(lambda: [each for each in self._targets(False) if each.app in due], collect=False)
         for app in sorted(due):

@@ -55,8 +55,6 @@ class Monitor:
         self._plain: tuple[Judgement | None, Mapping[str, Any]] = (None, {})
         #: What a capture of allocations has found to grow, if there was one.
         self.settled: GrowthKind | None = None
-        #: Is called with each judgement, in the thread that looks: for what a verdict sets off.
-        self.on_judged: Callable[[Judgement], None] = lambda judgement: None
         #: Unix time since which the leading verdict has held.
         self.since = time.time()
         #: The last times that nobody was served: when it was seen, and why in a line; the newest last.
@@ -78,7 +76,6 @@ class Monitor:
         self.history.add(sample_of(of_state(self._numbers, self._read(), ROWS), time.time()))
         points, settled = self.history.points(), self.settled
         self._replace(judge(points, self._options, grace=self._options.grace, stalled=stalled, settled=settled))
-        self.on_judged(self.judgement)
 
     def _replace(self, new: Judgement) -> None:
         old, self.judgement = self.judgement, new

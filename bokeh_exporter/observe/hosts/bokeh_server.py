@@ -155,10 +155,9 @@ def check_interval(server: Any) -> float:
 
 def keep_alive(server: Any) -> float | None:
     """Return the seconds between two pings of a browser, 0 where they are off; None where the host has none."""
-    milliseconds = getattr(server, "_keep_alive_milliseconds", None)
-    if milliseconds is None:  # Bokeh 4 leaves it to tornado
-        return getattr(server, "settings", {}).get("websocket_ping_interval")
-    return float(milliseconds / 1000)
+    if hasattr(server, "_keep_alive_milliseconds"):
+        return float(server._keep_alive_milliseconds / 1000)
+    return getattr(server, "settings", {}).get("websocket_ping_interval")  # Bokeh 4 leaves it to tornado
 
 
 def rebind_sweep(server: Any) -> None:
