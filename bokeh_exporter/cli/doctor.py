@@ -145,9 +145,9 @@ def _memory(memory: Mapping[str, Any]) -> Iterator[str]:
 
 def _kept(app: Mapping[str, Any]) -> str:
     kept = [
-        f"{number:.0f} {what} {state}"
-        for what in ("sessions", "models")
-        for state, number in app.get(f"uncollected_{what}", {}).items()
+        f"{number:.0f} {what}{'' if number == 1 else 's'} {state}"
+        for what in ("session", "model")
+        for state, number in app.get(f"uncollected_{what}s", {}).items()
         if number
     ]
     return f"; of destroyed sessions {', '.join(kept)}" if kept else ""
@@ -163,5 +163,4 @@ def _hooks(hooks: Mapping[str, bool]) -> Iterator[str]:
     missing = [hook for hook, fits in hooks.items() if not fits]
     colour = "yellow" if missing else "green"
     yield click.style(f"{len(hooks) - len(missing)} of {len(hooks)} hooks active", fg=colour)
-    for hook, fits in hooks.items():
-        yield f"  {click.style('ok', fg='green') if fits else click.style('missing', fg='yellow')}  {hook}"
+    yield from (f"  {click.style('missing', fg='yellow')}  {hook}" for hook in missing)

@@ -19,9 +19,18 @@ from .common import SETTINGS
 
 def _option_flags(command: Callable[..., Any]) -> Callable[..., Any]:
     for name, field in reversed(options.OPTIONS.items()):
-        help = field.metadata["help"] + f" [{options.variable(name)}]"
+        help = f"{field.metadata['help']} [{options.variable(name)}{_values(field)}]"
         command = click.option(options.flag(name), name, metavar="VALUE", help=help)(command)
     return command
+
+
+def _values(field: Any) -> str:
+    """Return the choices of an option, and its default."""
+    wants, default = field.metadata["wants"], field.default
+    choices = f"; {wants}" if wants.startswith("one of ") else ""
+    if default is None:
+        return choices
+    return f"{choices}; default {default if isinstance(default, str) else f'{default:.9g}'}"
 
 
 @click.command(

@@ -132,7 +132,9 @@ class Drain:
         log.warning(
             "drained after %.1f s, %s; the server ends now",
             now - (self._begun or now),
-            f"{self._left} sessions are cut off at the deadline" if self._left else "no session is left",
+            f"{self._left} session{'s' if self._left > 1 else ''} cut off at the deadline"
+            if self._left
+            else "no session is left",
         )
         self._ended = True
         self._end()

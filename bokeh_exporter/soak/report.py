@@ -9,6 +9,7 @@ from typing import Any
 
 from ..diagnose import Judgement, Point, Sample, judge
 from ..diagnose.verdicts.judgement import LINGERING, GrowthKind
+from ..diagnose.verdicts.series import size
 from ..diagnose.verdicts.session import BLOCKS_ALONE
 from ..thresholds import Thresholds
 from .plan import Plan
@@ -192,7 +193,7 @@ def _lines(report: Report) -> Iterator[str]:
     yield f"  {judgement.advice}"
     if judgement.beside:
         yield f"  Note that {', '.join(judgement.beside)} is on, which uses more and more memory itself."
-    yield f"sessions            {content['sessions']}, {content['bytes_per_session']:+,} bytes each"
+    yield f"sessions            {content['sessions']}, {_signed(content['bytes_per_session'])} each"
     yield (
         f"retained            {content['retained_sessions']} sessions, {content['retained_models']} models; "
         f"{content['pending_sessions']} sessions wait for a collection"
@@ -208,9 +209,9 @@ def _lines(report: Report) -> Iterator[str]:
         yield f"  most during         {', '.join(content['attributed_rank'])}; the numbers exceed the process's own"
     for activity, number in content["attributed_bytes"].items():
         if number and activity == "left_over":
-            yield f"  outside these          {number:+,} bytes"
+            yield f"  outside these          {_signed(number)}"
         elif number:
-            yield f"  during {activity:18} {number:+,} bytes"
+            yield f"  during {activity:18} {_signed(number)}"
     for held in content["retained"]:
         yield from _holder(held)
 
@@ -223,10 +224,15 @@ def _per_use(used: Sequence[tuple[int, Sample]]) -> Iterator[str]:
     numbers = (
         ("models", _sum(last, "models") - _sum(first, "models")),
         ("blocks of Python", (last.process.blocks or 0) - (first.process.blocks or 0)),
-        ("bytes", (last.process.heap or 0) - (first.process.heap or 0)),
     )
-    each = ", ".join(f"{number / uses:+.3g} {what}" for what, number in numbers)
+    grown = _signed(((last.process.heap or 0) - (first.process.heap or 0)) / uses)
+    each = ", ".join([*(f"{number / uses:+.1f} {what}" for what, number in numbers), grown])
     yield f"each interaction    {each} ({uses} of them)"
+
+
+def _signed(number: float) -> str:
+    """Write a change in bytes for people."""
+    return f"{'-' if number < 0 else '+'}{size(abs(number))}"
 
 
 def _holder(held: Mapping[str, Any]) -> Iterator[str]:

@@ -73,7 +73,7 @@ def test_the_deadline_ends_it(serve: Serve, host: str) -> None:
     tab.wait_closed()
     assert time.monotonic() - begun >= 2
     assert server.wait_exit() in (0, -15)
-    assert "1 sessions are cut off at the deadline" in server.log()
+    assert "1 session cut off at the deadline" in server.log()
 
 
 def test_a_second_sigterm_is_not_held_back(serve: Serve) -> None:
