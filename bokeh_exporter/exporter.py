@@ -20,6 +20,7 @@ from .acting import Acting
 from .config import Config
 from .control.draining import Drain
 from .control.sigterm import end
+from .diagnose.blame.sources import read
 from .diagnose.blame.whose import known
 from .diagnose.verdicts.monitor import Monitor
 from .explaining import Explaining, Gathering
@@ -258,7 +259,7 @@ class Exporter:
         return [pool for each in self._frame.observers if isinstance(each, Executors) for pool in each.pools()]
 
     def _stacks(self) -> str:
-        return report(self._acting.loops())
+        return report(self._acting.loops(), lambda file, text: text in read(file).literals)
 
     def _visitors(self) -> int:
         return self._frame.find(Sessions).visitors(time.monotonic())

@@ -77,3 +77,5 @@ rendered: Slot[int] = Slot("rendered")
 queued: Slot[int] = Slot("queued")
 #: On a plot while one of its methods runs, so that its parents' are not counted as well.
 drawing: Slot[bool] = Slot("drawing")
+#: On a model: which of its labels a browser has set.
+relabelled: Slot[set[str]] = Slot("relabelled")

@@ -12,11 +12,16 @@ number together with the name; and escaping in each output, which is how one was
 from __future__ import annotations
 
 import datetime
+import hashlib
+import hmac
 import logging
 import math
+import re
+import secrets
 import sys
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from types import CodeType
 from typing import Any
 
 from .safe_looks import is_a, type_module, type_name
@@ -72,6 +77,54 @@ def _is_numpys(value: object) -> bool:
     """Whether a value is one of NumPy's numbers, whose class is NumPy's own."""
     generic = getattr(sys.modules.get("numpy"), "generic", None)
     return generic is not None and is_a(value, generic) and type_module(type(value)) == "numpy"
+
+
+_KEY = secrets.token_bytes(16)
+#: Names that Python, asyncio, thread pools and the exporter give to threads and tasks.
+_BY_PYTHON = re.compile(
+    r"MainThread|(Dummy|Thread|Task)-\d+|asyncio_\d+|[A-Za-z]*ThreadPoolExecutor-\d+_\d+|AnyIO worker thread"
+    r"|bokeh-exporter(-[a-z]+)?"
+)
+_OF_TARGET = re.compile(r"(Thread-\d+) \((.*)\)")
+
+
+def hidden(text: str) -> str:
+    """Write a text that may be what somebody typed: its length, and a mark by which two of this process compare."""
+    mark = hmac.new(_KEY, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:4]
+    return f"<str, {len(text)} chars, #{mark}>"
+
+
+def given_name(name: object, is_literal: Callable[[str], bool]) -> str:
+    """Write the name of a thread, a task or a logger: one that Python gave, or that the code has as a literal.
+
+    Args:
+        name: the name; a number may follow the literal, as in ``worker-3``.
+        is_literal: whether the code that it belongs to has a text as a literal or a name.
+    """
+    if type(name) is not str:
+        return f"<{clean(type_name(type(name)))}>"
+    of_target = _OF_TARGET.fullmatch(name)
+    if of_target is not None:
+        return name if is_literal(of_target[2]) and name.isprintable() else of_target[1]
+    if _BY_PYTHON.fullmatch(name) or name in sys.modules:  # loggers are called like modules
+        return name
+    stem = name.rstrip("0123456789")
+    if len(name) <= LABEL and name.isprintable() and (is_literal(name) or (stem and is_literal(stem))):
+        return name
+    return hidden(name)
+
+
+def code_name(code: CodeType) -> str:
+    """Return the name of a function as its code has it, whatever was assigned; of code made from a text, no name."""
+    if code.co_filename.startswith("<"):
+        return "<function>"
+    name: str = getattr(code, "co_qualname", code.co_name)  # co_qualname is of Python 3.11
+    return clean(name.replace("<locals>.", ""))
+
+
+def bare_name(code: CodeType) -> str:
+    """Return the last part of the name of a function, as :func:`code_name`."""
+    return code_name(code).rpartition(".")[2]
 
 
 def escaped(text: str) -> str:

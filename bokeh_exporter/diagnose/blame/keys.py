@@ -6,16 +6,16 @@ and four digits of a keyed hash, made with a key of this process, so that two ca
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import secrets
+import sysconfig
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from ...state.wording import hidden as hidden
+from .sources import file_of as file_of
 from .sources import read
 
-_KEY = secrets.token_bytes(16)
+_STANDARD = tuple({sysconfig.get_path(name).replace("\\", "/") + "/" for name in ("stdlib", "platstdlib")})
 #: The files whose code owns what is being described.
 _owners: ContextVar[tuple[str, ...]] = ContextVar("owners", default=())
 
@@ -30,12 +30,17 @@ def owned_by(files: Iterable[str | None]) -> Iterator[None]:
         _owners.reset(token)
 
 
+def has(file: str, value: str) -> bool:
+    """Whether a text is a constant or a name in a file."""
+    return value in read(file).literals
+
+
+def is_library(file: str) -> bool:
+    """Whether a file is of an installed package or of Python."""
+    path = file.replace("\\", "/")
+    return "/site-packages/" in path or "/dist-packages/" in path or path.startswith(_STANDARD)
+
+
 def is_literal(value: str) -> bool:
     """Whether a text is a constant or a name of the code that owns the container."""
     return any(value in read(file).literals for file in _owners.get())
-
-
-def hidden(value: str) -> str:
-    """Write a text that is not shown."""
-    mark = hmac.new(_KEY, value.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:4]
-    return f"<str, {len(value)} chars, #{mark}>"

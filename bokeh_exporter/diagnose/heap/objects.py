@@ -22,6 +22,8 @@ from types import (
 )
 from typing import Any, NamedTuple
 
+from ...state.safe_looks import in_c, text_of
+from ...state.wording import bare_name, clean, code_name
 from . import safe_reads as safely
 
 #: ``Py_TPFLAGS_IMMUTABLETYPE``: a type that C made, and no class statement.
@@ -107,13 +109,21 @@ def _code(thing: Any) -> CodeType | None:
     return None
 
 
+def _code_name(thing: Any) -> str:
+    """Return the qualified name of a function or coroutine; none of code that was made from a text, or was assigned."""
+    name, code = text_of(in_c(thing, "__qualname__")), _code(thing)
+    if code is not None and (name is None or bare_name(code) != name.rpartition(".")[2]):
+        return code_name(code)
+    return clean(name) if name is not None else safely.type_name(type(thing))
+
+
 def _function(function: Any) -> str:
-    return f"function {function.__qualname__}{place(function).short()}"
+    return f"function {_code_name(function)}{place(function).short()}"
 
 
 def _callable(thing: Any) -> str:
     if type(thing) is FunctionType:
-        return str(thing.__qualname__)
+        return _code_name(thing)
     if type(thing) is MethodType:
         return f"{safely.type_name(type(thing.__self__))}.{_callable(thing.__func__).rpartition('.')[2]}"
     if safely.is_a(thing, functools.partial):
@@ -126,15 +136,15 @@ def _lru(wrapper: Any) -> str:
     if type(function) is not FunctionType:
         return "functools.lru_cache"
     module = place(function).module
-    return f"functools.lru_cache of {module + '.' if module else ''}{function.__qualname__}"
+    return f"functools.lru_cache of {module + '.' if module else ''}{_code_name(function)}"
 
 
 def _coroutine(what: str) -> Callable[[Any], str]:
-    return lambda thing: f"{what} {thing.__qualname__}{place(thing).short()}"
+    return lambda thing: f"{what} {_code_name(thing)}{place(thing).short()}"
 
 
 def _running(frame: Any) -> str:
-    return f"call of {frame.f_code.co_name}{place(frame).short()}"
+    return f"call of {bare_name(frame.f_code)}{place(frame).short()}"
 
 
 _LRU: type = type(functools.lru_cache(lambda: None))
@@ -164,7 +174,7 @@ def _attribute(thing: Any, name: str) -> Any:
 
 def _task(task: Any) -> str:
     coroutine = task.get_coro() if safely.type_module(type(task)) == "_asyncio" else _attribute(task, "_coro")
-    return f"task of function {coroutine.__qualname__}{place(coroutine).short()}"
+    return f"task of function {_code_name(coroutine)}{place(coroutine).short()}"
 
 
 def _watcher(watcher: Any) -> str:

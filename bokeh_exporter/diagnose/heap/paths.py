@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...state.wording import bare_name
 from ..blame import keys
 from ..blame.sources import file_of
 from . import frames
@@ -79,6 +80,8 @@ def _owners(objects: Sequence[Any], root: Root) -> Iterator[str | None]:
     """Yield the files of the code on the way: their literals are no secrets."""
     if root.kind == "module":
         yield file_of(root.name)
+    if root.local is not None:
+        yield root.local.code.co_filename
     for thing in objects[:-1]:
         if safely.is_a(thing, *CONTAINERS):
             continue
@@ -149,9 +152,9 @@ def _begin(objects: Sequence[Any], root: Root) -> tuple[str, list[Step]]:
     if root.local is not None:
         code, thread = root.local.code, safely.label(frames.thread_name(root.local.thread))
         file = code.co_filename.replace(chr(92), "/").rpartition("/")[2]
-        words = f"function {code.co_name} ({file}:{root.local.line}) that runs in thread {thread}, "
+        words = f"function {bare_name(code)} ({file}:{root.local.line}) that runs in thread {thread}, "
         words += f"local variable {root.local.name}"
-        return words, [Step("frame", code.co_name, None, code.co_filename, root.local.line),
+        return words, [Step("frame", bare_name(code), None, code.co_filename, root.local.line),
                        _step(first, f"local variable {root.local.name}")]  # fmt: skip
     return root.name, [_step(first, root.name)]
 

@@ -205,7 +205,7 @@ def _context(chain: Chain, at: int) -> Edge | None:
         takes += 1
     for variable, value in chain[at].items():
         if value is chain[at + takes]:
-            return Edge(f" context variable {safely.label(variable.name)}", takes)
+            return Edge(f" context variable {safely.text_name(variable.name)}", takes)
     return Edge(" context variable", takes)
 
 
@@ -224,7 +224,7 @@ def _instance(chain: Chain, at: int) -> Edge | None:
     takes = 2 if to is attributes and _follows(chain, at, 2) else 1
     for name, value in list(attributes.items()):
         if value is chain[at + takes]:
-            return Edge(f".{safely.name(name) if type(name) is str else safely.text(name)}", takes)
+            return Edge(f".{safely.attribute(holder, name) if type(name) is str else safely.text(name)}", takes)
     return None
 
 

@@ -10,7 +10,7 @@ import gc
 import re
 from collections.abc import Iterator
 from itertools import chain, compress, repeat
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from ...state.safe_looks import attribute_of_class as attribute_of_class
@@ -22,6 +22,7 @@ from ...state.safe_looks import namespace as namespace
 from ...state.safe_looks import slots as slots
 from ...state.safe_looks import type_module as type_module
 from ...state.safe_looks import type_name as type_name
+from ...state.wording import given_name
 from ..blame import keys
 from .arrays import elements, is_array
 from .atomic_reads import unseen
@@ -30,9 +31,6 @@ from .atomic_reads import unseen
 #: hexadecimal names are ids of something.
 _NAME = re.compile(r"[A-Za-z_/][A-Za-z0-9_./:-]{0,30}")
 _ID = re.compile(r"[0-9a-fA-F-]{8,}|.*[0-9][A-Za-z]+[0-9][A-Za-z]+[0-9].*|.*\d{6,}.*")
-
-#: What is as long as the shortest secret, in a name that somebody chose.
-_LONG = re.compile(r"[\w-]{32,}")
 
 
 def child(parent: Any, key: int) -> Any:
@@ -81,6 +79,11 @@ def name(value: str, quote: str = "") -> str:
     return f"<str, {len(value)} chars>"
 
 
+def text_name(value: object) -> str:
+    """Write what a context variable is called: its name is in the code, or in that of a library."""
+    return name(value, "'") if type(value) is str else text(value)
+
+
 def key(value: str) -> str:
     """Write a key: a literal of the code that owns the container, of any other its length and a mark."""
     if keys.is_literal(value) and _NAME.fullmatch(value) and not _ID.fullmatch(value):
@@ -88,9 +91,35 @@ def key(value: str) -> str:
     return keys.hidden(value)
 
 
+def attribute(holder: object, value: str) -> str:
+    """Write an attribute of an object: one that the code of its class or on the way names, else as a key."""
+    shown = name(value)
+    if shown.startswith("<") or keys.is_literal(value) or (value.startswith("__") and value.endswith("__")):
+        return shown
+    files = [file for kind in bases(type(holder)) for file in _files(kind)]
+    # Libraries name the attributes of their own objects themselves; to read all of their files would take seconds.
+    if files and keys.is_library(files[0]):
+        return shown
+    bare = value.rpartition("__")[2] or value  # a private one has its class's name before it
+    return shown if any(keys.has(file, value) or keys.has(file, bare) for file in files) else keys.hidden(value)
+
+
+def _files(kind: type) -> Iterator[str]:
+    """Yield the files that a class is from: that of its module, and of its functions, which outlive a session's."""
+    module = type_module(kind)
+    file = keys.file_of(module) if module not in (None, "builtins") else None
+    if file is not None:
+        yield file
+        return
+    for member in list(class_namespace(kind).values()):
+        if type(member) is FunctionType:
+            yield member.__code__.co_filename
+            return
+
+
 def label(value: object) -> str:
-    """Write what a programmer called a thread, a logger or a variable; parts that may be secrets by their length."""
+    """Write what a thread, a logger or a variable is called; what is no literal of the code by its length."""
     if type(value) is not str:
         return text(value)
-    shown = _LONG.sub(lambda found: f"<{len(found[0])} chars>", "".join(filter(str.isprintable, value)))
-    return f"'{shown[:80]}'"
+    shown = given_name(value, keys.is_literal)
+    return shown if shown.startswith("<") else f"'{shown}'"

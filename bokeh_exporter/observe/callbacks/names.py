@@ -11,13 +11,14 @@ none of the user's code, and the label is cleaned here, before anything keeps it
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from types import CodeType, FunctionType, MethodType
 from typing import Any, TypeVar
 
 from ...state.ledger.source_names import remember
 from ...state.safe_looks import called, class_namespace, is_a, partial_of, resemble, stored, type_module, type_name
-from ...state.wording import clean
+from ...state.wording import clean, code_name
 
 Wrapper = TypeVar("Wrapper", bound=Callable[..., Any])
 
@@ -28,6 +29,7 @@ _CLOSED_OVER = ("handler", "callback", "func", "fn", "function", "eval_fn")
 #: Where decorators keep what they have wrapped: param's for bound functions, and ``functools.wraps``.
 _WRAPPED = ("__bound_function__", "__wrapped__")
 _DEPTH = 10
+_QUALIFIED = sys.version_info >= (3, 11)
 #: Wrappers of ours that time what they call, by the ``id`` of their code: such a one, and a framework's wrapper around
 #: it, has no label of its own. There are some ten.
 _timed: dict[int, CodeType] = {}
@@ -151,6 +153,11 @@ def _describe(function: Any) -> str | None:
     module, name = called(function)
     if is_framework(module):
         return None
+    # As the code has it: a name that was assigned, or the code itself, may be made of what somebody typed.
+    if type(function) is FunctionType:
+        code = code_name(function.__code__)
+        # Python 3.10's code knows no more than the last part.
+        name = code if _QUALIFIED or name.rpartition(".")[2] != code else name
     name = name.replace("<locals>.", "")
     if type(function) is FunctionType and (module is None or module.startswith(("bokeh_app_", "panel_setup"))):
         module = function.__code__.co_filename.replace("\\", "/").rpartition("/")[2]

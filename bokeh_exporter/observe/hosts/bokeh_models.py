@@ -99,6 +99,17 @@ def parts_of(models: Iterable[Any]) -> list[Any]:
     return list(found.values())
 
 
+def knows(model: Any, attribute: str) -> bool:
+    """Whether a model has a property of a name."""
+    return attribute in type(model).properties()
+
+
+def is_event(model: Any, name: str) -> bool:
+    """Whether there is an event of a name: one of Bokeh's, or one that the app has registered for."""
+    events = getattr(sys.modules.get("bokeh.events"), "_CONCRETE_EVENT_CLASSES", {})
+    return name in events or name in model._event_callbacks
+
+
 def value_of(model: Any, attribute: str) -> Any:
     """Return the value of a property. The name comes from a browser: nothing but a property is read."""
     if attribute not in type(model).properties():
@@ -136,5 +147,6 @@ ATTRIBUTES = (
     Attribute(f"{_MODEL}._materialized_defaults", "models that are kept", since="4.0"),
     Attribute(f"{_MODEL}.properties_with_refs", "models that are kept"),
     Attribute(f"{_MODEL}.properties", "values of causes"),
+    Attribute("bokeh.events:_CONCRETE_EVENT_CLASSES", "names of events in causes"),
     Attribute("bokeh.core.has_props:_default_resolver", "known classes of models"),
 )

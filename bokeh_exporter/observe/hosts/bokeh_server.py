@@ -202,8 +202,8 @@ def watch_functions(context: Any, hosts: Hosts) -> None:
     """Say ``script_failing`` where an app's function raises, which Panel calls in a try of its own."""
     for handler in context._application._handlers:
         function = vars(handler).get("_func")
-        watched = type(function) is FunctionType and _WATCHED in vars(function)
-        if callable(function) and is_async(function) is not None and not watched:
+        known = type(function) is FunctionType and _WATCHED in vars(function)
+        if not known and callable(function) and is_async(function) is not None:
             hosts.wrap(handler, _FUNCTION)
 
 
@@ -240,8 +240,7 @@ _FUNCTION = Seam(
 
 def current_document() -> Any:
     """Return the document that runs in this context."""
-    curdoc = find("bokeh.io", "curdoc")
-    return curdoc() if curdoc is not None else None
+    return curdoc() if (curdoc := find("bokeh.io", "curdoc")) is not None else None
 
 
 def model_class() -> Any:

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import sys
 import sysconfig
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 from typing import Any
 
-from ...state.safe_looks import in_c, text_of, type_name
+from ...state.safe_looks import in_c, type_name
+from ...state.wording import code_name, given_name
 from ..callbacks.names import is_framework
 
 #: Frames of one stack in the log: the user's function is within the last few, Bokeh's way to it is longer.
@@ -34,8 +34,8 @@ _LIBRARIES = tuple(
     for key, path in sysconfig.get_paths().items()
     if key in ("stdlib", "platstdlib", "purelib", "platlib")
 )
-#: Names are the app's choice. One could be a session id, which is a bearer secret: 40 characters and more.
-_SECRET = re.compile(r"[\w.-]{32,}")
+#: Whether the code of a file has a text as a literal: an app may name a thread by what somebody typed.
+IsLiteral = Callable[[str, str], bool]
 
 
 def stack_of(thread: int, limit: int = LINES) -> list[str]:
@@ -55,11 +55,11 @@ def blamed(thread: int) -> str | None:
     return None
 
 
-def report(loops: Iterable[tuple[asyncio.AbstractEventLoop, int]]) -> str:
+def report(loops: Iterable[tuple[asyncio.AbstractEventLoop, int]], is_literal: IsLiteral) -> str:
     """Write down every thread and every task of the loops, given with the threads that run them."""
     lines: list[str] = []
     size = 0
-    for line in _report(loops):
+    for line in _report(loops, is_literal):
         size += len(line) + 1
         if size > _SIZE:
             lines.append("... and more: this is cut at 1 MB")
@@ -68,14 +68,21 @@ def report(loops: Iterable[tuple[asyncio.AbstractEventLoop, int]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _report(loops: Iterable[tuple[asyncio.AbstractEventLoop, int]]) -> Iterator[str]:
+def _report(loops: Iterable[tuple[asyncio.AbstractEventLoop, int]], is_literal: IsLiteral) -> Iterator[str]:
     threads = {thread.ident: thread for thread in threading.enumerate()}
     # All at one moment: a thread that waits for another is seen together with it.
-    stacks = {ident: _lines(frame, _DEPTH) for ident, frame in sys._current_frames().items()}
+    frames = sys._current_frames()
+    stacks = {ident: _lines(frame, _DEPTH) for ident, frame in frames.items()}
+    files = {ident: files_of(frame) for ident, frame in frames.items()}
+    del frames
+
+    def named(name: str, ident: int) -> str:
+        return given_name(name, lambda text: any(is_literal(file, text) for file in files.get(ident, ())))
+
     yield f"{len(stacks)} threads, the innermost frame last"
     for ident, stack in stacks.items():
         thread = threads.get(ident)
-        name = _tidy(thread.name) if thread is not None else "(not started by Python)"
+        name = named(thread.name, ident) if thread is not None else "(not started by Python)"
         yield ""
         yield f"thread {name}{', daemon' if thread is not None and thread.daemon else ''}"
         yield from (f"  {line}" for line in stack)
@@ -83,15 +90,28 @@ def _report(loops: Iterable[tuple[asyncio.AbstractEventLoop, int]]) -> Iterator[
         tasks = asyncio.all_tasks(loop)
         thread = threads.get(ident)
         yield ""
-        yield f"{len(tasks)} tasks of the event loop in {_tidy(thread.name) if thread is not None else 'no thread'}"
+        where = named(thread.name, ident) if thread is not None else "no thread"
+        yield f"{len(tasks)} tasks of the event loop in {where}"
         for task in tasks:
-            yield from _task(task)
+            yield from _task(task, is_literal)
 
 
-def _task(task: asyncio.Task[Any]) -> Iterator[str]:
+def files_of(frame: FrameType | None) -> set[str]:
+    """Return the files of the users' code on a stack."""
+    files: set[str] = set()
+    while frame is not None:
+        if not frame.f_code.co_filename.startswith((*_LIBRARIES, "<")):
+            files.add(frame.f_code.co_filename)
+        frame = frame.f_back
+    return files
+
+
+def _task(task: asyncio.Task[Any], is_literal: IsLiteral) -> Iterator[str]:
     coroutine: Any = task.get_coro()
     yield ""
-    yield f"task {_tidy(task.get_name())}, {_named(coroutine)}"
+    frame = _frame_of(coroutine)
+    name = given_name(task.get_name(), lambda text: frame is not None and is_literal(frame.f_code.co_filename, text))
+    yield f"task {name}, {_named(coroutine, frame)}"
     for _ in range(_DEPTH):
         frame = _frame_of(coroutine)
         if frame is None:
@@ -101,8 +121,8 @@ def _task(task: asyncio.Task[Any]) -> Iterator[str]:
         coroutine = _awaited_by(coroutine, frame)
 
 
-def _named(coroutine: object) -> str:
-    return text_of(in_c(coroutine, "__qualname__")) or type_name(type(coroutine))
+def _named(coroutine: object, frame: FrameType | None) -> str:
+    return code_name(frame.f_code) if frame is not None else type_name(type(coroutine))
 
 
 def _frame_of(coroutine: Any) -> FrameType | None:
@@ -138,14 +158,9 @@ def _line(frame: FrameType) -> str:
 
 
 def _qualname(frame: FrameType) -> str:
-    name: str = getattr(frame.f_code, "co_qualname", frame.f_code.co_name)  # co_qualname is of Python 3.11
-    return name.replace("<locals>.", "")
+    return code_name(frame.f_code)
 
 
 def _is_ours(frame: FrameType) -> bool:
     name = frame.f_globals.get("__name__")
     return isinstance(name, str) and name.partition(".")[0] == _OURS
-
-
-def _tidy(name: str) -> str:
-    return _SECRET.sub(lambda found: f"<{len(found[0])} chars>", "".join(filter(str.isprintable, name)))[:200]

@@ -24,7 +24,7 @@ from ..frame import Frame, Observer
 from ..hosts.bokeh_documents import beside_the_roots, has_model
 from ..hosts.bokeh_models import model_class, refers
 from ..sessions.totals import pseudonym_of
-from .causes import cause_of
+from .causes import cause_of, note_labels
 from .model_references import References
 from .source_lines import source_line
 
@@ -79,6 +79,7 @@ class BokehElements(Observer):
     # --- events --------------------------------------------------------------------------------
 
     def _patching(self, document: Any, events: Sequence[Any]) -> None:
+        note_labels(events, document)
         record = self.elements.record(current.get())
         if record is not None and record.cause is None and events:
             record.cause, record.path = cause_of(events, document, self._reveal)

@@ -11,17 +11,30 @@ from typing import Any
 
 from ...state.ledger.source_names import is_made_up
 from ...state.safe_looks import ByClass, attributes, bases, is_a, text_of, type_name
-from ...state.wording import HIDDEN, displayable, escaped
+from ...state.wording import HIDDEN, displayable, escaped, hidden
 from .. import slots
 from ..hosts import panel_components
 from ..hosts.bokeh_callbacks import listeners
 from ..hosts.bokeh_documents import model_by_id
 from ..hosts.bokeh_messages import change_of
-from ..hosts.bokeh_models import set_values, value_of
+from ..hosts.bokeh_models import is_event, knows, set_values, value_of
 from ..hosts.panel_components import parameter_of
 
+#: Properties that say what a widget is called, as the app sets them.
+LABELS = ("title", "label", "name")
 #: Words in the names of classes whose values are never shown.
 _SECRET = ("Password", "File")
+
+
+def note_labels(events: Sequence[Any], document: Any) -> None:
+    """Remember which labels of a model a browser has set: from then on they are what somebody typed."""
+    for event in events:
+        if event.get("attr") in LABELS:
+            change = change_of(event)
+            model = model_by_id(document, change.model) if change.model is not None else None
+            if model is not None:
+                fields = model.__dict__
+                fields[slots.relabelled.name] = {*fields.get(slots.relabelled.name, ()), change.name}
 
 
 def cause_of(events: Sequence[Any], document: Any, reveal: bool) -> tuple[dict[str, Any] | None, str | None]:
@@ -33,7 +46,7 @@ def cause_of(events: Sequence[Any], document: Any, reveal: bool) -> tuple[dict[s
     name, attribute = change.name, change.attribute
     model = model_by_id(document, change.model) if change.model is not None else None
     if model is None:
-        return (_cause(None, None, escaped(name), None, None, None) if name else None), None
+        return (_cause(None, None, hidden(name), None, None, None) if name else None), None
     widget = panel_components.component_of(listeners(model, attribute, name)) or model
     old = new = None
     if attribute is not None:
@@ -43,9 +56,10 @@ def cause_of(events: Sequence[Any], document: Any, reveal: bool) -> tuple[dict[s
         else:
             old, new = displayable(value_of(model, attribute), reveal), displayable(change.new, reveal)
     site = (attributes(widget) or {}).get(slots.site.name)
-    return _cause(
-        type_name(type(widget)), _label(widget, model), escaped(_parameter(widget, name)), old, new, site
-    ), site.path if site is not None else None  # fmt: skip
+    known = knows(model, name) if attribute is not None else is_event(model, name)
+    shown = escaped(_parameter(widget, name)) if known else hidden(name)  # a browser may send any
+    cause = _cause(type_name(type(widget)), _label(widget, model), shown, old, new, site)
+    return cause, site.path if site is not None else None
 
 
 def _cause(widget: str | None, label: str | None, name: str, old: Any, new: Any, site: Any) -> dict[str, Any]:
@@ -60,7 +74,10 @@ def _label(widget: Any, model: Any) -> str | None:
         return escaped(text)
     # Asked for a property that it has not, a model looks for similar names for 0.1 ms.
     values = set_values(model)
-    for name in ("title", "label", "name"):
+    typed = model.__dict__.get(slots.relabelled.name, ())
+    for name in LABELS:
+        if name in typed:
+            continue
         text = values.get(name)
         if is_a(text, str) and (text := text_of(text)):
             return escaped(text)

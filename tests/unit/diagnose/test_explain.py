@@ -512,6 +512,7 @@ def test_what_many_modules_import_is_told_of_the_one_it_is_from() -> None:
     for name in names:
         sys.modules[name] = types.ModuleType(name)
         sys.modules[name].state = state  # type: ignore[attr-defined]
+        sys.modules[name].__file__ = __file__  # which names the attribute
     target = Target("/app", "document", weakref.ref(thing), time.monotonic(), "D")
     del state, thing
     try:

@@ -1,0 +1,63 @@
+"""What users type is in no output: a marker in keys, names, titles, events and values, and each output searched."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ..conftest import Serve
+from ..support import ServerError, bokeh_serve, get, wait_until
+from ..support.collector import Collector
+
+MARK = "qx7vw"
+HOLDERS = ("key", "pair", "thread", "task", "logger", "attribute", "function")
+
+
+@pytest.mark.front_door
+def test_a_marker_in_all_that_a_user_may_give_is_in_no_output(serve: Serve) -> None:
+    with Collector() as collector:
+        environment = {
+            "MARK": MARK, "BOKEH_EXPORTER_COLLECT": "all", "BOKEH_EXPORTER_DEBUG": "1", "BOKEH_EXPORTER_GRACE": "0.5",
+            "BOKEH_EXPORTER_OTLP": "1", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.http_url,
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf", "OTEL_METRIC_EXPORT_INTERVAL": "500",
+        }  # fmt: skip
+        server = serve(bokeh_serve("marked_bokeh.py", env=environment))
+        for how in HOLDERS:
+            with server.open_tab("/marked_bokeh", f"how={how}") as tab:
+                press = tab.find("press")
+                tab.set("typed", value=f"{MARK} typed")
+                tab.set("slider", title=f"{MARK} title")
+                tab.set("slider", value=2)
+                with pytest.raises(ServerError, match="can't resolve event"):
+                    tab.event(f"{MARK}_event", "press")
+                renamed = {"kind": "ModelChanged", "model": {"id": press["id"]}, "attr": "name", "new": f"{MARK} name"}
+                tab.patch([renamed])
+                tab.event("button_click", "press")
+        wait_until(
+            lambda: server.scrape().total("bokeh_sessions_destroyed_total") == len(HOLDERS), 20, "sessions destroyed"
+        )
+        url = server.exporter_url
+        explained = get(f"{url}/debug/explain", method="POST", data=b"", timeout=60)
+        answer = json.loads(explained.text)
+        assert len(answer["retained"] + answer["constant"]) >= len(HOLDERS)  # each holder for itself
+        outputs = {
+            "explain": explained.text,
+            "metrics": get(f"{url}/metrics").text,
+            "openmetrics": get(f"{url}/metrics", headers={"Accept": "application/openmetrics-text"}).text,
+            "status": get(f"{url}/api/v1/status").text,
+            "page": get(f"{url}/").text,
+            **{
+                name: get(f"{url}/debug/{name}", method="POST", data=b"").text for name in ("stacks", "census", "about")
+            },
+        }
+        assert "<string>:<function>" in outputs["metrics"]  # made of a text: no name
+        assert "marked_bokeh.py:assigned" in outputs["metrics"]  # as the code has it
+        assert "keep (marked_bokeh.py" in explained.text
+        wait_until(lambda: b"marked_bokeh.py:assigned" in collector.all_bytes(), 20, "the collector has them")
+        # Bokeh's own lines quote the event that it refused.
+        outputs["log"] = "\n".join(line for line in server.log().splitlines() if f"'{MARK}_event'" not in line)
+        places = {name: text.find(MARK) for name, text in outputs.items()}
+        found = {name: outputs[name][max(0, at - 80) : at + 40] for name, at in places.items() if at >= 0}
+        assert not found
+        assert MARK.encode() not in collector.all_bytes()
