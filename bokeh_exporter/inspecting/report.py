@@ -168,11 +168,10 @@ def _move(moved: Moved, elements: Sequence[Row], by_time: Mapping[float, list[Ro
     cls, _, label = moved.name.partition(" ")
     file, line, given = cause.get("file"), cause.get("line"), cause.get("label")
     # The ledger calls what has no label by its variable.
-    named = widget["name"] if widget is not None else None
-    given = None if given and (given == named or NUMBERED.fullmatch(given)) else given
+    given = None if given and NUMBERED.fullmatch(given) else given
     return {
         "widget": cause.get("widget") or cls,
-        "label": label.strip("'\"") or given,
+        "label": given or label.strip("'\"") or None,
         "name": widget["name"] if widget is not None else None,
         "file": widget["file"] if widget is not None else file,
         "line": widget["line"] if widget is not None else line,

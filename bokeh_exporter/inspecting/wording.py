@@ -62,11 +62,15 @@ def _told(move: Row) -> Iterator[str]:
     for what, key in (("rebuilt", "rebuilds"), ("updated in place", "updates"), ("made and dropped", "discards")):
         if move[key]:
             yield f"    {what}: " + ", ".join(built(each) for each in move[key])
-    if move["back"] is not None and move["back"]["models"] != move["models"]:
+    if move["back"] is not None and _come_and_gone(move["back"]) != _come_and_gone(move):
         yield f"    back: {cost(move['back'])}"
     for each in move["advice"]:
         yield f"    advice: {each['text']}"
         yield from (f"      {line}" for line in (each["diff"] or "").splitlines())
+
+
+def _come_and_gone(numbers: Row) -> tuple[int, int]:
+    return numbers["models"]["created"], numbers["models"]["removed"]
 
 
 def built(each: Row) -> str:

@@ -81,7 +81,7 @@ def test_a_plain_bokeh_app() -> None:
         ("spare", line_of(app, "spare ="), False)
     ]
     moves = by_label(content)
-    assert list(moves) == ["Renew", "Data", "Fails", "Tabs", "Inner"], "what a tab shows is moved while it is shown"
+    assert list(moves) == ["Renew", "Data", "Fails", "tabs", "Inner"], "what a tab shows is moved while it is shown"
     renew = moves["Renew"]
     assert (renew["name"], renew["line"]) == ("renew", line_of(app, "renew ="))
     assert [each["name"].rpartition(":")[2] for each in renew["functions"]] == ["renewed"]
