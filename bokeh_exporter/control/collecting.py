@@ -32,7 +32,7 @@ QUIET = 0.5
 _PER_BLOCK = 1e-7
 #: Seconds without a full collection after which the judge's floors are garbage: it compares those of ten minutes.
 _FLOORS = 600.0
-#: Times as long until the next after one that took long, and at the most: from five minutes to five hours.
+#: Factor of the wait after one that took long, and its maximum: from five minutes to five hours.
 _BACK_OFF, _MOST = 4.0, 64.0
 #: Seconds that a request waits for the loop, before it collects in its own thread.
 PATIENCE = 2.0

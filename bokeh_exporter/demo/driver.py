@@ -26,7 +26,7 @@ async def drive(apps: Sequence[str], progress: Callable[[int, int], None]) -> No
         progress: hears how many visits of how many are over.
 
     Raises:
-        VisitError: a page cannot be had.
+        VisitError: a page cannot be loaded.
     """
     number = VISITS * len(apps)
     for made in range(number):

@@ -25,7 +25,7 @@ PLACES = ("log", "otlp")
 FOLDER, WEB = "folder:", ("http://", "https://")
 
 _HOUR = 3600.0
-#: Runs of one rule in an hour, at the most, whatever its file says: each may block the app for a moment.
+#: Runs of one rule in an hour at most, whatever its file says: each may block the app for a moment.
 _MOST = 60
 _KEYS = {"name", "verdict", "metric", "labels", "above", "below", "for", "gather", "to", "most_per_hour"}
 

@@ -31,7 +31,7 @@ class LocalSocket:
         on_error: hears what a route raised.
 
     Raises:
-        OSError: no socket can be had here.
+        OSError: this system or folder allows no socket.
     """
 
     def __init__(

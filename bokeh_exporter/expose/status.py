@@ -21,7 +21,7 @@ from .http import Answer, Request
 from .interactions import counted_only
 
 SCHEMA = 1
-#: Interactions that are listed at the most, and callbacks.
+#: Maximum number of interactions that are listed, and of callbacks.
 _INTERACTIONS, _CALLBACKS = 200, 50
 #: Seconds for which a reading is good enough for another page: half of what lies between two questions of one.
 SHARED = 1.0

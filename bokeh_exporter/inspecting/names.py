@@ -28,7 +28,7 @@ class Sources:
             return Path(path).name
 
     def tree(self, path: str) -> ast.Module | None:
-        """Return a file's syntax tree, None if it cannot be had."""
+        """Return a file's syntax tree, None if it is not available."""
         if path not in self._trees:
             try:
                 self._trees[path] = ast.parse(Path(path).read_text(encoding="utf-8"))

@@ -65,7 +65,7 @@ class Visits:
         """Open the page.
 
         Raises:
-            VisitError: it cannot be had.
+            VisitError: it cannot be loaded.
         """
         async with self._opening:
             self.opened += 1

@@ -122,7 +122,7 @@ WEBSOCKETS = Row("WebSockets", [
 ], collapsed=True)  # fmt: skip
 
 LOOP = Row("Event loop and threads: use", [
-    lines("Event loop lag", "If it rises: everybody waits. The busiest callbacks are above.",
+    lines("Event loop lag", "If it rises: all users wait. The busiest callbacks are above.",
           *quantiles("bokeh_event_loop_lag_seconds"), limits=[(LAG, RED)]),
     lines("Time since the last tick", "If it climbs: the loop is blocked now. `/debug/stacks` shows where.",
           Query(by("max", "pod, instance", f"timestamp({TICK}) - {TICK}"), "{{pod}} {{instance}}"), unit="s", limits=[(STALL, RED)]),

@@ -102,7 +102,7 @@ def _aged(app: str, sample: Sample, thresholds: Thresholds, limit: float) -> Evi
     now, process = sample.apps[app], sample.process
     age = now.unused_age or 0
     swept = None if process.swept is None or process.check is None else process.time - process.swept
-    # A sweep that runs, and be it late, has been here since.
+    # A sweep that runs, even a late one, has been here since.
     if swept is not None and swept > max(limit / 2, 2 * (process.check or 0), thresholds.linger_seconds):
         return Evidence(
             LINGERING, f"the sweep of unused sessions last finished {duration(swept)} ago, although it is due every "

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from .history import Point
 from .series import live, total
 
-#: Seconds that the columns go back, and rows that they have at the most.
+#: Seconds that the columns go back, and their maximum number of rows.
 SPAN, ROWS = 6 * 3600.0, 180
 
 Columns = Mapping[str, Sequence[float | None]]

@@ -62,7 +62,7 @@ def retained(points: Sequence[Point], thresholds: Thresholds, grace: float) -> l
 def _looked_at(points: Sequence[Point], app: str, grace: float) -> dict[float, tuple[float, float]]:
     """Return for each point how many destroyed sessions a full collection has looked at, the grace over.
 
-    At the least and at the most: how many had been destroyed the grace before it is known of the samples around only.
+    Lower and upper bound: how many had been destroyed the grace before it is known of the samples around only.
     """
     seen: dict[float, tuple[float, float]] = {}
     times = [(point.time, point.last.apps.get(app, AppSample())) for point in points]

@@ -32,7 +32,7 @@ _BLOCKS, _UNCOLLECTED = 5000, 4
 _BLOCKS_BUILT = 2
 #: The same where nothing happens that growth could be due to; a clean app that is left open grew by 300.
 BLOCKS_ALONE = 50_000
-#: Bytes that come with a block of Python at the most, where they are the objects'.
+#: Maximum bytes that come with a block of Python, where they are the objects'.
 _OBJECT_BYTES = 400
 #: Of what grew, the share that stays when the session has gone for it to be the process that grows.
 _STAYS = 0.5

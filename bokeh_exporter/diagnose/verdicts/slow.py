@@ -1,7 +1,7 @@
 """Slow growth over hours: of the process with its visits, of a session that stays open, of what nobody visits.
 
 Whether it grows is ``trend``'s question, whether that matters is asked here: by what it makes in a day, never by what
-a visit leaves. What a trend said an hour ago still holds until the memory is free again, or until it has stood still
+a visit leaves. What a trend said an hour ago still holds until the memory is free again, or until it has not grown
 for as long as it had grown: so a verdict does not come and go with the noise.
 """
 
@@ -153,7 +153,7 @@ def _was_faster(part: Table, column: int, width: float, seen: Drift) -> bool:
 
 
 def _stands(part: Table, slow: Slow) -> bool:
-    """Whether what grew some hours ago is still there, and has not stood still for as long as it grew."""
+    """Whether what grew some hours ago is still there, and has not been flat for as long as it grew."""
     drifted = slow.drift
     later = part[part[:, TIME] > drifted.end]
     before = part[(part[:, TIME] >= drifted.start) & (part[:, TIME] <= drifted.end)]

@@ -1,7 +1,7 @@
 """Models: how many are alive, in which Documents, and how many in none.
 
 Each model has one entry of its own, made by its constructor, moved where Documents take up and let go of models,
-and dropped when it dies: three hooks in place of a walk of the heap.
+and dropped when it dies: three hooks instead of a walk of the heap.
 """
 
 from __future__ import annotations

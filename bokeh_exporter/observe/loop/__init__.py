@@ -1,1 +1,1 @@
-"""The event loops: ticks, lag, samples, threads, and a watcher that sees them stand still."""
+"""The event loops: ticks, lag, samples, threads, and a watcher that notices when they are blocked."""

@@ -21,7 +21,7 @@ class WallClock:
 
     Args:
         wall: Unix time in seconds.
-        monotonic: seconds that no one sets. On Linux they stand still while the machine sleeps.
+        monotonic: seconds that no one sets. On Linux they stop while the machine sleeps.
     """
 
     def __init__(self, wall: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic) -> None:

@@ -119,7 +119,7 @@ def upwards(mount: Path, path: str, usage: str) -> tuple[Path, ...]:
 
 
 def levels(cgroup: Cgroup) -> Iterator[Level]:
-    """Yield every number that can be had."""
+    """Yield every available number."""
     files, (own, *_) = cgroup.files, cgroup.places
     usage = number(read(own / files.usage))
     if usage is not None:

@@ -1,4 +1,4 @@
-"""The C library's allocator: what it has given out, what it keeps, and how much of that is resident.
+"""The C library's allocator: what it has allocated, what it keeps, and how much of that is resident.
 
 Only glibc reports it (``mallinfo2``, from 2.33 on), and only while it is the process's allocator: with
 jemalloc or tcmalloc preloaded its functions are there but know nothing. ``fordblks`` says how much is

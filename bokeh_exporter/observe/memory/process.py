@@ -85,7 +85,7 @@ def python_blocks() -> int | None:
 
 
 def resident(proc: Path = PROC) -> dict[str, int]:
-    """Return the resident bytes of this process by kind; kinds that cannot be had are left out."""
+    """Return the resident bytes of this process by kind; unavailable kinds are left out."""
     kinds = resident_by_kind(proc)
     if kinds:
         return kinds

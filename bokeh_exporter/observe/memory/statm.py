@@ -29,7 +29,7 @@ class Statm:
             self.close()
 
     def read(self) -> int | None:
-        """Return the resident bytes, None where they cannot be had."""
+        """Return the resident bytes, None where unavailable."""
         arguments = self._arguments
         if arguments is None:
             return None
