@@ -42,6 +42,7 @@ from .observe.loop.stacks import report
 from .observe.loop.watcher import Watcher
 from .observe.memory.cgroups import Cgroups
 from .observe.sessions.lifetimes import Sessions
+from .observe.sessions.one_by_one import SessionsOneByOne
 from .observe.table import HOSTS, OBSERVERS
 from .operating import Operating
 from .state import Level, State
@@ -221,7 +222,7 @@ class Exporter:
             self._explaining.studies() if debug else {},
             debug={**self._acting.debug(), "about": lambda: about(self.config)} if debug else {},
             status=status, fleet=fleet(self.config, status, lambda: self.port),
-            feed=self._feed,
+            feed=self._feed, one_by_one=self._frame.find(SessionsOneByOne).rows if debug else None,
         )  # fmt: skip
 
     def _open(self, watcher: Watcher) -> None:

@@ -23,6 +23,7 @@ from .interactions import trace
 from .page import files, status_page
 from .prometheus import Exposition
 from .runbooks import runbooks
+from .sessions import Rows, sessions
 from .status import Status
 
 #: Seconds between two answers of a debug endpoint: each stops the app for a moment.
@@ -45,6 +46,7 @@ class Pages:
         studies: what takes its time, by path below ``/debug``; empty while debugging is off.
         status: answers ``/api/v1/status``.
         feed: answers ``/api/v1/events``.
+        one_by_one: reads the live sessions for ``/api/v1/sessions``; None while debugging is off.
         debug: what else is done on ``POST /debug/NAME`` and answered as JSON, by name; empty while it is off.
         fleet: answers ``/api/v1/fleet``.
     """
@@ -62,6 +64,7 @@ class Pages:
         debug: Mapping[str, Callable[[], Mapping[str, Any]]] | None = None,
         fleet: Fleet | None = None,
         feed: Feed | None = None,
+        one_by_one: Rows | None = None,
     ) -> None:
         self._state = state
         self._exposition = Exposition(state.registry, state.counter("bokeh_exporter_unwritable_series_total").inc)
@@ -75,6 +78,7 @@ class Pages:
         self._debug = debug or {}
         self._fleet = fleet
         self._feed = feed
+        self._one_by_one = one_by_one
 
     def routes(self) -> Mapping[tuple[str, str], Route]:
         """Return the routes by method and path."""
@@ -93,6 +97,8 @@ class Pages:
         routes["GET", "/api/v1/interactions/{number}/trace"] = functools.partial(trace, self._state)
         if self._feed is not None:
             routes["GET", "/api/v1/events"] = self._feed.answer
+        if self._one_by_one is not None:
+            routes["GET", "/api/v1/sessions"] = functools.partial(sessions, self._one_by_one)
         stacks = self._stacks
         if stacks is not None:
             routes["POST", "/debug/stacks"] = sparing(lambda request: _plain(200, stacks().rstrip()))

@@ -52,6 +52,7 @@ from .rebuilds.timelines import Timelines
 from .sessions.creations import Creations
 from .sessions.documents import Documents
 from .sessions.lifetimes import Sessions
+from .sessions.one_by_one import SessionsOneByOne
 from .sessions.panel_pages import PanelPages
 from .sessions.refusals import Refusals
 from .sessions.sweeps import Sweeps
@@ -84,6 +85,7 @@ OBSERVERS: tuple[type[Observer], ...] = (
     Inventory,
     LateImports,
     PanelPages,
+    SessionsOneByOne,
     DataSources,
     CallbackTimes,
     HoloviewsCallbacks,

@@ -13,6 +13,7 @@ factor = pn.widgets.IntSlider(name="factor", start=0, end=1000)
 note = pn.pane.Markdown("nothing yet")
 pointer = hv.streams.PointerXY(x=0, y=0)
 lonely = pn.widgets.Button(name="lonely")
+unused = pn.widgets.Checkbox(name="unused")
 
 
 def wave(rows: int, factor: int) -> figure:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from bokeh.util.token import get_session_id
+from playwright.sync_api import sync_playwright
 
 from ..support.servers import APPS, ServerProcess, panel_serve
 from ..support.tabs import Tab
@@ -22,7 +26,8 @@ APP = "elements_tree.py"
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[ServerProcess]:
-    with panel_serve(APP, env={"BOKEH_EXPORTER_COLLECT": "element"}, lifetime_ms=LONG_MS) as running:
+    env = {"BOKEH_EXPORTER_COLLECT": "element", "BOKEH_EXPORTER_DEBUG": "1"}
+    with panel_serve(APP, env=env, lifetime_ms=LONG_MS) as running:
         yield running
 
 
@@ -55,6 +60,12 @@ def nodes(tree: list[Row]) -> dict[str, Row]:
     return {(node["name"] or "").rpartition(":")[2]: node for node in tree}
 
 
+def move_rows(tab: Tab, value: int) -> None:
+    """Move the slider that has no name."""
+    model = next(each for each in tab.models if each["name"] == "Slider" and "factor" not in str(each["attributes"]))
+    tab.patch([{"kind": "ModelChanged", "model": {"id": model["id"]}, "attr": "value", "new": value}])
+
+
 def test_the_build_names_variables_and_lines(server: ServerProcess, tab: Tab) -> None:
     (build,) = [one for one in interactions(server) if one["kind"] == "build"]
     script = {(one["class"], one["name"]): one["line"] for one in nodes(build["tree"])[""]["elements"]}
@@ -66,8 +77,7 @@ def test_the_build_names_variables_and_lines(server: ServerProcess, tab: Tab) ->
 
 
 def test_a_pane_around_a_rebuilt_plot_says_so(server: ServerProcess, tab: Tab) -> None:
-    model = next(each for each in tab.models if each["name"] == "Slider" and "factor" not in str(each["attributes"]))
-    tab.patch([{"kind": "ModelChanged", "model": {"id": model["id"]}, "attr": "value", "new": 7}])
+    move_rows(tab, 7)
     row = settled(server, widget="IntSlider", label="rows")  # by its variable: it has no name
     assert row["cause"]["line"] == line_of("rows = pn.widgets")
     assert row["panel"]["rebuilt"] == {"Bokeh": 1} | row["panel"]["rebuilt"]
@@ -132,3 +142,88 @@ def test_watch_prints_the_tree_while_it_happens(server: ServerProcess, tab: Tab)
     assert f"(elements_tree.py:{line_of('factor = pn.widgets')})" in said[0]
     assert "├─ wave()" in text
     assert f"│  └─ rebuilt figure plot ({APP}:{line_of('plot = figure')}) inside Bokeh pane, " in text
+
+
+def test_the_page_shows_the_tree_and_what_is_touched(server: ServerProcess, tab: Tab) -> None:
+    browser_path = shutil.which("chromium")
+    assert browser_path, "there is no chromium: apt-get install chromium"
+    said: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(30_000)
+        page.on("console", lambda one: said.append(one.text) if one.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(server.exporter_url)
+        tree, plot = page.locator("#elements-tree"), f"figure plot ({APP}:{line_of('plot = figure')})"
+        unused = tree.locator('[data-how="unused"]')
+        unused.wait_for()
+        assert unused.inner_text() == f"never used Checkbox unused ({APP}:{line_of('unused = ')})"
+        page.evaluate("window.stays = document.querySelector('#elements-tree > li')")
+
+        tab.set("factor", value=9)
+        widget = tree.locator("li", has_text="“factor”").last
+        rebuilt = widget.locator('[data-how="rebuilt"]', has_text=plot)
+        rebuilt.wait_for()
+        assert "inside Bokeh pane" in rebuilt.inner_text()
+        assert "kB" in widget.locator(".cost").first.inner_text()
+        # What another widget sets off leaves it untouched.
+        model = next(
+            each for each in tab.models if each["name"] == "Slider" and "factor" not in str(each["attributes"])
+        )
+        tab.patch([{"kind": "ModelChanged", "model": {"id": model["id"]}, "attr": "value", "new": 11}])
+        widget.locator('[data-how="untouched"]', has_text=plot).wait_for()
+        assert page.evaluate("window.stays.isConnected"), "it is brought up to date, not drawn again"
+
+        page.select_option("#elements-app", "/elements_tree")
+        assert page.locator("#elements-tree > li:visible").count() == 1
+        summary = tree.locator("summary").first  # the keyboard closes a branch and opens it again
+        summary.press("Enter")
+        unused.wait_for(state="hidden")
+        summary.press("Enter")
+
+        button = page.locator("#interactions-table button").first
+        button.press("Enter")
+        page.wait_for_selector("#timeline-rows .part-functions")
+        assert "wave(): functions" in page.inner_text("#timeline-rows")
+        trace = json.loads(get(f"{server.exporter_url}/{page.get_attribute('#timeline-link', 'href')}").text)
+        assert {each["cat"] for each in trace["traceEvents"] if each["ph"] == "X"} >= {"functions", "models", "send"}
+        sessions = page.locator("#sessions-table tbody tr")
+        sessions.first.wait_for()
+        assert "/elements_tree" in sessions.first.inner_text()
+        found = Axe().run(page).response["violations"]
+        assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found] == []
+        browser.close()
+    assert said == []
+
+
+def test_live_sessions_are_ranked_by_what_they_hold_and_do(server: ServerProcess, tab: Tab) -> None:
+    def sessions(query: str = "") -> list[Row]:
+        answer = get(f"{server.exporter_url}/api/v1/sessions{query}")
+        assert answer.status == 200, answer.text
+        for secret in (tab.token, get_session_id(tab.token)):
+            assert secret not in answer.text
+        found: list[Row] = json.loads(answer.text)["sessions"]
+        return found
+
+    with server.open_tab("/elements_tree") as other:
+        move_rows(other, 900)  # its plot has 902 points
+        settled(server, widget="IntSlider", label="rows", new=900)
+
+        def grown() -> list[Row] | None:
+            found = [row for row in sessions("?by=data_source_bytes") if row["connections"]]
+            return found if len(found) == 2 and found[0]["data_source_bytes"] > 14_000 else None
+
+        first, second = wait_until(grown, message="the data of both sessions is known")
+        causes = {one["session"] for one in interactions(server) if one["cause"]["new"] == 900}
+        assert causes == {first["session"]}, "it is called as in the interactions"
+        assert first["session"] != second["session"]
+        assert first["data_source_bytes"] > 2 * second["data_source_bytes"]
+        for row in (first, second):
+            assert row["app"] == "/elements_tree"
+            assert row["models"] > 50
+            assert 0 < row["busy_seconds"] < 60
+        assert sessions("?by=last_activity")[0]["session"] == first["session"]
+        assert len(sessions("?limit=1")) == 1
+        assert get(f"{server.exporter_url}/api/v1/sessions?by=name").status == 400
+    wait_until(lambda: sum(row["connections"] for row in sessions()) == 1, message="the other tab has gone")

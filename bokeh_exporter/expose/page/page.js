@@ -1,7 +1,8 @@
 // The status page: asks /api/v1/status every two seconds while it is looked at, and says what it has heard.
 
 import { Plots } from "./plots.js";
-import { APPS, INTERACTIONS, REBUILT, clock, element, fill, moment, none, seconds } from "./tables.js";
+import { Elements, showTimeline } from "./elements.js";
+import { APPS, INTERACTIONS, REBUILT, SESSIONS, clock, element, fill, moment, none, seconds } from "./tables.js";
 
 const PERIOD = 2000, PATIENCE = 10000, LATE = 5, HOURS = 6 * 3600, FINE = 600, LISTED = 12;
 const at = (id) => document.getElementById(id);
@@ -169,10 +170,27 @@ function showRetained(retained) {
   at("retained").replaceChildren(...retained.map((one) => element("li", {}, element("strong", {}, one.root), element("p", {}, held(one)), chain(one.text), element("p", {}, `To do: ${one.remedy}`))));
 }
 
+// --- sessions one by one, where debugging is on --------------------------------------------------------
+
+const TOP = 25, SLOW = 5000;
+let asked = 0;
+async function showSessions(debug) {
+  at("sessions-section").hidden = !debug.length;
+  if (!debug.length || Date.now() - asked < SLOW) return;
+  asked = Date.now();
+  try {
+    const answer = await fetch(`api/v1/sessions?limit=${TOP}&by=${at("sessions-by").value}`, { signal: AbortSignal.timeout(PATIENCE), cache: "no-store" });
+    if (!answer.ok) return;
+    const { sessions, count } = await answer.json();
+    at("sessions-state").textContent = count > sessions.length ? `${sessions.length} of ${count}` : "";
+    fill(at("sessions-table"), SESSIONS, sessions);
+  } catch { /* the round says that the exporter cannot be reached */ }
+}
+
 // --- the round -------------------------------------------------------------------------------------
 
 const rows = new Rows();
-let plots, timer;
+let plots, elements, timer;
 
 async function ask() {
   const answer = await fetch(`api/v1/status?since=${rows.newest}&interactions=${LISTED}&quiet=0`, { signal: AbortSignal.timeout(PATIENCE), cache: "no-store" });
@@ -207,6 +225,8 @@ function show(status) {
   showStale(status);
   showOffer(status.debug);
   showTables(status);
+  elements.offer(status.interactions);
+  showSessions(status.debug);
   plots.update(rows.rows, status.callbacks);
 }
 
@@ -214,7 +234,13 @@ function start() {
   plots = new Plots(at("plots"));
   if (!globalThis.Bokeh?.Plotting) at("plots-title").textContent = "The last 6 hours (BokehJS did not load: tables only)";
   at("logout").addEventListener("click", logout);
+  elements = new Elements();
   at("explain").addEventListener("click", explain);
+  at("sessions-by").addEventListener("change", () => { asked = 0; refresh(); });
+  at("interactions-table").addEventListener("click", (event) => {
+    const button = event.target.closest("[data-number]");
+    if (button) showTimeline(button.dataset.number);
+  });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
   refresh();
 }

@@ -49,12 +49,19 @@ export function fill(table, columns, rows) {
     const line = element("tr");
     columns.forEach(([, text, numeric], at) => {
       const cell = element(at ? "td" : "th", { ...(at ? {} : { scope: "row" }), ...(numeric && { class: "number" }) });
-      cell.textContent = text(row);
+      const content = text(row);
+      if (content instanceof Node) cell.append(content);
+      else cell.textContent = content;
       line.append(cell);
     });
     body.append(line);
   }
-  table.replaceChildren(element("thead", {}, head), body);
+  // A table that is the same stays, and with it what has the focus; else the same button gets it back.
+  const now = element("table", {}, element("thead", {}, head), body);
+  if (table.innerHTML === now.innerHTML) return;
+  const focused = table.contains(document.activeElement) ? document.activeElement.dataset.number : undefined;
+  table.replaceChildren(...now.childNodes);
+  if (focused !== undefined) table.querySelector(`[data-number="${CSS.escape(focused)}"]`)?.focus();
 }
 
 const states = (counts) =>
@@ -71,12 +78,30 @@ export const APPS = [
   ["Data sources", (app) => bytes(app.data_source_bytes), true],
 ];
 
+export const SESSIONS = [
+  ["Session", (row) => row.session ?? "–"],
+  ["App", (row) => row.app],
+  ["Models", (row) => number(row.models), true],
+  ["Data sources", (row) => bytes(row.data_source_bytes), true],
+  ["Busy", (row) => seconds(row.busy_seconds), true],
+  ["Last activity", (row) => moment(row.last_activity)],
+  ["Connections", (row) => number(row.connections), true],
+];
+
 function cause(one) {
   const { widget, label, property, old, new: now, file, line } = one.cause;
   if (none(widget) && none(property)) return one.kind ?? "–";
   const named = [widget, label ? `“${label}”` : "", property].filter(Boolean).join(" ");
   const change = none(old) && none(now) ? "" : `: ${old} → ${now}`;
   return `${named}${change}${file ? ` (${file}:${line})` : ""}`;
+}
+
+// The parts of an interaction in words, and the button that shows its timeline; below the level element there is none.
+function timeline(one) {
+  if (!one.parts) return "–";
+  const parts = Object.entries(one.parts).sort((a, b) => b[1] - a[1]).slice(0, 2).filter(([, took]) => took > 0);
+  const text = parts.map(([name, took]) => `${name} ${seconds(took)}`).join(", ");
+  return element("button", { type: "button", class: "small", "data-number": one.number, "aria-label": `Timeline of interaction ${one.number}: ${text}` }, text || "timeline");
 }
 
 export const INTERACTIONS = [
@@ -89,6 +114,7 @@ export const INTERACTIONS = [
   ["Reused", (one) => number(total(one.models.reused)), true],
   ["Sent", (one) => bytes(one.bytes_sent), true],
   ["Took", (one) => seconds(one.seconds), true],
+  ["Time", timeline],
 ];
 
 export const REBUILT = [

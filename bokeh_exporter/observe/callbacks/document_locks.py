@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from time import monotonic
 from typing import Any, ClassVar
 
 from ... import config as options
 from ...state import Level
 from ...state.interactions import current
+from .. import slots
 from ..apps import App
 from ..frame import Observer
 from ..hosts import document_locks
@@ -50,7 +52,12 @@ class DocumentLocks(Observer):
             if elements.on:
                 elements.went_on(number, "lock", "wait for the document lock", begin, end)
 
+        known = slots.record.get(session)
+
         def held(seconds: float) -> None:
+            if known is not None:
+                known.busy += seconds
+                known.active = monotonic()
             queue.append((observe_held, seconds, current.get()))
 
         document_locks.watch(session, waited, app.zeros(row), held)

@@ -33,8 +33,11 @@ class SessionRecord:
     """What is known of one session. Times are ``time.monotonic()`` seconds. It refers to the session weakly."""
 
     __slots__ = (
+        "__weakref__",
+        "active",
         "app",
         "blocked_since",
+        "busy",
         "callbacks",
         "connected",
         "connections",
@@ -62,6 +65,8 @@ class SessionRecord:
         self.connected = connected
         #: What stands for the session's id, made when it is asked for.
         self.pseudonym: str | None = None
+        #: When its document was let go last, and for how many seconds it has been worked on in all.
+        self.active = self.busy = 0.0
         self.blocked_since = 0.0
         self.discarding = False
         self.destroyed = False
@@ -142,6 +147,10 @@ class SessionTotals:
         """Take a session out, as when it is destroyed."""
         record.destroyed = True
         record.mark()
+
+    def records(self) -> list[SessionRecord]:
+        """List what is known of the sessions, one by one."""
+        return list(self._records)
 
     def clear(self) -> None:
         """Let go of every session at once: records and totals refer to each other, and would wait for a collection."""
