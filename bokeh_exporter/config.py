@@ -251,6 +251,13 @@ class Config(Thresholds):
     tls_key: str | None = _option(
         None, _text, "the path of a PEM file", "Private key for TLS on the endpoint; needs tls_cert."
     )
+    web_config_file: str | None = _option(
+        None,
+        _text,
+        "the path of a YAML file",
+        "Prometheus' web configuration file (exporter-toolkit): TLS with client certificates, users with bcrypt "
+        "passwords, a rate limit. In place of tls_cert and tls_key.",
+    )
     explain_retained: bool = _option(
         True, _flag, "0 or 1", "0 turns off the log line, once an hour, that says who holds an app's retained sessions."
     )
@@ -304,6 +311,11 @@ class Config(Thresholds):
         for one, other in (("tls_cert", "tls_key"), ("tls_key", "tls_cert")):
             if getattr(self, one) is not None and getattr(self, other) is None:
                 raise ConfigError(f"{variable(one)} is set without {variable(other)}: TLS needs both, or neither")
+
+        if self.web_config_file is not None and self.tls_cert is not None:
+            raise ConfigError(
+                f"{variable('web_config_file')} and {variable('tls_cert')} are both set: keep one of them"
+            )
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, **given: Any) -> Config:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable
@@ -19,6 +20,8 @@ from urllib.parse import urlsplit
 
 from ..config import variable
 from .http_messages import Answer, Request
+from .web.rate import RateLimit
+from .web.users import Users
 
 #: Seconds that a login lasts.
 LOGIN = 12 * 3600
@@ -77,6 +80,8 @@ class Access:
         open_paths: what needs no token.
         hosts: the names that are let in; None for any.
         login: answers ``/`` to whoever has no token; None answers 401 in a word.
+        users: who may ask with a password, besides those with the token; None for nobody.
+        rate: how often may be asked; the open paths are left out of it.
         clock: seconds that only go forward.
 
     The right token is let in however many wrong ones came from the same address, which may be a proxy's: locking it
@@ -85,9 +90,11 @@ class Access:
 
     def __init__(
         self, token: str | None, open_paths: Collection[str], hosts: Hosts | None, login: Answer | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.monotonic, *, users: Users | None = None, rate: RateLimit | None = None,
     ) -> None:  # fmt: skip
         self._clock = clock
+        #: Replaced as a whole when their file changes.
+        self.users, self.rate = users, rate
         #: Address -> end of its minute, and the wrong tokens in it.
         self._wrong: OrderedDict[str, tuple[float, int]] = OrderedDict()
         self._token = None if token is None else token.encode()
@@ -113,11 +120,20 @@ class Access:
             return _says(403, f"this host name is not allowed: add it to {option}, or use the IP address")
         if request.method == "POST" and _from_elsewhere(request):
             return _says(403, "requests from another site are refused")
-        if self._token is None or request.path in self._open_paths or self._knows(request):
+        if request.path in self._open_paths:
+            return None
+        pause = self.rate.wait() if self.rate is not None else 0.0
+        if pause > 0:
+            return _says(429, "too many requests", {"Retry-After": f"{math.ceil(pause)}"})
+        if (self._token is None and self.users is None) or self._knows(request):
             return None
         wait = self._wait(request)
         if wait > 0:
             return _says(429, "too many wrong tokens", {"Retry-After": f"{wait:.0f}", "Connection": "close"})
+        if self.users is not None:
+            return _says(
+                401, responses[401].lower(), {"WWW-Authenticate": 'Basic realm="bokeh_exporter", charset="UTF-8"'}
+            )
         if request.path == "/" and self._login is not None:
             return self._login
         return _says(401, responses[401].lower(), {"WWW-Authenticate": "Bearer"})
@@ -142,6 +158,10 @@ class Access:
             sent, (former, until) = given.strip().encode("latin-1", "replace"), self._former
             known = hmac.compare_digest(sent, self._token)
             return known or (time.monotonic() < until and hmac.compare_digest(sent, former))
+        if scheme.lower() == "basic" and self.users is not None:
+            return bool(self.users.knows(given.strip()))
+        if self._token is None:
+            return False
         try:
             cookie = SimpleCookie(request.headers.get("Cookie", "")).get(self._cookie)
         except CookieError:

@@ -19,6 +19,8 @@ from .http_messages import Answer, Later, Request, Route, short
 from .places import Limits
 from .sockets import EndpointError, listen, tls_context
 from .streams import Stream
+from .web.rate import RateLimit
+from .web.users import Users
 
 __all__ = ["Answer", "Endpoint", "EndpointError", "Later", "Limits", "Request", "Route", "tls_context"]
 
@@ -40,6 +42,8 @@ class Endpoint:
         limits: what clients may take.
         hosts: the names that it may be asked for by; None for any.
         login: what ``/`` answers to whoever has no token.
+        users: who may ask with a password.
+        rate: how often may be asked.
 
     Attributes:
         address, port, url: where it listens, once started.
@@ -48,12 +52,13 @@ class Endpoint:
     def __init__(
         self, routes: Mapping[tuple[str, str], Route], *, open_paths: frozenset[str], token: str | None,
         on_error: Callable[[BaseException], None], limits: Limits | None = None,
-        hosts: Hosts | None = None, login: Answer | None = None,
+        hosts: Hosts | None = None, login: Answer | None = None, users: Users | None = None,
+        rate: RateLimit | None = None,
     ) -> None:  # fmt: skip
         if token is not None and not token.strip():
             raise EndpointError(f"the token is empty: give {variable('token')} a value or leave it out")
         self._routes = {("GET", _FAVICON): lambda request: Answer(204, b"", ""), **routes}
-        self._access = access = Access(token, open_paths | {_FAVICON}, hosts, login)
+        self._access = access = Access(token, open_paths | {_FAVICON}, hosts, login, users=users, rate=rate)
         if token is not None and login is not None:
             self._routes |= {("POST", "/login"): access.login, ("POST", "/logout"): access.logout}
         self._on_error = on_error
@@ -103,6 +108,10 @@ class Endpoint:
         with self._lock:
             if ssl_context is not None and self._server is not None:
                 self._server.tls = ssl_context
+
+    def renew_users(self, users: Users | None, rate: RateLimit | None) -> None:
+        """Let others in, or ask at another rate, from now on."""
+        self._access.users, self._access.rate = users, rate
 
     def close(self) -> None:
         """Close socket, connections, thread and loop. Idempotent, from any thread."""

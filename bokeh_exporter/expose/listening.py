@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
+import ssl
 import sys
 import time
 from collections.abc import Callable, Mapping
 
 from .. import config as options
-from ..config import Config
+from ..config import Config, ConfigError
 from .access import Hosts, is_loopback
 from .http import Endpoint, EndpointError, Route, tls_context
 from .page import OPEN_FILES, login_page
 from .pages import OPEN_PATHS
 from .runbooks import OPEN_RUNBOOKS
 from .sockets import read_token
+from .web.config import WebConfig, read_web_config
 
 log = logging.getLogger("bokeh_exporter")
 
@@ -33,6 +35,7 @@ def open_endpoint(
     """
     token = config.token if config.token_file is None else read_token(config.token_file)
     context = tls_context(config.tls_cert, config.tls_key) if config.tls_cert and config.tls_key else None
+    web = _web(config)
     hosts = Hosts(config.address, (config.allowed_hosts or "").split(","), OPEN_PATHS | OPEN_RUNBOOKS)
     endpoint = Endpoint(
         routes,
@@ -40,16 +43,28 @@ def open_endpoint(
         token=token,
         on_error=on_error,
         hosts=hosts,
-        login=login_page(),
+        login=login_page() if web.users is None else None,
+        users=web.users,
+        rate=web.rate,
     )
-    endpoint.start(config.address, _ports(config), context)
-    if token is None and not is_loopback(config.address):
+    endpoint.start(config.address, _ports(config), context or web.context)
+    verified = web.context is not None and web.context.verify_mode == ssl.CERT_REQUIRED
+    if token is None and web.users is None and not verified and not is_loopback(config.address):
         log.warning(
             "bokeh_exporter listens on %s without a token: anyone who reaches it can read it. Set %s",
             config.address,
             options.variable("token_file"),
         )
     return endpoint
+
+
+def _web(config: Config) -> WebConfig:
+    if config.web_config_file is None:
+        return WebConfig(None, None, None, ())
+    try:
+        return read_web_config(config.web_config_file)
+    except ConfigError as error:
+        raise EndpointError(str(error)) from None
 
 
 class Renewal:
@@ -63,6 +78,7 @@ class Renewal:
         self._config, self._endpoint = config, endpoint
         self._token = [config.token_file] if config.token_file else []
         self._pair = [config.tls_cert, config.tls_key] if config.tls_cert and config.tls_key else []
+        self._web = list(_web(config).files)
         self._seen = self._marks()
         self._due = 0.0
 
@@ -76,8 +92,9 @@ class Renewal:
         for what, paths, renew in (
             ("token", self._token, self._new_token),
             ("certificate", self._pair, self._new_pair),
+            ("web configuration", self._web, self._new_web),
         ):
-            if any(seen[path] != self._seen[path] for path in paths):
+            if any(seen.get(path) != self._seen.get(path) for path in paths):
                 try:
                     renew()
                 except EndpointError as error:
@@ -91,8 +108,15 @@ class Renewal:
     def _new_pair(self) -> None:
         self._endpoint.renew(ssl_context=tls_context(*self._pair))
 
+    def _new_web(self) -> None:
+        web = _web(self._config)
+        self._web = list(web.files)
+        self._endpoint.renew_users(web.users, web.rate)
+        if web.context is not None:
+            self._endpoint.renew(ssl_context=web.context)
+
     def _marks(self) -> dict[str, tuple[int, ...]]:
-        return {path: _mark(path) for path in (*self._token, *self._pair)}
+        return {path: _mark(path) for path in (*self._token, *self._pair, *self._web)}
 
 
 def _mark(path: str) -> tuple[int, ...]:
