@@ -26,10 +26,10 @@ from .diagnose.verdicts.monitor import Monitor
 from .explaining import Explaining, Gathering
 from .expose.about import about
 from .expose.elements_log import ElementsWriter
-from .expose.feed import Feed
 from .expose.fleet import fleet
 from .expose.http import Endpoint, EndpointError
 from .expose.listening import open_endpoint
+from .expose.live.feed import Feed
 from .expose.pages import Pages
 from .expose.prometheus import LevelCollector, build_registry_extras
 from .expose.status import Status

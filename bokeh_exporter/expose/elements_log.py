@@ -16,7 +16,7 @@ from ..state.ledger.text import names as _names
 from ..state.ledger.text import ran, size, took
 from ..state.notices import REBUILT
 from ..state.records import Record
-from .feed import Feed
+from .live.feed import Feed
 
 log = logging.getLogger("bokeh_exporter.elements")
 

@@ -16,14 +16,14 @@ from typing import Any
 
 from ..state import State
 from .access import logged_in
-from .feed import Feed
 from .fleet import FLEET, Fleet
 from .http import Answer, Later, Request, Route
-from .interactions import trace
+from .live.feed import Feed
+from .live.interactions import trace
+from .live.sessions import Rows, sessions
 from .page import files, status_page
 from .prometheus import Exposition
 from .runbooks import runbooks
-from .sessions import Rows, sessions
 from .status import Status
 
 #: Seconds between two answers of a debug endpoint: each stops the app for a moment.

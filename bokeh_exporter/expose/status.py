@@ -18,7 +18,7 @@ from ..state import Level, State
 from ..state.numbers import Numbers, of_state
 from ..tested import note
 from .http import Answer, Request
-from .interactions import counted_only
+from .live.interactions import counted_only
 
 SCHEMA = 1
 #: Maximum number of interactions that are listed, and of callbacks.

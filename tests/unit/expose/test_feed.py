@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from bokeh_exporter.expose.feed import READERS, Feed
 from bokeh_exporter.expose.http import Answer, Endpoint, Request
+from bokeh_exporter.expose.live.feed import READERS, Feed
 from bokeh_exporter.expose.streams import UNTAKEN
 from bokeh_exporter.state import State
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any
 
-from ..state import State
-from .http_messages import Answer, Request
-from .streams import Outlet, Stream
+from ...state import State
+from ..http_messages import Answer, Request
+from ..streams import Outlet, Stream
 
 #: Readers at once: some browsers' tabs and terminals.
 READERS = 20

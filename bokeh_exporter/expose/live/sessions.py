@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .http_messages import Answer, Later, Request
+from ..http_messages import Answer, Later, Request
 
 #: What they are ranked by, with ``by=``; the first is what they are ranked by otherwise.
 RANKS = ("models", "data_source_bytes", "busy_seconds", "last_activity", "connections")

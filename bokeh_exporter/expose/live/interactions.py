@@ -12,10 +12,10 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..state import State
-from ..state.interactions import Interaction, ordinal
-from ..state.ledger.timeline import chrome_trace
-from .http_messages import Answer, Request
+from ...state import State
+from ...state.interactions import Interaction, ordinal
+from ...state.ledger.timeline import chrome_trace
+from ..http_messages import Answer, Request
 
 #: What the path of a trace looks like; the number is its group.
 TRACE = re.compile(r"/api/v1/interactions/(\d{1,15})/trace")

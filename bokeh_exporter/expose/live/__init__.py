@@ -1,0 +1,1 @@
+"""What happens now: interactions as they end and one by one, and live sessions."""
