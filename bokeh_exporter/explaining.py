@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from .acting import Acting
 from .config import Config
 from .control.collecting import Collecting
+from .diagnose.blame.sources import has_literal
 from .diagnose.heap.capture import Capture
 from .diagnose.heap.capture import study as capture_study
 from .diagnose.heap.explainer import EventAttributes, Explainer
@@ -202,7 +203,7 @@ class Gathering:
             found = self._explaining.explainer.run()
             return found.content(), found.text()
         if what == "stacks":
-            text = report(self._acting.loops())
+            text = report(self._acting.loops(), has_literal)
             return {"stacks": text.splitlines()}, text
         if what == "census":
             counted = self._acting.debug()["census"]()

@@ -20,7 +20,7 @@ from .acting import Acting
 from .config import Config
 from .control.draining import Drain
 from .control.sigterm import end
-from .diagnose.blame.sources import read
+from .diagnose.blame.sources import has_literal
 from .diagnose.blame.whose import known
 from .diagnose.verdicts.monitor import Monitor
 from .explaining import Explaining, Gathering
@@ -180,7 +180,8 @@ class Exporter:
         try:
             watcher.start()  # also where no port is free: then only the log says what blocks
         except Exception as error:
-            self.state.swallow("watcher", error)
+            if "interpreter shutdown" not in str(error):  # of that the endpoint says what helps
+                self.state.swallow("watcher", error)
         if not self.config.prometheus:
             return log.info("bokeh_exporter %s opens no port: BOKEH_EXPORTER_PROMETHEUS is 0", __version__)
         try:
@@ -260,7 +261,7 @@ class Exporter:
         return [pool for each in self._frame.observers if isinstance(each, Executors) for pool in each.pools()]
 
     def _stacks(self) -> str:
-        return report(self._acting.loops(), lambda file, text: text in read(file).literals)
+        return report(self._acting.loops(), has_literal)
 
     def _visitors(self) -> int:
         return self._frame.find(Sessions).visitors(time.monotonic())

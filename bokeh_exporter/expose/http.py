@@ -30,6 +30,13 @@ _NUMBER = re.compile(r"/\d+(?=/)")
 _Made = TypeVar("_Made", bound="Answer | Later | Stream")
 
 
+def _remedy(error: Exception) -> str:
+    """Say what helps where no file or thread is to be had."""
+    if "interpreter shutdown" in str(error):  # Python 3.12 and newer start no thread then, for nobody
+        return "the main thread of the program has ended: serve in it, or let it wait for the thread that serves"
+    return "raise the limits of this process"
+
+
 class Endpoint:
     """An HTTP server that owes its host nothing but a thread.
 
@@ -99,7 +106,7 @@ class Endpoint:
         except (OSError, RuntimeError) as error:
             for listener in listeners:
                 listener.close()
-            raise EndpointError(f"the endpoint cannot start: {error}; raise the limits of this process") from None
+            raise EndpointError(f"the endpoint cannot start: {error}; {_remedy(error)}") from None
 
     def renew(self, *, token: str | None = None, ssl_context: ssl.SSLContext | None = None) -> None:
         """Take another token or certificate for what comes from now on; connections that are open stay."""

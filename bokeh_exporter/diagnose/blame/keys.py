@@ -13,7 +13,7 @@ from contextvars import ContextVar
 
 from ...state.wording import hidden as hidden
 from .sources import file_of as file_of
-from .sources import read
+from .sources import has_literal as has_literal
 
 _STANDARD = tuple({sysconfig.get_path(name).replace("\\", "/") + "/" for name in ("stdlib", "platstdlib")})
 #: The files whose code owns what is being described.
@@ -30,11 +30,6 @@ def owned_by(files: Iterable[str | None]) -> Iterator[None]:
         _owners.reset(token)
 
 
-def has(file: str, value: str) -> bool:
-    """Whether a text is a constant or a name in a file."""
-    return value in read(file).literals
-
-
 def is_library(file: str) -> bool:
     """Whether a file is of an installed package or of Python."""
     path = file.replace("\\", "/")
@@ -43,4 +38,4 @@ def is_library(file: str) -> bool:
 
 def is_literal(value: str) -> bool:
     """Whether a text is a constant or a name of the code that owns the container."""
-    return any(value in read(file).literals for file in _owners.get())
+    return any(has_literal(file, value) for file in _owners.get())

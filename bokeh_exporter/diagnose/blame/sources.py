@@ -62,6 +62,11 @@ def read(file: str | None) -> Source:
     return Source(frozenset(_literals(tree)), lines, replaceable, dict(_caches(tree)))
 
 
+def has_literal(file: str, text: str) -> bool:
+    """Whether a text is a constant or a name in a file."""
+    return text in read(file).literals
+
+
 _WEAK = {"{}": "weakref.WeakValueDictionary()", "dict()": "weakref.WeakValueDictionary()", "set()": "weakref.WeakSet()"}
 _UNBOUNDED = {"functools.cache", "cache", "functools.lru_cache(maxsize=None)", "lru_cache(maxsize=None)",
               "functools.lru_cache(None)", "lru_cache(None)"}  # fmt: skip

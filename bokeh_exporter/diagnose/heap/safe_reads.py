@@ -101,7 +101,11 @@ def attribute(holder: object, value: str) -> str:
     if files and keys.is_library(files[0]):
         return shown
     bare = value.rpartition("__")[2] or value  # a private one has its class's name before it
-    return shown if any(keys.has(file, value) or keys.has(file, bare) for file in files) else keys.hidden(value)
+    return (
+        shown
+        if any(keys.has_literal(file, value) or keys.has_literal(file, bare) for file in files)
+        else keys.hidden(value)
+    )
 
 
 def _files(kind: type) -> Iterator[str]:
