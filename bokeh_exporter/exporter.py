@@ -53,11 +53,11 @@ log = logging.getLogger("bokeh_exporter")
 
 
 class Exporter:
-    """A running exporter. Made by :func:`install`; a context manager that closes itself.
+    """A running exporter, created by :func:`install`; a context manager that closes itself.
 
     Attributes:
         config: the options it runs with.
-        state: where its numbers live.
+        state: its numbers.
     """
 
     def __init__(self, config: Config, on_close: Callable[[], None] = lambda: None) -> None:
@@ -100,7 +100,7 @@ class Exporter:
         return self._endpoint.url if self._endpoint is not None else None
 
     def close(self) -> None:
-        """Take every hook out, stop the timers and the endpoint. Idempotent, from any thread, also while it starts."""
+        """Remove all hooks, stop the timers and the endpoint. Idempotent, from any thread, also during the start."""
         self._switch.turn_off()
 
     @property
@@ -165,7 +165,7 @@ class Exporter:
         return self._frame.find(Loops)
 
     def _serve(self) -> None:
-        """Open the endpoint, once. What goes wrong is logged and never reaches the host."""
+        """Open the endpoint, once. Errors are logged and never reach the host."""
         if not self._serving:
             self._switch.during(self._begin)
 

@@ -1,4 +1,4 @@
-"""Switching on and off: one exporter per process, whoever asks for it and however often.
+"""Switching on and off: one exporter per process, no matter how often it is installed.
 
 Also what happens to it in a forked child. A child that tornado forked is a server process and gets
 its own endpoint; any other child is the user's own: inherited sockets are closed there and the hooks
@@ -35,7 +35,7 @@ _providers: Any = None
 def install(**given: Any) -> Exporter:
     """Install the exporter into this process and return it.
 
-    Call it before or after the server is made. A second call warns and returns the first exporter.
+    Call it before or after you create the server. A second call warns and returns the first exporter.
 
     Args:
         **given: the options of :class:`Config`, such as ``port=0`` or ``sample_period=5``.
@@ -78,7 +78,7 @@ def _install(**given: Any) -> Exporter:
 
 
 def uninstall() -> None:
-    """Take the exporter out of this process: every class is as it was. Idempotent."""
+    """Remove the exporter from this process: every class is as before. Idempotent."""
     if _current is not None:
         _current.close()
 

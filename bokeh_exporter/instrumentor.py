@@ -1,4 +1,4 @@
-"""``BokehInstrumentor``: what ``opentelemetry-instrument`` calls, and code that has providers of its own."""
+"""``BokehInstrumentor``: called by ``opentelemetry-instrument``, and by code with its own providers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class BokehInstrumentor(BaseInstrumentor):  # type: ignore[misc]
 
     ``instrument(meter_provider=, tracer_provider=, logger_provider=, **options)`` takes the options of
     ``install``; a provider that is not given is the process's global one. None is ever configured
-    here. Where Bokeh is not imported yet, nothing is until it makes a server.
+    here. If Bokeh is not imported yet, nothing is imported until it creates a server.
     """
 
     def instrumentation_dependencies(self) -> Collection[str]:

@@ -5,8 +5,8 @@
     def test_my_app_does_not_leak(assert_no_session_leak):
         assert_no_session_leak("app.py", interact=True)
 
-It soaks the app, which takes about a minute, and shows the verdict, its evidence, what to do and what holds
-what when that is not ``healthy``. Found by pytest through its entry point; imports nothing until it is used.
+It soaks the app, which takes about a minute. Unless the verdict is ``healthy`` it shows the verdict with evidence,
+advice and holders. pytest finds it through its entry point; it imports nothing until it is used.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class AssertNoSessionLeak(Protocol):
-    """What the fixture gives."""
+    """The type of the fixture."""
 
     def __call__(
         self, app: str | Path, *, host: str | None = None, sessions: int = 20, interact: bool = False
@@ -31,7 +31,7 @@ class AssertNoSessionLeak(Protocol):
 
         Args:
             app: a script, notebook or directory; a relative path counts from pytest's root.
-            host: ``panel`` or ``bokeh``; the former where the app imports Panel.
+            host: ``panel`` or ``bokeh``; by default ``panel`` if the app imports Panel.
             sessions: visits; at least ten are needed to judge growth.
             interact: whether visitors move widgets and click buttons.
 

@@ -33,8 +33,8 @@ _OWNERS = {
 def command(target: str | None, seconds: float, token: str | None, as_json: bool) -> None:
     """Trace what the server at TARGET, its PID or its exporter's URL, allocates and keeps.
 
-    Without TARGET it is this user's only server on this machine. By URL the server must run with
-    BOKEH_EXPORTER_DEBUG=1. Let users work, or do it yourself, while it traces.
+    Default TARGET: your only server on this machine. A URL needs BOKEH_EXPORTER_DEBUG=1 on the server.
+    Use the app while it traces.
 
     \b
     bokeh-exporter capture 4711

@@ -1,4 +1,4 @@
-"""``bokeh-exporter explain``: who holds what destroyed sessions left, as a tree."""
+"""``bokeh-exporter explain``: what keeps destroyed sessions in memory, as a tree."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from .target import reached, target_and_token
 @click.option("--live", is_flag=True, help="Show what keeps live sessions instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print the raw answer as JSON.")
 def command(target: str | None, token: str | None, live: bool, as_json: bool) -> int:
-    """Say who holds what destroyed sessions left in the server at TARGET: its PID, or its exporter's URL.
+    """Show what keeps destroyed sessions in the memory of the server at TARGET: its PID, or its exporter's URL.
 
-    Without TARGET it is this user's only server on this machine. By URL the server must run with
-    BOKEH_EXPORTER_DEBUG=1. Ends with status 0 if nothing is retained but what the host keeps for itself, 1 if
-    something is. Waits while somebody else asks, or right after somebody did.
+    Default TARGET: your only server on this machine. A URL needs BOKEH_EXPORTER_DEBUG=1 on the server.
+    Exit status: 0 if nothing is retained except what the host itself keeps, 1 if something is. Waits while another
+    search runs.
 
     \b
     bokeh-exporter explain 4711

@@ -17,10 +17,10 @@ from .common import EX_USAGE, FAILED, SETTINGS, Progress, fail
 
 @click.command("inspect", context_settings=SETTINGS, short_help="Build an app once, and say what a move rebuilds.")
 @click.argument("target")
-@click.option("--host", metavar="panel|bokeh", help="What serves it; panel where TARGET imports panel.")
-@click.option("--query", metavar="QUERY", help="Of the page, such as 'theme=dark'.")
-@click.option("--click", "clicks", is_flag=True, help="Click buttons too; nothing takes a click back.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else on standard output.")
+@click.option("--host", metavar="panel|bokeh", help="Server to use; default panel if TARGET imports panel, else bokeh.")
+@click.option("--query", metavar="QUERY", help="Query of the page, such as 'theme=dark'.")
+@click.option("--click", "clicks", is_flag=True, help="Also click buttons; a click cannot be undone.")
+@click.option("--json", "as_json", is_flag=True, help="Print only JSON on standard output.")
 @click.option(
     "--html", "page", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
     help="Write one page that needs nothing else, with the dependencies as a picture.",
@@ -35,10 +35,10 @@ def command(
     page: Path | None,
     server_args: tuple[str, ...],
 ) -> None:
-    """Build TARGET once as a session, in a process of its own, and move each widget there and back.
+    """Build TARGET once as a session, in its own process, and move each widget there and back.
 
-    Prints what the app makes at import and what once for each session, what is never used, and what a move of each
-    widget rebuilds. Ends with 2 if the app or its server failed. SERVER_ARGS, after --, go to the server.
+    Prints what the app creates at import and for each session, what is never used, and what a move of each widget
+    rebuilds. Exit status 2: the app or its server failed. SERVER_ARGS, after --, go to the server.
 
     \b
     bokeh-exporter inspect app.py

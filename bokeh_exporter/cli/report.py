@@ -45,9 +45,9 @@ _HELP = {
 @click.option("--markdown", is_flag=True, help="Print it as Markdown on standard output, ready to paste.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def command(target: str | None, token: str | None, output: str | None, markdown: bool, as_json: bool) -> int:
-    """Gather what is known of the server at TARGET, its PID or its exporter's URL, for an issue.
+    """Collect information about the server at TARGET, its PID or its exporter's URL, for an issue.
 
-    It holds no secret that is known as one; look through it before you send it.
+    Known secrets are masked; look through the report before you send it.
 
     \b
     bokeh-exporter report 4711 -o report.zip

@@ -36,7 +36,7 @@ def command(
 ) -> int:
     """Serve TARGET on loopback, visit it as browsers do, and judge what stays in memory.
 
-    Ends with 0 if it is healthy, 1 with any other verdict, 2 if the app or its server failed. SERVER_ARGS, after
+    Exit status: 0 healthy, 1 any other verdict, 2 the app or its server failed. SERVER_ARGS, after
     --, go to the server.
 
     \b

@@ -31,7 +31,7 @@ _WIDTH, _ROWS = 40, 12
 def command(targets: tuple[str, ...], token: str | None, interval: float, once: bool, as_json: bool) -> int:
     """Show verdict, memory, sessions and busiest callbacks of the server at TARGET, its PID or its exporter's URL.
 
-    Several, or one that has peers, are a table as well: one line for each process.
+    Several targets, or one with peers, are shown as a table with one line per process.
 
     \b
     bokeh-exporter top

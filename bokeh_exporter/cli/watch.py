@@ -31,8 +31,8 @@ _ENDED = (OSError, http.client.HTTPException)
 
 @click.command("watch", context_settings=SETTINGS, short_help="Show what each move of a widget runs and builds.")
 @target_and_token
-@click.option("--app", metavar="PATH", help="Only interactions of this app, such as /sales.")
-@click.option("--quiet", is_flag=True, help="Also those in which nothing of the app ran.")
+@click.option("--app", metavar="PATH", help="Print only interactions of this app, such as /sales.")
+@click.option("--quiet", is_flag=True, help="Also print interactions in which no code of the app ran.")
 @click.option("--port", type=click.IntRange(0, 65535), default=5006, show_default=True, help="Port of an app's server.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each interaction, a line each.")
 def command(

@@ -126,7 +126,7 @@ class _Inspection:
             self.skipped[control.name] = self._stuck or f"{MOVING:.0f} s had passed"
             return
         if not self.click and clicks(control, tab.page):
-            self.skipped[control.name] = "nothing takes a click back; --click makes it"
+            self.skipped[control.name] = "a click cannot be undone; use --click"
             return
         move = move_of(control, tab.page)
         if move is None:

@@ -96,7 +96,7 @@ def test_a_plain_bokeh_app() -> None:
     assert data["bytes"] > 100
     assert "KeyError" in moves["Fails"]["error"]
     assert moves["Data"]["error"] is None
-    assert content["not_moved"] == [{"widget": "Button 'Press'", "why": "nothing takes a click back; --click makes it"}]
+    assert content["not_moved"] == [{"widget": "Button 'Press'", "why": "a click cannot be undone; use --click"}]
 
 
 def test_what_is_made_at_import_deferred_in_a_class_and_never_shown() -> None:
