@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -218,3 +219,75 @@ def test_wrong_usage_ends_with_64_and_one_line(arguments: list[str], words: str)
     assert (done.returncode, done.stdout) == (64, "")
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+SLIDERS = """
+from bokeh.io import curdoc
+from bokeh.models import Column, Div, Slider
+out = Column(children=[Div(text="0")])
+still = Div(text="0")
+add = Slider(title="Add", start=0, end=9, step=1, value=0)
+change = Slider(title="Change", start=0, end=9, step=1, value=0)
+add.on_change("value", lambda attr, old, new: setattr(out, "children", [Div(text=str(new))%s]))
+change.on_change("value", lambda attr, old, new: setattr(still, "text", str(new)))
+curdoc().add_root(Column(children=[add, change, out, still]))
+"""
+BUDGETS = """
+def test_in_place(assert_interaction):
+    move = assert_interaction("app.py", "Change", rebuilds=0, models=0, milliseconds=20_000, bytes=2_000)
+    assert [each["name"] for each in move["updates"]] == ["still"]
+
+def test_rebuilt(assert_interaction):
+    assert_interaction("app.py", "add", models=1)
+
+def test_too_much(assert_interaction):
+    assert_interaction("app.py", "Add", rebuilds=0, models=0, bytes=10)
+
+def test_unknown(assert_interaction):
+    assert_interaction("app.py", "Nobody", rebuilds=0)
+"""
+
+
+def pytest_in(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    outer = dict.fromkeys([name for name in os.environ if name.startswith("PYTEST_")])
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", ".", *arguments], cwd=folder,
+        env=environment(outer), capture_output=True, text=True, check=False, timeout=110,
+    )  # fmt: skip
+
+
+@pytest.mark.once
+def test_budgets_hold_a_move_and_a_report_compares_it_with_the_baseline(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(SLIDERS % "")
+    (tmp_path / "test_it.py").write_text(BUDGETS)
+    options = ["--bokeh-baseline", "costs.json", "--bokeh-report", "costs.md"]
+    done = pytest_in(tmp_path, *options, "--bokeh-update-baseline")
+    assert "2 failed, 2 passed" in done.stdout, done.stdout + done.stderr
+    for words in (
+        "app.py: a move of 'Add' costs more than its budget", "models created: 1, and 0 are allowed",
+        "rebuilt: 1, and 0 are allowed", "rebuilt Div (app.py:8)",
+        "Nobody: no widgets have that label or variable; there are Add, Change",
+    ):  # fmt: skip
+        assert words in done.stdout, done.stdout
+    assert "There is no baseline of this app." in (tmp_path / "costs.md").read_text()
+    stored = json.loads((tmp_path / "costs.json").read_text())["apps"]["app.py"]
+    assert (stored["Add"]["models"], stored["Change"]["models"], stored["Change"]["rebuilds"]) == (1, 0, 0)
+
+    (tmp_path / "app.py").write_text(SLIDERS % ", Div(text='more')")
+    (tmp_path / "test_it.py").write_text("def test(assert_interaction): assert_interaction('app.py', 'Add')")
+    done = pytest_in(tmp_path, *options, "-n", "1")  # a worker hands over what it has seen
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+    rows = [line for line in (tmp_path / "costs.md").read_text().splitlines() if line.startswith("| Add ")]
+    assert rows[0].startswith("| Add | **2** (+1) | **2** (+1) | **")
+    assert json.loads((tmp_path / "costs.json").read_text())["apps"]["app.py"] == stored
+
+
+@pytest.mark.once
+def test_a_baseline_that_is_none_and_an_option_without_its_file(tmp_path: Path) -> None:
+    done = pytest_in(tmp_path, "--bokeh-update-baseline")
+    assert (done.returncode, "needs --bokeh-baseline FILE" in done.stderr) == (4, True)
+    (tmp_path / "costs.json").write_text("[]")
+    (tmp_path / "test_it.py").write_text("def test(): pass")
+    done = pytest_in(tmp_path, "--bokeh-baseline", "costs.json")
+    assert (done.returncode, done.stderr.count("costs.json: no baseline of interactions")) == (4, 1), done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
