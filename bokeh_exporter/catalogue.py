@@ -269,6 +269,12 @@ CATALOGUE: tuple[Metric, ...] = (
         "sys.modules",
     ),
     Metric(
+        UNCOLLECTED, "bokeh_shared_entries", "gauge", (Label("holder", cap=50),),
+        "Entries of what all sessions share, where they have become more since the start: registries of libraries, "
+        "style sheets of classes, watchers of shared objects, containers of the app's modules", "bokeh.shared.entries",
+        "{entry}", "len of containers in known places", optional=True, merge="max",
+    ),
+    Metric(
         UNCOLLECTED, "bokeh_module_referrer_warnings_total", "counter", (APP,),
         "\"extra unexpected referrers\" errors that Bokeh logged; it logs them for harmless apps too",
         "bokeh.module.referrer_warnings", "{warning}", "a logging filter on bokeh.document.modules",

@@ -192,6 +192,10 @@ ATTRIBUTES: dict[str, tuple[str, str]] = {
     "bokeh": ("Version of Bokeh", "3.9.2"),
     "cache": ("The function under `pn.cache`", "app.py:load"),
     "per": ("What growth is counted by", ""),
+    "holder": (
+        "What all sessions share: a registry, a class's list, a shared object, a container of the app's",
+        "shared.cache",
+    ),
     "callback": ("The user's function: its file or module, and its qualified name", "app.py:view"),
     "code": ("Close code of the WebSocket", ""),
     "collector": ("What reads numbers for a scrape", "memory"),

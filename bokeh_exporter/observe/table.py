@@ -36,6 +36,7 @@ from .late_imports import LateImports
 from .leaks.app_modules import AppModules
 from .leaks.ledger import Ledger
 from .leaks.live_models import LiveModels
+from .leaks.shared_holders import SharedHolders
 from .loop.executors import Executors
 from .loop.loops import Loops
 from .memory.activities import Activities
@@ -72,6 +73,7 @@ OBSERVERS: tuple[type[Observer], ...] = (
     Ledger,
     LiveModels,
     AppModules,
+    SharedHolders,
     Creations,
     Refusals,
     Sweeps,

@@ -66,7 +66,7 @@ EMPTY_ON_ASGI = {"bokeh_websocket_send_buffer_bytes"}
 #: Labels whose values are neither closed nor apps: there is nothing to start at zero.
 OPEN = {
     "version", "component", "metric", "collector", "hook", "model", "event", "callback", "http_request_method",
-    "http_route", "http_response_status_code",
+    "http_route", "http_response_status_code", "holder",
 }  # fmt: skip
 
 HOSTS: list[tuple[str, Callable[[], ServerProcess], set[str]]] = [

@@ -45,6 +45,11 @@ _COUNTS: Sequence[tuple[str, str, Number, float]] = (
 )
 
 
+#: Entries that each visit must leave behind in a shared place, places that are named, and how they are called.
+_ENTRY_A_VISIT, _HOLDERS = 0.5, 4
+_WATCHERS = "watchers of "
+_SHEETS = ("._stylesheets", "._css", ".stylesheets", ".raw_css", ".css_files")
+
 #: Live bytes: row, number.
 _BYTES: Sequence[tuple[str, Number]] = (
     ("bokeh_memory_malloc_bytes", lambda process: process.heap),
@@ -59,6 +64,7 @@ def process_growth(points: Sequence[Point], thresholds: Thresholds) -> list[Evid
     for part in windows(clean) if clean else ():
         rest = at_rest(part)
         found = list(_by_visit(rest, thresholds)) or list(_by_itself(rest, thresholds))
+        found += holders(rest, thresholds, certain=bool(found))
         if found:
             return found
     return []
@@ -87,6 +93,38 @@ def _by_visit(rest: Sequence[Point], thresholds: Thresholds) -> Iterator[Evidenc
         objects = _NOT_OBJECTS * _BLOCK_BYTES * more / found.span
         yield _evidence(size(found.slope), found, row, "objects" if found.slope < objects else "bytes", found.total)
         return
+
+
+def holders(points: Sequence[Point], thresholds: Thresholds, *, certain: bool) -> Iterator[Evidence]:
+    """Yield what all sessions share and that has more entries after each visit.
+
+    Args:
+        points: at which about as few sessions as ever are open.
+        thresholds: over how many visits it is judged.
+        certain: whether it is certain that the process grows. If not, only what is of no use to anybody counts: a
+            container of the app's may be a cache that is not full yet.
+    """
+    names = dict.fromkeys(name for point in points for name in point.last.holders)
+    grown = []
+    for name in names:
+        found = growth((total(point.last, "destroyed"), point.last.holders.get(name)) for point in points)
+        enough = found is not None and found.span >= thresholds.judge_sessions and found.slope >= _ENTRY_A_VISIT
+        if found is not None and enough and (certain or _says_more(name)):
+            grown.append((found.slope, name, found))
+    for slope, name, found in sorted(grown, key=lambda one: (not _says_more(one[1]), -one[0]))[:_HOLDERS]:
+        begin = f"{_says_more(name)}: " if _says_more(name) else ""
+        what = name if name.startswith(_WATCHERS) else f"entries of {name}"
+        text = f"{begin}each of {found.span:.0f} visits left {slope:.2g} {what} behind"
+        yield Evidence(PROCESS, text, "bokeh_shared_entries", slope, None, "objects")
+
+
+def _says_more(name: str) -> str:
+    """Say what growth of a place of libraries means; nothing of a place that may be a cache."""
+    if name.startswith(_WATCHERS):
+        return "watchers on a shared object pile up"
+    if name.endswith(_SHEETS):
+        return "pages get larger with each visit"
+    return "figures are never closed" if name.endswith("Gcf.figs") else ""
 
 
 def _evidence(what: str, found: Growth, row: str, reason: str, taken: float | None) -> Evidence:

@@ -24,11 +24,12 @@ Key = TypeVar("Key", bound=Hashable)
 _SWITCHES = "bokeh_server_config_info"
 _BUILT = "bokeh_models_created_total"
 _ORPHANS = "bokeh_models_orphaned"
+_HOLDERS = "bokeh_shared_entries"
 _APPS = ("bokeh_sessions", "bokeh_sessions_created_total")
 _CALLBACKS = ("bokeh_callback_calls_total", "bokeh_callback_busy_seconds_total", "bokeh_callback_net_blocks")
 _APP_ROWS = frozenset(row for row, _ in APP_SOURCES.values())
 #: Every row that a sample reads.
-ROWS = _APP_ROWS | {row for row, _ in SOURCES.values()} | {_SWITCHES, *_CALLBACKS, *_APPS} | TROUBLE_ROWS
+ROWS = _APP_ROWS | {row for row, _ in SOURCES.values()} | {_SWITCHES, _HOLDERS, *_CALLBACKS, *_APPS} | TROUBLE_ROWS
 
 
 class Callback(NamedTuple):
@@ -52,6 +53,8 @@ class Sample(NamedTuple):
     built: Mapping[Pair, float] = {}
     #: Class -> models alive in no document, of the classes with most.
     orphans: Mapping[str, float] = {}
+    #: What all sessions share -> its entries, where they have become more.
+    holders: Mapping[str, float] = {}
     #: What harms users and is not memory.
     trouble: Trouble | None = None
 
@@ -72,6 +75,7 @@ def sample_of(numbers: Numbers, time: float) -> Sample:
         _callbacks(numbers),
         _heaviest({(app, name): n for (app, name, phase), n in numbers.get(_BUILT, {}).items() if phase == "update"}),
         _heaviest({name: number for (name,), number in numbers.get(_ORPHANS, {}).items()}),
+        {holder: number for (holder,), number in numbers.get(_HOLDERS, {}).items()},
         trouble_of(numbers),
     )
 

@@ -10,7 +10,8 @@ from typing import Any
 from ...state.safe_looks import attribute_of_class, is_a, partial_of, text_of, type_module
 from . import Hosts
 from .panel import state_of_panel
-from .seams import Attribute, Seam, family, is_of
+from .param import values_of
+from .seams import Attribute, Seam, family, find, is_of
 
 
 def _first(owner: Any, *args: object, **kwargs: object) -> tuple[Any]:
@@ -165,3 +166,29 @@ def default_value(component: Any) -> bool | float | None:
         return None
     default = type(component).param["value"].default
     return default if isinstance(default, (bool, int, float)) else None
+
+
+#: Lists of style sheets and scripts that all sessions share, by the name of their attribute on a class of components.
+_SHEETS = ("_stylesheets", "_css", "stylesheets")
+
+
+def shared_lists() -> Iterator[tuple[str, Any]]:
+    """Yield what Panel shares among all sessions and that may grow, with its name: views, and lists of style sheets."""
+    state, viewable = state_of_panel(), sys.modules.get("panel.viewable")
+    if state is None or viewable is None:
+        return
+    yield "panel.state._views", state._views
+    for name in ("raw_css", "css_files"):
+        files = values_of(find("panel.config", "config")).get(name)
+        if type(files) is list:
+            yield f"panel.config.{name}", files
+    waiting, seen = [viewable.Viewable], set()
+    while waiting:
+        cls = waiting.pop()
+        waiting += [each for each in type.__subclasses__(cls) if each not in seen]
+        seen.add(cls)
+        for name in _SHEETS:
+            sheets = vars(cls).get(name)
+            sheets = getattr(sheets, "default", sheets)  # of a parameter what all have that have no value of their own
+            if type(sheets) is list:
+                yield f"{cls.__name__}.{name}", sheets

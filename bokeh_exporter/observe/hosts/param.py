@@ -103,6 +103,21 @@ def called_by(function: Any) -> Any | None:
 
 def kept_by(owner: Any) -> list[Any]:
     """Return what a parameterized object keeps: its attributes, and the values of its parameters."""
-    private = owner.__dict__.get("_param__private")
-    values = getattr(private, "values", None)
-    return [*list(owner.__dict__.values()), *(list(values.values()) if isinstance(values, dict) else ())]
+    return [*list(owner.__dict__.values()), *list(values_of(owner).values())]
+
+
+def values_of(owner: Any) -> dict[str, Any]:
+    """Return the values of an object's parameters that are its own, by their names."""
+    values = getattr(getattr(owner, "__dict__", {}).get("_param__private"), "values", None)
+    return values if isinstance(values, dict) else {}
+
+
+def watcher_count(thing: Any) -> int | None:
+    """Return how many watchers an object has on its parameters; None for what has no parameters, classes too."""
+    module = sys.modules.get(_MODULE)
+    if module is None or not issubclass(type(thing), module.Parameterized):
+        return None
+    watchers = getattr(thing.__dict__.get("_param__private"), "watchers", None)
+    if not isinstance(watchers, dict):
+        return 0
+    return sum(len(each) for by_kind in list(watchers.values()) for each in list(by_kind.values()))

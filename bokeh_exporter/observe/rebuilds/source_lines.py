@@ -91,9 +91,19 @@ def is_users(code: CodeType, module: object) -> bool:
 def is_users_class(cls: type) -> bool:
     """Whether a class is the user's, by the file of its module."""
     name = type_module(cls)
-    module = sys.modules.get(name) if name is not None else None
+    return name is None or is_users_module(name)
+
+
+def is_users_module(name: str) -> bool:
+    """Whether a module that is imported is the user's: of no framework, no package, and not of the standard library."""
+    if is_framework(name):
+        return False
+    module = sys.modules.get(name)
     file = namespace(module).get("__file__") if type(module) is ModuleType else None
-    return not (is_framework(name) or (type(file) is str and ("/site-packages/" in file or "/dist-packages/" in file)))
+    if type(file) is not str:
+        return False
+    file = file.replace("\\", "/")
+    return not ("/site-packages/" in file or "/dist-packages/" in file or file.startswith((*_STANDARD, _HERE)))
 
 
 def is_users_file(file: str, module: object) -> bool:

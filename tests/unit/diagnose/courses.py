@@ -17,7 +17,7 @@ MB = 1e6
 
 Course = Callable[[int], Mapping[str, Any]]
 
-_SAMPLE = ("switches", "callbacks", "built", "orphans")
+_SAMPLE = ("switches", "callbacks", "built", "orphans", "holders")
 
 
 def sample(step: int, now: float, numbers: Mapping[str, Any]) -> Sample:

@@ -34,6 +34,7 @@ def full(step: int) -> Sample:
         {(f"/app_{n}", f"module_{step}:function_{n}"): Callback(n + 0.1, n + 0.2, n + 0.3) for n in range(2 * NAMED)},
         {(f"/app_{n}", f"Model{step}_{n}"): n + 0.5 for n in range(NAMED)},
         {f"Model{step}_{n}": n + 0.5 for n in range(NAMED)},
+        {f"watchers of module_{step}.name_{n}": step + n / 7 for n in range(NAMED)},
         Trouble(
             {f"/app_{n}": AppTrouble(*(step + next(numbers) / 7 for _ in AppTrouble._fields)) for n in range(20)},
             {(f"/app_{n}", f"module_{step}:raises_{n}"): (n + 0.1, n + 0.2) for n in range(RAISED)},
