@@ -166,8 +166,7 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
     Metric(
         SESSIONS, "bokeh_sessions_created_by_websocket_total", "counter", (APP, Label("why", LANDINGS)),
-        "Sessions that a WebSocket had to make: this process never knew its session (unknown), or had destroyed it "
-        "(expired)",
+        "Sessions created by a WebSocket whose session the process never knew (unknown) or had destroyed (expired)",
         "bokeh.sessions.created_by_websocket", "{session}", "WSHandler._async_open",
     ),
     Metric(
@@ -290,7 +289,7 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
     Metric(
         MODELS, "bokeh_document_recompute_seconds", "histogram", (APP,),
-        "Time to work out which models a document holds, each time that one is put in or taken out",
+        "Time to recompute which models a document holds, whenever one is added or removed",
         "bokeh.document.recompute", "s", "DocumentModelManager.recompute", SHORT,
     ),
     Metric(
@@ -360,8 +359,8 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
     Metric(
         WEBSOCKET, "bokeh_websocket_cut_age_seconds", "gauge", (APP,),
-        "Age at which most of the last websockets that were cut off (1006) ended, as a proxy's time-out makes them; "
-        "absent while they have none in common", "bokeh.websocket.cut_age", "s",
+        "Common age of most of the last WebSockets that were cut off (1006), as with a proxy's timeout; absent if they "
+        "have none", "bokeh.websocket.cut_age", "s",
         "WSHandler.open and on_close; what the ASGI host sends", optional=True, merge="max",
     ),
     # --- Callbacks and document lock -----------------------------------------------------------
@@ -394,7 +393,7 @@ CATALOGUE: tuple[Metric, ...] = (
     ),
     Metric(
         CALLBACKS, "bokeh_document_lock_held_seconds", "histogram", (APP,),
-        "How long the document lock is held: everybody else who wants to work on the document waits",
+        "Time for which the document lock is held; all other work on the document waits",
         "bokeh.document.lock.held", "s", "release of ServerSession._lock", SHORT,
     ),
     Metric(

@@ -92,7 +92,7 @@ class SessionsOneByOne(Observer):
         """Return the rows of the last completed rounds, and how old they are. Not on a loop: it waits for the first.
 
         Args:
-            wait: seconds to wait for the first round at the most.
+            wait: maximum seconds to wait for the first round.
         """
         self._until = time.monotonic() + _WANTED
         until = time.monotonic() + wait
