@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from .acting import Acting
 from .config import Config
 from .control.collecting import Collecting
+from .control.gathered import send
 from .diagnose.blame.sources import has_literal
 from .diagnose.heap.capture import Capture
 from .diagnose.heap.capture import study as capture_study
@@ -19,7 +20,6 @@ from .diagnose.heap.roots import Host
 from .diagnose.rules import GROWTH, RETAINED, Rule, Rules, read
 from .diagnose.verdicts.monitor import Monitor
 from .expose.about import about
-from .expose.gathered import send
 from .observe.frame import Frame
 from .observe.hosts.bokeh_sessions import sessions_of
 from .observe.leaks.ledger import Ledger

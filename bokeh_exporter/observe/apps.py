@@ -16,7 +16,7 @@ from ..catalogue import OTHER
 from ..state import State
 from ..state.events import EventCounter, EventHistogram
 from . import slots
-from .hosts.bokeh_sessions import context_of, document_of, path_of, sessions_of
+from .hosts.bokeh_sessions import context_of, document_of, path_of, session_count, sessions_of
 
 Made = TypeVar("Made")
 
@@ -26,6 +26,8 @@ class App:
 
     def __init__(self, state: State, label: str) -> None:
         self.label = label
+        #: Whether a session of it was ever made; who was never visited may lose its place to one that is.
+        self.visited = False
         #: Who gains memory while a message of this app is handled.
         self.message = label, "message"
         #: Begins an interaction that updates a document of this app, given its kind.
@@ -89,9 +91,37 @@ class Apps:
             if app is None:
                 app = self._apps[label] = App(self._numbers, label)
                 self._numbers.touch_app(label)
+            app.visited = app.visited or session_count(context) > 0
             slots.app.put(context, app)
             self._contexts.add(context)
             return app
+
+    def visit(self, context: Any) -> App:
+        """Return the app of a context of which a session is about to be made.
+
+        A server may register more apps than have a place of their own (a scheduler of Dask has 47, of which a few are
+        ever opened): one that is beyond the cap takes the place of one that nobody has visited.
+        """
+        app = self.of(context)
+        if app.label == OTHER != path_of(context) and self._make_room():
+            slots.app.take(context)
+            app = self.add(context)
+        app.visited = True
+        return app
+
+    def _make_room(self) -> bool:
+        with self._guard:
+            for context in list(self._contexts):
+                app = slots.app.get(context)
+                if app is not None and app.label != OTHER and not app.visited:
+                    slots.app.put(context, self._apps.setdefault(OTHER, App(self._numbers, OTHER)))
+                    del self._apps[app.label]
+                    break
+            else:
+                return False
+        self._numbers.remove_app(app.label)
+        self._numbers.touch_app(OTHER)
+        return True
 
     def of(self, context: Any) -> App:
         """Return the app of a context; 60 ns once it is registered."""

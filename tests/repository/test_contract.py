@@ -263,7 +263,7 @@ def test_nothing_of_a_visitor_is_shown(serve: Serve, build: Callable[[], ServerP
 # --- caps ----------------------------------------------------------------------------------------------
 
 
-def test_apps_beyond_the_cap_are_counted_as_other(serve: Serve) -> None:
+def test_apps_beyond_the_cap_are_counted_as_other_unless_they_are_visited(serve: Serve) -> None:
     server = serve(python_script("many_apps.py", "25"))
     kept = {f"/app{number:02}" for number in range(20)}
     first = server.scrape()
@@ -273,14 +273,26 @@ def test_apps_beyond_the_cap_are_counted_as_other(serve: Serve) -> None:
             assert set(first.by(sample, "app")) == {*kept, "other"}, name
     assert first.total("bokeh_exporter_overflow_total") > 0, "five apps were folded"
 
+    # Who is visited takes the place of who is not, until all that have one are.
     tabs = [server.open_tab(f"/app{number:02}") for number in (0, 19, 20, 24)]
+    own = {"/app00", "/app19", "/app20", "/app24"}
     wait_until(lambda: server.scrape().total("bokeh_sessions", state="connected") == 4)
     scraped = server.scrape()
     connected = scraped.by("bokeh_sessions", "app", state="connected")
-    assert {app: count for app, count in connected.items() if count} == {"/app00": 1, "/app19": 1, "other": 2}
+    assert {app for app, count in connected.items() if count} == own
+    assert len(connected) == 21, "twenty and the others"
+    assert scraped.value("bokeh_sessions_created_total", app="other") == 0
+    tabs += [server.open_tab(f"/app{number:02}") for number in range(1, 19)]
+    wait_until(lambda: server.scrape().total("bokeh_sessions", state="connected") == 22)
+    scraped = server.scrape()
+    connected = scraped.by("bokeh_sessions", "app", state="connected")
+    assert own < set(connected)
+    assert len(connected) == 21
+    assert connected["other"] == 2
     assert scraped.value("bokeh_sessions_created_total", app="other") == 2
     assert scraped.value("bokeh_websocket_received_messages_total", app="other", message="PULL-DOC-REQ") == 2
     for tab in tabs:
         tab.close()
     wait_until(lambda: server.scrape().value("bokeh_sessions_destroyed_total", app="other", reason="expired") == 2)
-    assert set(server.scrape().by("bokeh_sessions", "app")) == {*kept, "other"}
+    assert len(server.scrape().by("bokeh_sessions", "app")) == 21
+    assert server.scrape().total("bokeh_exporter_errors_total") == 0

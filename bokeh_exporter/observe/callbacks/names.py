@@ -149,6 +149,10 @@ def is_skip(error: BaseException) -> bool:
     return type_name(type(error)) == "Skip" and (type_module(type(error)) or "").startswith("param.")
 
 
+def _is_library(code: CodeType) -> bool:
+    return not {"site-packages", "dist-packages"}.isdisjoint(code.co_filename.replace("\\", "/").split("/"))
+
+
 def _describe(function: Any) -> str | None:
     module, name = called(function)
     if is_framework(module):
@@ -161,6 +165,8 @@ def _describe(function: Any) -> str | None:
     name = name.replace("<locals>.", "")
     if type(function) is FunctionType and (module is None or module.startswith(("bokeh_app_", "panel_setup"))):
         module = function.__code__.co_filename.replace("\\", "/").rpartition("/")[2]
+    if type(function) is FunctionType and name.endswith("<lambda>") and _is_library(function.__code__):
+        name = f"{name}:{function.__code__.co_firstlineno}"  # a library has many, and nobody knows them by their place
     label = clean(f"{module or 'builtins'}:{name}")
     if type(function) is FunctionType:
         remember(label, function.__code__.co_filename, function.__code__.co_firstlineno)

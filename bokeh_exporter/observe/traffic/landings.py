@@ -52,11 +52,12 @@ class Landings(Observer):
         return saw
 
     def _creating(self, context: Any, session_id: str) -> None:
+        app = self.apps.visit(context)  # before anything is counted of it: this is the outermost that hears of it
         if not _landing.get():
             return
         _landing.set(False)  # what the app sets off from here on is its own
         why = "expired" if self._destroyed.pop(hash(session_id), self) is None else "unknown"
-        self.apps.of(context).counter("bokeh_sessions_created_by_websocket_total", why).inc()
+        app.counter("bokeh_sessions_created_by_websocket_total", why).inc()
 
     def _destroying(self, session: Any) -> None:
         self._destroyed[hash(session.id)] = None

@@ -107,6 +107,18 @@ def test_functions_and_what_wraps_them(callback: Any, label: str) -> None:
     assert name_of(callback) == f"{HERE}:{label}"  # as cached
 
 
+def test_lambdas_of_a_library_are_known_by_their_line() -> None:
+    def lambdas(folder: str) -> list[str | None]:
+        code = compile("one = lambda: 1\ntwo = lambda: 2\n", f"/x/{folder}/acme/boards.py", "exec")
+        namespace: dict[str, Any] = {"__name__": "acme.boards"}
+        exec(code, namespace)
+        return [name_of(namespace[name]) for name in ("one", "two")]
+
+    assert lambdas("site-packages") == ["acme.boards:<lambda>:1", "acme.boards:<lambda>:2"]
+    # In an app of one's own a name that moves with each edit would begin a series with each.
+    assert lambdas("src") == ["acme.boards:<lambda>"] * 2
+
+
 def test_builtins() -> None:
     assert name_of(print) == "builtins:print"
     assert name_of([].append) == "builtins:list.append"

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .._version import __version__
 from ..state import State
 from ..state.notices import GATHERED
 
@@ -73,7 +72,7 @@ def _write(folder: Path, name: str, body: bytes) -> None:
 
 
 def _post(url: str, body: bytes) -> None:
-    headers = {"Content-Type": "application/json", "User-Agent": f"bokeh_exporter/{__version__}"}
+    headers = {"Content-Type": "application/json", "User-Agent": "bokeh_exporter"}
     request = urllib.request.Request(url, data=body, headers=headers, method="POST")  # noqa: S310 - http and https
     with urllib.request.build_opener(_NoRedirect).open(request, timeout=_SECONDS):
         pass
