@@ -140,8 +140,9 @@ class Status:
 
     def now(self) -> tuple[Numbers, Mapping[str, Any]]:
         """Return the numbers of now, and the status without interactions and history."""
-        _, numbers, rest = self._reading((0, True), shared=True)
-        return numbers, json.loads(rest)
+        self._state.drain()
+        now, numbers = time.time(), of_state(self._state, self._read(), self._rows)
+        return numbers, self._content(numbers, now, 0, quiet=True)
 
     def _reading(self, wanted: tuple[int, bool], shared: bool) -> tuple[float, Numbers, str]:
         """Return the time and the numbers of a reading, and all but the history as JSON."""

@@ -164,6 +164,24 @@ def test_while_it_loads_before_anybody_came_and_when_it_is_not_answered(serve: S
     page.close()
 
 
+def test_processes_that_belong_together_are_listed(serve: Serve, browser: Browser) -> None:
+    peer = serve(bokeh_serve("slider_bokeh.py", env=QUICK))
+    server = serve(bokeh_serve("slider_bokeh.py", env={**QUICK, "BOKEH_EXPORTER_PEERS": peer.exporter_url}))
+    watched = Watched(browser, server.exporter_url)
+    watched.shows("#fleet-table tbody tr:nth-child(2)")
+    mine, other = watched.page.locator("#fleet-table tbody tr").all_inner_texts()
+    assert mine.startswith("this process\thealthy")
+    assert other.startswith(peer.exporter_url.removeprefix("http://") + "\thealthy")
+    assert watched.page.get_attribute("#fleet-table a", "href") == peer.exporter_url
+    watched.state("processes")
+    alone = Watched(browser, peer.exporter_url)
+    alone.shows('body[data-state="live"]')
+    assert alone.page.is_hidden("#fleet")
+    assert watched.said == alone.said == []
+    watched.page.close()
+    alone.page.close()
+
+
 def test_by_keyboard(serve: Serve, browser: Browser) -> None:
     server = serve(bokeh_serve("slider_bokeh.py", env={**QUICK, "BOKEH_EXPORTER_DEBUG": "1"}))
     watched = Watched(browser, server.exporter_url)

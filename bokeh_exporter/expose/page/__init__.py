@@ -22,7 +22,7 @@ from ..http_messages import Answer, Later, Request, Route
 
 _HERE = Path(__file__).resolve().parent
 _TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
-_OWN = ("page.js", "plots.js", "tables.js", "elements.js", "page.css")
+_OWN = ("page.js", "plots.js", "fleet.js", "tables.js", "elements.js", "page.css")
 _BOKEHJS = ("bokeh.min.js", "bokeh-api.min.js")
 #: What holds no data, so it needs no token: the login is made of it.
 OPEN_FILES = frozenset([f"/{name}" for name in _OWN] + [f"/static/{name}" for name in _BOKEHJS])

@@ -1,6 +1,7 @@
 // The status page: asks /api/v1/status every two seconds while it is looked at, and says what it has heard.
 
 import { Plots } from "./plots.js";
+import { showFleet } from "./fleet.js";
 import { Elements, showTimeline } from "./elements.js";
 import { APPS, INTERACTIONS, REBUILT, SESSIONS, clock, element, fill, moment, none, seconds } from "./tables.js";
 
@@ -227,6 +228,7 @@ function show(status) {
   showTables(status);
   elements.offer(status.interactions);
   showSessions(status.debug);
+  showFleet();
   plots.update(rows.rows, status.callbacks);
 }
 
