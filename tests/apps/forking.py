@@ -39,7 +39,8 @@ def make_session() -> None:
 
 
 def counted() -> dict[str, Any]:
-    found = psutil.Process().net_connections("inet")
+    process = psutil.Process()
+    found = (getattr(process, "net_connections", None) or process.connections)("inet")  # by its name before psutil 6
     return {
         "pid": os.getpid(),
         "created": exporter.state.registry.get_sample_value("bokeh_sessions_created_total", {"app": "/inner"}),

@@ -238,7 +238,9 @@ def test_a_session_created_hook_that_raises(serve: Serve) -> None:
     until(server, lambda s: states(s, "/app")["unused"] == 1, "Bokeh logs the failure and goes on")
 
 
-@pytest.mark.parametrize("token", ["garbage", generate_jwt_token(generate_session_id(), expiration=300) + "x"])
+@pytest.mark.parametrize(
+    "token", ["garbage", generate_jwt_token(generate_session_id(), expiration=300) + "x"], ids=["garbage", "unsigned"]
+)
 def test_a_page_with_a_token_that_cannot_be_read(serve: Serve, token: str) -> None:
     server = serve(bokeh_serve("slider_bokeh.py", env={"BOKEH_SECRET_KEY": "k" * 32, "BOKEH_SIGN_SESSIONS": "yes"}))
     assert server.get(f"/slider_bokeh?bokeh-token={token}").status in (403, 500)

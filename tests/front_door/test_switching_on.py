@@ -104,7 +104,8 @@ def neighbours(count: int) -> int:
 
 def listening(pid: int) -> set[int]:
     """Return the ports that a process listens on."""
-    found = psutil.Process(pid).net_connections("inet")
+    process = psutil.Process(pid)
+    found = (getattr(process, "net_connections", None) or process.connections)("inet")  # by its name before psutil 6
     return {each.laddr.port for each in found if each.status == psutil.CONN_LISTEN}
 
 
@@ -284,10 +285,11 @@ def test_run_leaves_sitecustomize_and_children_alone(serve: Serve, tmp_path: Pat
 LOOK = """
 import json, os, psutil, sys
 {before}
+me = psutil.Process()
 print(json.dumps({{
     "modules": [name for name in sys.modules if name.split(".")[0] in {names!r}],
-    "open": [str(each) for each in psutil.Process().net_connections("inet")],
-    "threads": psutil.Process().num_threads(),
+    "open": [str(each) for each in (getattr(me, "net_connections", None) or me.connections)("inet")],
+    "threads": me.num_threads(),
     "arguments": sys.argv[1:],
 }}))
 sys.exit(7)

@@ -141,6 +141,19 @@ def test_the_conda_recipe_renders_and_agrees_with_pyproject() -> None:
     assert set(map(sorted_bounds, requirements["run_constraints"])) == optional
 
 
+# --- lower bounds ------------------------------------------------------------------------------------
+
+
+def test_the_constraints_are_the_lower_bounds() -> None:
+    project = PROJECT["project"]
+    groups = [project["dependencies"], *project["optional-dependencies"].values()]
+    asked = [Requirement(each) for group in groups for each in group if not each.startswith(project["name"])]
+    bounds = {f"{each.name}=={part.version}" for each in asked for part in each.specifier if part.operator == ">="}
+    assert {each.name for each in asked} == {each.partition("==")[0] for each in bounds}, "one has no lower bound"
+    lines = (ROOT / ".ci" / "lowest.txt").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if not line.startswith("#")] == sorted(bounds)
+
+
 # --- version, changelog, workflows -------------------------------------------------------------------
 
 

@@ -98,8 +98,7 @@ class Calls:
             return function(*args, **kwargs)
         error: BaseException | None = None
         result = None
-        busy = 0.0
-        continues = False
+        busy, continues = 0.0, False
         try:
             result = function(*args, **kwargs)
         except BaseException as raised:
@@ -216,7 +215,8 @@ class Calls:
                 try:
                     return await self.call(app, kind, function, *args, **kwargs)
                 finally:
-                    current.reset(token)
+                    with contextlib.suppress(ValueError):  # thrown away unfinished, in another context
+                        current.reset(token)
 
             return call_async
 
