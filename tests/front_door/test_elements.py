@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from bokeh.util.token import get_session_id
@@ -119,6 +120,15 @@ def parts(row: Row) -> dict[str, float]:
     assert all(part >= 0 for part in found.values())
     assert sum(found.values()) == pytest.approx(row["seconds"])
     return found
+
+
+def events(exporter: str, last: int) -> str:
+    """Return what ``/api/v1/events`` says, up to an interaction."""
+    said = b""
+    with urlopen(f"{exporter}/api/v1/events?recent=200&quiet=1", timeout=20) as answer:
+        while f"id: {last}\n".encode() not in said or not said.endswith(b"\n\n"):
+            said += answer.readline()
+    return said.decode()
 
 
 @pytest.fixture
@@ -379,7 +389,9 @@ def test_no_secret_is_told(bokeh: Ledger) -> None:
         assert [row["new"] for row in rows] == [f"<str, {len(markers['text'])} chars>", "<hidden>", "<dict, 1 items>"]
         bokeh.server.wait_log(r"ColumnDataSource 'source'")
         exporter = bokeh.server.exporter_url
-        told = [get(f"{exporter}/metrics").text, get(f"{exporter}/api/v1/status").text, bokeh.server.log()]
+        number = bokeh.settled(label="source")["number"]
+        paths = "/metrics", "/api/v1/status", f"/api/v1/interactions/{number}/trace"
+        told = [*(get(f"{exporter}{path}").text for path in paths), events(exporter, number), bokeh.server.log()]
         for secret in (*markers.values(), tab.token, get_session_id(tab.token)):
             assert not [secret for text in told if secret in text]
 

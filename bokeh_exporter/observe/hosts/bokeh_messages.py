@@ -109,7 +109,8 @@ def _serialising3(protocol: Any, msgtype: str, *args: object, **kwargs: object) 
     return () if msgtype == "PATCH-DOC" else None
 
 
-def _serialising4(pending: object) -> tuple[()]:
+def _serialising4(session: object, pending: object) -> tuple[()]:
+    """Say that patches are serialised: by a worker that knows no interaction, so it is seen where that is awaited."""
     return ()
 
 
@@ -219,12 +220,12 @@ SEAMS = (
         until="3",
     ),
     Seam(
-        "bokeh.server.session:_serialize_patches",
+        "bokeh.server.session:ServerSession._send_pending_patches",
         "patch_serialising",
-        ("pending",),
+        ("self", "pending"),
         "the time that patches take to serialise",
         facts=_serialising4,
-        since="4.0",
+        since="3.10",
     ),
 )
 
