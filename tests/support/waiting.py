@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-#: Seconds between two looks: short against what is waited for, long against what a look costs.
-INTERVAL = 0.05
+#: Seconds between two looks: short against what is waited for, long against what a look costs. A scrape costs 15 ms of
+#: both sides' processor time, so whoever waits for long looks less often: tests beside it have the same two cores.
+INTERVAL, LATER, LONG = 0.05, 0.15, 0.5
 
 
 def wait_until(
@@ -40,7 +41,7 @@ def wait_until(
             if value:
                 return value
             wait.missed(value)
-        time.sleep(interval)
+        time.sleep(wait.pause(interval))
 
 
 async def wait_until_async(
@@ -62,7 +63,7 @@ async def wait_until_async(
             if value:
                 return value
             wait.missed(value)
-        await asyncio.sleep(interval)
+        await asyncio.sleep(wait.pause(interval))
 
 
 class _Wait:
@@ -70,7 +71,12 @@ class _Wait:
 
     def __init__(self, condition: Callable[[], object], timeout: float, message: str) -> None:
         self._condition, self._timeout, self._message = condition, timeout, message
-        self._deadline = time.monotonic() + timeout
+        self._begun = time.monotonic()
+        self._deadline = self._begun + timeout
+
+    def pause(self, interval: float) -> float:
+        """Return the seconds until the next look."""
+        return max(interval, LATER) if time.monotonic() - self._begun > LONG else interval
 
     def missed(self, last: object) -> None:
         """Raise once the deadline has passed."""
