@@ -30,9 +30,8 @@ sys.path.insert(0, str(ROOT))
 
 from bokeh_exporter import tested  # noqa: E402  (only now it can be found; it needs nothing that is installed)
 
-#: Three workers on CI's two cores, as a test mostly waits for a server; tests that share something, such as the default
-#: port, share an xdist_group.
-PARALLEL = ("-n", "3", "--dist", "loadgroup", "--durations", "10")
+#: Three workers on CI's two cores, as a test mostly waits for a server.
+PARALLEL = ("-n", "3", "--durations", "10")
 #: Program -> Debian's package that has it.
 PROGRAMS = {
     "prometheus": "prometheus", "promtool": "prometheus", "prometheus-alertmanager": "prometheus-alertmanager",
@@ -52,6 +51,8 @@ class Line:
     #: What of the package, and which dependency group, is installed; of the line of ``.venv`` it is ``dev``.
     package: str = ".[panel]"
     group: str = "test"
+    #: A file of constraints for pip, below the root.
+    constraints: str = ""
 
     @property
     def title(self) -> str:
@@ -66,9 +67,12 @@ def pins(line: tested.Line) -> tuple[str, ...]:
 
 
 _OLDEST, *_NEWEST, _NEXT = tested.LINES
-#: The newest pair that each Python takes, and the oldest pair, on which the front door is enough.
+#: The newest pair that each Python takes, and the oldest pair, with the lowest version of everything else, on which the
+#: front door is enough.
 NEWEST = tuple(Line(line.python, pins(line), f".venv-{line.python}") for line in _NEWEST)
-OLDEST = Line(_OLDEST.python, pins(_OLDEST), ".venv-oldest", ("-m", "front_door and not once"))
+OLDEST = Line(
+    _OLDEST.python, pins(_OLDEST), ".venv-oldest", ("-m", "front_door and not once"), constraints=".ci/lowest.txt"
+)
 #: What of the suite the second of the newest lines runs: what knows the hosts. The line of Bokeh's next release runs
 #: the tests that start no server on the same Python.
 AGAIN = ("-m", "not once and not e2e", "tests/front_door", "tests/unit/observe")
@@ -128,7 +132,8 @@ def prepare(line: Line, base: str, *wanted: str) -> None:
         else:
             subprocess.run([base, "-m", "venv", "--clear", str(ROOT / line.folder)], check=True)
     # What was installed for what: a change of either is a reason to ask pip again.
-    asked = json.dumps([*wanted, *line.pins, (ROOT / "pyproject.toml").read_text(encoding="utf-8")])
+    read = [ROOT / name for name in ("pyproject.toml", line.constraints) if name]
+    asked = json.dumps([*wanted, *line.pins, *(path.read_text(encoding="utf-8") for path in read)])
     stamp = ROOT / line.folder / f"installed-{'-'.join(word.strip('-.[]') for word in wanted)}"
     digest = hashlib.sha256(asked.encode()).hexdigest()
     if stamp.exists() and stamp.read_text(encoding="utf-8") == digest:
@@ -137,7 +142,8 @@ def prepare(line: Line, base: str, *wanted: str) -> None:
     pip = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
     # Dependency groups need pip 25.1.
     subprocess.run([*pip, "--upgrade", "pip>=25.1"], check=True, cwd=ROOT)
-    subprocess.run([*pip, "--editable", *wanted, *line.pins], check=True, cwd=ROOT)
+    constraints = ["-c", line.constraints] if line.constraints else []
+    subprocess.run([*pip, "--editable", *wanted, *line.pins, *constraints], check=True, cwd=ROOT)
     stamp.write_text(digest, encoding="utf-8")
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
+import tempfile
 from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +38,22 @@ def serve(request: pytest.FixtureRequest) -> Iterator[Serve]:
     yield start
     for server in reversed(servers):
         server.stop()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let tests that are marked ``alone`` for the same thing run one after the other, in whatever worker.
+
+    Not by xdist's groups, which pytest 9.2 takes no notice of. Before the time-out begins: it may be a wait.
+    """
+    with contextlib.ExitStack() as held:
+        for mark in item.iter_markers("alone"):
+            path = (
+                Path(tempfile.gettempdir())
+                / f"bokeh_exporter-tests-{os.getuid()}-{mark.args[0].replace(' ', '-')}.lock"
+            )
+            fcntl.flock(held.enter_context(path.open("w")), fcntl.LOCK_EX)
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True)

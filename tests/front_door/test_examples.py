@@ -33,7 +33,7 @@ def test_the_example_of_the_readme_is_a_program_that_runs_and_ends(tmp_path: Pat
         assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
 
 
-@pytest.mark.xdist_group("port 5006")
+@pytest.mark.alone("port 5006")
 @pytest.mark.skipif(PANEL_VERSION is None, reason="no Panel here")
 def test_the_example_from_code_serves_an_app_and_its_numbers(serve: Serve, tmp_path: Path) -> None:
     script = tmp_path / "served.py"
@@ -44,7 +44,7 @@ def test_the_example_from_code_serves_an_app_and_its_numbers(serve: Serve, tmp_p
     assert "failed inside" not in server.log()
 
 
-@pytest.mark.xdist_group("port 5006")
+@pytest.mark.alone("port 5006")
 @pytest.mark.skipif(PANEL_VERSION is None, reason="no Panel here")
 def test_a_program_whose_main_thread_has_ended_is_told_apart_from_one_without_threads_left(
     serve: Serve, tmp_path: Path

@@ -17,7 +17,6 @@ _LONGEST = 3.0
 
 
 @pytest.mark.front_door
-@pytest.mark.xdist_group("fuzz: it installs the exporter of this process")
 def test_a_short_attack_breaks_nothing(serve: Serve) -> None:
     server = serve(bokeh_serve("slider_bokeh.py", env={"BOKEH_EXPORTER_DEBUG": "1"}))
     assert ROUNDS.keys() == ATTACKS.keys()

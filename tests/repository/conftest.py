@@ -24,7 +24,7 @@ def distributions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if "PYTEST_XDIST_WORKER" in os.environ:  # the workers' folders are beside each other
         shared = shared.parent
     folder = shared / "distributions"
-    # Not an xdist_group: each worker would build them again with pytest 9.2 and xdist 3.8, which take no notice of it.
+    # One worker builds them, the others wait for it.
     with (shared / "distributions.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():

@@ -15,7 +15,7 @@ from ...support.versions import BOKEH_VERSION
 from ...support.waiting import wait_until
 from .stack import CASES, Case, Stack, running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900), pytest.mark.alone("e2e")]
 
 #: On a machine that has more to do than processors for it every loop *is* late, and with time shortened a few such
 #: seconds are minutes. Where others load it, these two are not held against a case; nothing else is let pass.
