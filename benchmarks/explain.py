@@ -20,7 +20,8 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from bokeh_exporter.diagnose.heap.explain import Explanation, explain
+from bokeh_exporter.diagnose.heap.answers import Explanation
+from bokeh_exporter.diagnose.heap.explain import explain
 from bokeh_exporter.diagnose.heap.holders import Target
 
 TICK = 0.005

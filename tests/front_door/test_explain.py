@@ -232,3 +232,15 @@ def test_it_is_told_by_itself_once_sessions_are_retained(serve: Serve) -> None:
     said = subprocess.run(doctor, capture_output=True, text=True, timeout=90).stdout
     remedy = "^Cannot show who holds them: .* BOKEH_EXPORTER_DEBUG=1, or give the server's PID"
     assert re.search(remedy, said, re.MULTILINE)
+
+
+def test_explain_waits_for_its_turn(serve: Serve) -> None:
+    server = serve_leak(serve, "02_curdoc_by_user")
+    visit(server, "02_curdoc_by_user", 2)
+    # As doctor searches, too: the exporter answers 429 to another search that comes at once.
+    asked = [get(f"{server.exporter_url}/debug/explain", method="POST", data=b"", timeout=60) for _ in range(2)]
+    assert [each.status for each in asked] == [200, 429]
+    command = [sys.executable, "-m", "bokeh_exporter", "explain", server.exporter_url]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert "module acme.registry, DOC_BY_USER" in said.stdout
+    assert (said.returncode, said.stderr) == (1, "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import json
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -60,3 +61,19 @@ def test_nonsense_is_one_line_and_status_2(
     assert said.err.startswith("bokeh-exporter: ")
     assert said.err.count("\n") == 1
     assert all(char.isprintable() or char == "\n" for char in said.err + said.out)
+
+
+@pytest.mark.parametrize(("retained", "status"), [([], 0), (["leaked"], 1)])
+def test_what_the_host_keeps_for_itself_is_no_leak(
+    url: str, retained: list[str], status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"root": text, "text": text, "path": []} for text in retained]
+    constant = [{"root": "module bokeh", "text": "module bokeh: the host's own"}]
+    _Handler.body, _Handler.status = json.dumps({"retained": rows, "constant": constant}).encode(), 200
+    reach.answered.clear()
+    with pytest.raises(SystemExit) as ended:
+        main(["explain", url])
+    assert ended.value.code == status
+    said = capsys.readouterr().out
+    assert "constant: module bokeh: the host's own" in said
+    assert ("nothing is retained" in said) is (not retained)

@@ -107,7 +107,6 @@ NOT_IN_SERVERS = {
 LINES = 250
 #: File -> why it may be longer.
 LONGER = {
-    "diagnose/heap/explain.py": "one search, from weak references to rows; its steps are files of their own",
     "catalogue.py": "data: each metric is a row of it, and a second file would be a second place to look",
     "exporter.py": "composition: one place says what is made of what and in which order it starts, ends and forks",
     "config.py": "data: each option is a field of it, and documents, flags and variables come from it",

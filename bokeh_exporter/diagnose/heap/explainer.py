@@ -15,7 +15,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from types import FrameType
 from typing import Any
 
-from .explain import Explanation, explain
+from .answers import Explanation
+from .explain import explain
 from .history import HolderHistory
 from .holders import Target
 from .roots import Host

@@ -20,7 +20,8 @@ import pytest
 
 from bokeh_exporter.diagnose.blame import keys, known_leaks
 from bokeh_exporter.diagnose.blame.whose import judge
-from bokeh_exporter.diagnose.heap.explain import Explanation, explain
+from bokeh_exporter.diagnose.heap.answers import Explanation
+from bokeh_exporter.diagnose.heap.explain import explain
 from bokeh_exporter.diagnose.heap.history import HOLDERS, HolderHistory
 from bokeh_exporter.diagnose.heap.holders import Target
 from bokeh_exporter.diagnose.heap.interpreter import InterpreterError, check
