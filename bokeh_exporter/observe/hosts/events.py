@@ -185,9 +185,9 @@ def guarded(run: Callable[..., Any], component: str, state: State) -> Callable[.
     def guard(call: Callable[[], Any], *facts: Any) -> Any:
         outcome: list[tuple[Any, BaseException | None]] = []
 
-        def once() -> Any:
+        def once(*given: Any) -> Any:
             try:
-                result = call()
+                result = call(*given)  # the middleware of a request hands on a request of its own
             except BaseException as error:
                 outcome.append((None, error))
                 raise
