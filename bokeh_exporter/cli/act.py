@@ -1,12 +1,16 @@
-"""``bokeh-exporter trim``, ``census``, ``stacks`` and ``drain``: requests to a running server."""
+"""``bokeh-exporter trim``, ``census``, ``stacks``, ``drain``, ``attach`` and ``detach``: what acts on a running server."""
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
+from .. import config as options
+from ..clients.remote_exec import RemoteError, run_in
 from ..diagnose.verdicts.series import size
 from .common import SETTINGS, fail
 from .debug import Refused, post, text_of
@@ -92,4 +96,48 @@ def _text(target: str | None, token: str | None, path: str) -> str:
         fail(str(error))
 
 
-COMMANDS = (trim, census, stacks, drain)
+@click.command("attach", context_settings=SETTINGS, short_help="Get into a server that runs. Python 3.14 and newer.")
+@click.argument("pid", type=int)
+@click.option("--port", type=int, default=0, show_default=True, help="Port of its endpoint; 0 takes a free one.")
+@click.option("--collect", type=click.Choice(options.LEVELS), default="callback", show_default=True, help="How deep.")
+@click.option(
+    "--debug/--no-debug", default=True, show_default=True, help="Whether it may explain, trim, count and so on."
+)
+def attach(pid: int, port: int, collect: str, debug: bool) -> None:
+    """Install the exporter into the Bokeh or Panel server of process PID, without a restart, and print its URL.
+
+    Sessions that are open are watched from now on, counts begin now. The server must run the same minor version of
+    Python, 3.14 or newer. This package may come from here: its folder is put behind the server's own path.
+
+    \b
+    bokeh-exporter attach 4711
+    bokeh-exporter detach 4711
+    """
+    given = {"port": port, "collect": collect, "debug": debug}
+    done = _run_in(pid, f"attaching.attach(answer, {given!r}, paths)")
+    click.echo(done["url"])
+    click.echo(
+        f"attached; {done['sessions']} sessions that were there are watched from now on, counts begin now", err=True
+    )
+
+
+@click.command("detach", context_settings=SETTINGS, short_help="Take the exporter out of a server that runs.")
+@click.argument("pid", type=int)
+def detach(pid: int) -> None:
+    """Take the exporter out of the server of process PID: every class is as before.
+
+    \b
+    bokeh-exporter detach 4711
+    """
+    _run_in(pid, "attaching.detach(answer)")
+    click.echo(f"detached from {pid}")
+
+
+def _run_in(pid: int, call: str) -> Mapping[str, Any]:
+    try:
+        return run_in(pid, call, lambda line: click.echo(line, err=True))
+    except RemoteError as error:
+        fail(str(error))
+
+
+COMMANDS = (trim, census, stacks, drain, attach, detach)

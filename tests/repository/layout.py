@@ -76,6 +76,7 @@ MAY_IMPORT = {
     "demo": {"clients", "soak", "startup", "config"},
     "cli": {
         *(
+            "clients",
             "demo",
             "soak",
             "inspecting",
@@ -91,7 +92,7 @@ MAY_IMPORT = {
     },
 }
 #: The composition: the only files that know observers and outputs.
-COMPOSITION = {"acting", "exporter", "explaining", "operating", "telemetry"}
+COMPOSITION = {"acting", "attaching", "exporter", "explaining", "operating", "telemetry"}
 LAYERS_OF_COMPOSITION = {"observe", "control", "expose", "diagnose"}
 
 #: Not a part of the server process: what the command line is made of.

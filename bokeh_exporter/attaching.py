@@ -1,0 +1,103 @@
+"""The target's half of ``bokeh-exporter attach`` and ``detach``: runs in a server that was started without us.
+
+The script that ``sys.remote_exec`` lets the server run imports this file, and it returns at once: what takes its time
+is done in a thread, and the exporter is installed on the event loop of an application, as ``install()`` in the app's
+own code would be. What happened goes into a file, for whoever has attached.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+#: Seconds for a loop to come by, and for the endpoint to listen.
+_PATIENCE = 60.0
+#: What was added to ``sys.path``.
+_added: list[str] = []
+
+
+def attach(answer: str, given: Mapping[str, Any], paths: Sequence[str] = ()) -> None:
+    """Install the exporter, and write its URL into the file ``answer``; ``paths`` were added to ``sys.path`` for it."""
+    _added.extend(paths)
+    _apart(answer, lambda: _attach(given))
+
+
+def detach(answer: str) -> None:
+    """Take the exporter out again, and say so in the file ``answer``."""
+    _apart(answer, _detach)
+
+
+def _apart(answer: str, work: Callable[[], dict[str, Any]]) -> None:
+    def run() -> None:
+        try:
+            found = work()
+        except ImportError as error:
+            found = {"error": f"the server's Python has no {error.name}: pip install bokeh-exporter there"}
+        except Exception as error:
+            found = {"error": f"{type(error).__name__}: {error}"}
+        _write(answer, found)
+
+    # Tasks and timers of ours must not keep alive what happens to run now.
+    threading.Thread(target=contextvars.Context().run, args=(run,), name="bokeh_exporter attach", daemon=True).start()
+
+
+def _write(answer: str, found: Mapping[str, Any]) -> None:
+    path = Path(f"{answer}.part")
+    path.write_text(json.dumps(found), encoding="utf-8")
+    path.replace(answer)
+
+
+def _attach(given: Mapping[str, Any]) -> dict[str, Any]:
+    from .installation import installed
+
+    if installed():
+        return {"error": "there is a bokeh_exporter in that process already"}
+    if "bokeh.server.contexts" not in sys.modules:
+        return {"error": "there is no Bokeh server in that process"}
+    from . import installation
+    from .observe.hosts.bokeh_sessions import contexts, loop_of, session_count
+
+    found = [(loop, session_count(context)) for context in contexts() if (loop := loop_of(context)) is not None]
+    loops = {id(loop): loop for loop, _ in found if loop.is_running()}
+    if not loops:
+        return {"error": "there is no Bokeh server that runs in that process"}
+    done, made, failed = threading.Event(), [], []
+
+    def install() -> None:
+        try:
+            made.append(installation.install(**given))
+        except Exception as error:
+            failed.append(f"{type(error).__name__}: {error}")
+        done.set()
+
+    next(iter(loops.values())).call_soon_threadsafe(install, context=contextvars.Context())
+    if not done.wait(_PATIENCE):
+        return {"error": f"the event loop has been blocked for {_PATIENCE:.0f} s; it will be attached after that"}
+    if failed:
+        return {"error": failed[0]}
+    exporter, deadline = made[0], time.monotonic() + _PATIENCE
+    while exporter.url is None and exporter.config.prometheus and time.monotonic() < deadline:
+        time.sleep(0.05)
+    if exporter.url is None:
+        return {"error": "the exporter does not listen; the server's log says why"}
+    return {"url": exporter.url, "sessions": sum(number for _, number in found), "pid": os.getpid()}
+
+
+def _detach() -> dict[str, Any]:
+    from .installation import installed, uninstall
+
+    if not installed():
+        return {"error": "there is no bokeh_exporter in that process"}
+    uninstall()
+    while _added:
+        path = _added.pop()
+        if path in sys.path:
+            sys.path.remove(path)
+    return {"detached": True, "pid": os.getpid()}

@@ -1,0 +1,136 @@
+"""Runs a script in a Python process that runs, by what Python 3.14 has for that (PEP 768, ``sys.remote_exec``).
+
+No debugger is used, so on older Pythons there is no way. The script is put where the process can read it, which in a
+container is another root than ours, and its answer is waited for in a file beside it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+#: Seconds until it is said that it takes long, and until it is given up.
+_SAYS, _WAITS = 3.0, 120.0
+_OLD = (
+    "Python {running} cannot run anything in another process, 3.14 and newer can: start the server with the exporter "
+    "(bokeh-exporter run COMMAND, or panel serve --setup); where one runs with debug on, SIGUSR2 makes it explain"
+)
+_SCRIPT = """
+import json, os, sys
+answer, paths = {answer!r}, [path for path in {paths!r} if path not in sys.path]
+sys.path += paths
+try:
+    from bokeh_exporter import attaching
+    {call}
+except BaseException as error:
+    for path in paths:
+        sys.path.remove(path)
+    with open(answer + ".part", "w") as file:
+        json.dump({{"error": "the server cannot load bokeh_exporter: %s: %s" % (type(error).__name__, error)}}, file)
+    os.replace(answer + ".part", answer)
+"""
+
+
+class RemoteError(Exception):
+    """It cannot be done: one line with the remedy."""
+
+
+def run_in(pid: int, call: str, say: Callable[[str], None]) -> Mapping[str, Any]:
+    """Let a process run a call of :mod:`bokeh_exporter.attaching`, and return its answer.
+
+    Args:
+        pid: of the process.
+        call: a line of Python; it knows ``attaching``, ``answer``, the file for the answer, and ``paths``.
+        say: hears, once, that it takes long.
+
+    Raises:
+        RemoteError: Python, the system or the process refuses.
+    """
+    execute = getattr(sys, "remote_exec", None)
+    if execute is None:
+        raise RemoteError(_OLD.format(running=".".join(map(str, sys.version_info[:2]))))
+    try:
+        owner = psutil.Process(pid).uids().effective if hasattr(os, "getuid") else None
+    except psutil.Error:
+        raise RemoteError(f"there is no process {pid}, or you may not look at it") from None
+    # A container has another root than we have, and its process cannot see our files.
+    root = Path(f"/proc/{pid}/root") if Path(f"/proc/{pid}/root/tmp").is_dir() else None
+    folder = Path(tempfile.mkdtemp(prefix="bokeh-exporter-attach-", dir=root / "tmp" if root is not None else None))
+    seen = Path("/tmp", folder.name) if root is not None else folder  # noqa: S108 - as the process sees it
+    try:
+        script = folder / "script.py"
+        text = _SCRIPT.format(answer=str(seen / "answer.json"), paths=_paths(), call=call)
+        script.write_text(text, encoding="utf-8")
+        if owner is not None and owner != os.geteuid():
+            for path in (folder, script):
+                os.chown(path, owner, -1)
+        _execute(execute, pid, str(seen / "script.py"))
+        return _answer(pid, folder / "answer.json", say)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _paths() -> list[str]:
+    """Return where this package is, and what it needs."""
+    found = [str(Path(__file__).resolve().parents[2]), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
+    return list(dict.fromkeys(found))
+
+
+def _execute(execute: Any, pid: int, script: str) -> None:
+    try:
+        execute(pid, script)
+    except PermissionError:
+        raise RemoteError(
+            f"you may not trace process {pid}: be its user or root; a container needs the capability SYS_PTRACE"
+        ) from None
+    except (RuntimeError, OSError) as error:
+        said = " ".join(str(part) for part in (error, error.__cause__) if part)
+        running = ".".join(map(str, sys.version_info[:2]))
+        raise RemoteError(
+            f"Python does not let us into process {pid} ({said}): it must run Python {running} as this command does, "
+            "without PYTHON_DISABLE_REMOTE_DEBUG"
+        ) from None
+
+
+def _answer(pid: int, path: Path, say: Callable[[str], None]) -> Mapping[str, Any]:
+    """Wait for the answer: the process runs the script when its main thread next runs Python."""
+    begun, told = time.monotonic(), False
+    while not path.exists():
+        waited = time.monotonic() - begun
+        if not psutil.pid_exists(pid):
+            raise RemoteError(f"process {pid} has ended")
+        if waited > _WAITS:
+            raise RemoteError(
+                f"process {pid} has not run any Python for {_WAITS:.0f} s in its main thread: it is blocked in C"
+            )
+        if waited > _SAYS and not told:
+            say(f"waiting: process {pid} is blocked, or busy with something else")
+            told = True
+        _wake(pid)
+        time.sleep(0.1)
+    done: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if "error" in done:
+        raise RemoteError(str(done["error"]))
+    return done
+
+
+def _wake(pid: int) -> None:
+    """Let a server that waits for something to happen run some Python: knock at its ports."""
+    with contextlib.suppress(psutil.Error, OSError):
+        for each in psutil.Process(pid).net_connections("tcp"):
+            if each.status == psutil.CONN_LISTEN:
+                host = "127.0.0.1" if each.laddr.ip in ("0.0.0.0", "::", "127.0.0.1") else each.laddr.ip  # noqa: S104
+                with contextlib.suppress(OSError), socket.create_connection((host, each.laddr.port), 0.5):
+                    pass
