@@ -1,4 +1,4 @@
-"""``bokeh-exporter trim``, ``census``, ``stacks``, ``drain``, ``attach`` and ``detach``: what acts on a running server."""
+"""``trim``, ``census``, ``stacks``, ``drain``, ``attach`` and ``detach``: what acts on a running server."""
 
 from __future__ import annotations
 
