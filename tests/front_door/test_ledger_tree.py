@@ -71,6 +71,9 @@ def test_the_build_names_variables_and_lines(server: ServerProcess, tab: Tab) ->
     script = {(one["class"], one["name"]): one["line"] for one in nodes(build["tree"])[""]["elements"]}
     assert script["IntSlider", "rows"] == line_of("rows = pn.widgets")
     assert script["Button", "lonely"] == line_of("lonely = ")
+    move_rows(tab, 1)
+    assert build["session"] is not None
+    assert build["session"] == settled(server, widget="IntSlider", label="rows", new=1)["session"]
     (plot,) = nodes(build["tree"])["wave"]["elements"]
     assert (plot["class"], plot["name"], plot["line"]) == ("figure", "plot", line_of("plot = figure"))
     assert plot["models"] > 25  # its axes, tools, and what ``plot.line`` adds

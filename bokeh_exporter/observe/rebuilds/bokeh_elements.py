@@ -71,6 +71,7 @@ class BokehElements(Observer):
         self.on.before("property_changed", self._changing)
         self.on.changes("session_callback_added", self._registering)
         self.on.before("session_made", self._built)
+        self.on.after("session_made", self._named)
 
     def stop(self) -> None:
         """Record nothing more."""
@@ -188,6 +189,11 @@ class BokehElements(Observer):
 
         return call
 
+    def _named(self, session: object, document: Any, context: object) -> None:
+        record = self.elements.record(current.get())
+        if record is not None:
+            record.session = pseudonym_of(document)
+
     # --- the first build -----------------------------------------------------------------------
 
     def _built(self, session: object, document: Any, context: object) -> None:
@@ -195,7 +201,6 @@ class BokehElements(Observer):
         record = self.elements.record(number)
         if record is None or record.phase != "init":
             return
-        record.session = pseudonym_of(document)
         exempt = self._references.of(beside_the_roots(document))
         record.add(Record.exempt, list(exempt))
         for model, built in self._made.pop(number, {}).items():
