@@ -17,6 +17,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ pytestmark = [pytest.mark.once, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parents[2]
 #: Paths of the image that are moved below the scratch folder.
-PLACES = ("/src", "/venv", "/app", "/etc/bokeh-exporter")
+PLACES = ("/src", "/ours", "/venv", "/app", "/etc/bokeh-exporter")
 
 
 def instructions(path: Path) -> Iterator[tuple[str, str]]:
@@ -141,6 +142,40 @@ def test_the_two_lines_for_an_image_of_your_own_work(tmp_path: Path) -> None:
     metrics = str(free_port())
     command = [ports.get(each, each) for each in json.loads(lines["CMD"])]
     settings = {**environment(tmp_path), "BOKEH_EXPORTER_PORT": metrics}
+    with subprocess.Popen(command, cwd=tmp_path, env=settings, stdout=subprocess.DEVNULL) as process:
+        try:
+            assert "bokeh_sessions{" in wait_for(f"http://127.0.0.1:{metrics}/metrics", process)
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def test_what_the_operator_injects_leaves_the_apps_own_packages_alone(tmp_path: Path) -> None:
+    """As the operator does it: a folder before the app's packages, and OpenTelemetry's ``sitecustomize`` in it."""
+    image = tmp_path / "image"
+    image.mkdir()
+    for word, text in instructions(ROOT / "deploy" / "Dockerfile.operator"):
+        if word == "COPY":
+            copy(text, ROOT, image)
+        elif word == "RUN":
+            done = subprocess.run(
+                moved(text, image), shell=True, env=environment(image), capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    injected = image / "ours"
+    packages = {path.name for path in injected.iterdir() if path.is_dir() and not path.name.endswith(".dist-info")}
+    assert packages == {"bokeh_exporter", "prometheus_client", "psutil", "bin"}
+    opentelemetry = find_spec("opentelemetry.instrumentation.auto_instrumentation")
+    assert opentelemetry is not None
+    assert opentelemetry.origin is not None
+    shutil.copy(ROOT / "examples" / "app.py", tmp_path / "app.py")
+    port, metrics = str(free_port()), str(free_port())
+    settings = {
+        **environment(tmp_path), "BOKEH_EXPORTER_PORT": metrics,
+        "PYTHONPATH": f"{Path(opentelemetry.origin).parent}:{injected}",
+        **{f"OTEL_{signal}_EXPORTER": "none" for signal in ("TRACES", "METRICS", "LOGS")},
+    }  # fmt: skip
+    command = [sys.executable, "-m", "panel", "serve", "app.py", "--port", port]
     with subprocess.Popen(command, cwd=tmp_path, env=settings, stdout=subprocess.DEVNULL) as process:
         try:
             assert "bokeh_sessions{" in wait_for(f"http://127.0.0.1:{metrics}/metrics", process)
