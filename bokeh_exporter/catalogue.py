@@ -138,6 +138,11 @@ CATALOGUE: tuple[Metric, ...] = (
         "bokeh.server.session_check_interval", "s", "BokehTornado._check_unused_sessions_milliseconds", merge="max",
     ),
     Metric(
+        CONFIGURATION, "bokeh_servers", "gauge", (),
+        "Servers in the process; a notebook that starts one with each run of a cell piles them up",
+        "bokeh.servers", "{server}", "BokehTornado.__init__, BokehServerCore.__init__",
+    ),
+    Metric(
         CONFIGURATION, "bokeh_server_session_token_lifetime_seconds", "gauge", (),
         "Configured --session-token-expiration, within which a page must open its websocket; of several servers the "
         "shortest", "bokeh.server.session_token_lifetime", "s", "BokehTornado.session_token_expiration", merge="min",

@@ -199,3 +199,15 @@ def test_the_watcher_ends_with_the_exporter_and_is_not_in_a_forked_child(serve: 
     assert [line for line in server.log().splitlines() if line.endswith("]")] == [
         f"installed: {threads}", "forked: []", "closed: []",
     ]  # fmt: skip
+
+
+def test_a_package_that_is_imported_is_told_as_an_import_once_and_is_no_stall_of_a_callback(
+    serve: Serve, tmp_path: Path
+) -> None:
+    server = serve(server_of(tmp_path, "slow_import.py"))
+    server.open_tab("/slow_import").close()
+    server.wait_log(r"importing slow_package took [\d.]+ s, and the event loop waited")
+    server.open_tab("/slow_import").close()
+    assert count(server, "importing slow_package took") == 1
+    assert count(server, "the event loop ticks again") == 0
+    assert re.search(NOT_TICKED + "; importing slow_package", server.log()), "the longer import says so meanwhile"

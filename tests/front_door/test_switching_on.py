@@ -381,6 +381,7 @@ def test_install_before_and_after_two_servers_at_once(serve: Serve, when: str) -
             server.exporter_url, lambda s: s.value("bokeh_sessions", app="/good", state="connected") == 3, "1 + 2"
         )
         assert both.value("bokeh_websocket_connections", app="/good") == 3
+        assert both.value("bokeh_servers") == 2
         assert both.value("bokeh_sessions_created_total", app="/good") == 3
     until(server.exporter_url, lambda s: s.total("bokeh_sessions_destroyed_total", app="/good") == 3, "all destroyed")
     life(server, "/good", port=1)

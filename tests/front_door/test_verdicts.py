@@ -214,6 +214,13 @@ def test_probes_that_never_connect_are_named_until_they_stop(serve: Serve) -> No
     assert changes(server) == [("lingering_sessions", "healthy"), ("healthy", "lingering_sessions")]
 
 
+def stalled_for(content: dict[str, Any]) -> int:
+    """Return the seconds in the first sentence of the evidence."""
+    found = re.search(r"has not ticked for (\d+) s", content["verdict"]["evidence"][0]["text"])
+    assert found is not None
+    return int(found[1])
+
+
 def test_a_blocked_loop_is_told_while_it_is_blocked(serve: Serve, tmp_path: Path) -> None:
     env = {"RELEASE": str(tmp_path / "release"), "BOKEH_EXPORTER_STALL_AFTER": "1"}  # and the period as it comes
     server = serve(bokeh_serve("stalling_bokeh.py", env=env, lifetime_ms=60_000))
@@ -222,6 +229,8 @@ def test_a_blocked_loop_is_told_while_it_is_blocked(serve: Serve, tmp_path: Path
     found = until(server, "event_loop_stalled", "loop")
     assert "stalling_bokeh.py:blocks" in found["verdict"]["evidence"][0]["text"]
     wait_until(lambda: status(server)["stale_seconds"] > 2, 20, "the sample is old")
+    first = stalled_for(found)
+    wait_until(lambda: stalled_for(status(server)) > first + 1, 20, "it says for how long by now")
     done = doctor(server.pid)
     assert done.returncode == 1
     assert re.match(r"event_loop_stalled  since .*\n  - the event loop has not ticked for \d+ s; ", done.stdout)

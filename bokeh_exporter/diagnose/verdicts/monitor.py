@@ -19,10 +19,10 @@ from ...state import Level, State
 from ...state.notices import VERDICT
 from ...state.numbers import Numbers, of_state
 from .history import History, Point
-from .judgement import HEALTHY, GrowthKind, Judgement
+from .judgement import HEALTHY, STALLED, GrowthKind, Judgement
 from .plot_columns import Columns, columns
 from .samples import ROWS, sample_of, sum_of
-from .verdict import judge
+from .verdict import judge, stall
 
 log = logging.getLogger("bokeh_exporter")
 
@@ -103,8 +103,13 @@ class Monitor:
         judgement = self.judgement
         if self._plain[0] is not judgement:  # asked for each two seconds by each page
             self._plain = (judgement, dataclasses.asdict(judgement))
+        plain = self._plain[1]
+        blocked = self._stalled() if judgement.name == STALLED else ()
+        if blocked:  # for how long by now: the judgement is as old as the stall, or a period
+            rest = [one for one in plain["evidence"] if one["verdict"] != STALLED]
+            plain = {**plain, "evidence": [*(dataclasses.asdict(stall(text)) for text in blocked), *rest]}
         stalls = [{"time": seen, "text": text} for seen, text in list(self.stalls)]
-        return {**self._plain[1], "since": self.since, "stalls": stalls}
+        return {**plain, "since": self.since, "stalls": stalls}
 
     def columns(self, since: float, numbers: Numbers, now: float) -> Columns:
         """Return what came after ``since``, of the last six hours, as columns.

@@ -89,7 +89,7 @@ def judge(
         released: bytes that a trim returned right after the last point; None if there was none.
         without: verdicts that whoever drove the server knows not to hold.
     """
-    evidence = [Evidence(STALLED, text, _stall_row(text), None, None, _stall_reason(text)) for text in stalled]
+    evidence = [stall(text) for text in stalled]
     points = of_this_process(points)
     if points:
         evidence += lingering(points, thresholds)
@@ -156,6 +156,11 @@ def _advice(name: str, reasons: Sequence[str], kind: GrowthKind | None) -> str:
     if name == LINGERING:
         return " ".join(_LINGERING[reason] for reason in reasons[:1])
     return _PROCESS[kind] if name == PROCESS else _ADVICE[name]
+
+
+def stall(text: str) -> Evidence:
+    """Return the evidence that the server is blocked, given why in a line."""
+    return Evidence(STALLED, text, _stall_row(text), None, None, _stall_reason(text))
 
 
 def _stall_reason(text: str) -> str:

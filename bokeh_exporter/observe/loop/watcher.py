@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from ...state import State
 from ...state.notices import STALLED
 from .executors import Pool
+from .imports import NOTICED, Imports, importing
 from .loops import LoopState
 from .stacks import blamed, stack_of
 
@@ -44,6 +45,7 @@ class _Loop:
     def __init__(self, site: LoopState, now: float) -> None:
         self.site, self.ticked, self.since = site, site.ticked, now
         self.stalled: str | None = None
+        self.imports = Imports()
 
 
 class _FullPool:
@@ -77,6 +79,7 @@ class Watcher:
         self._late = state.histogram("bokeh_exporter_gil_wait_seconds")
         self._loops: dict[LoopState, _Loop] = {}
         self._full: dict[Pool, _FullPool] = {}
+        self._imported: set[str] = set()
         self._ending = threading.Event()
         # An empty context: whatever the host keeps in its own would live as long as the thread.
         self._thread = threading.Thread(
@@ -153,11 +156,17 @@ class Watcher:
         for site in sites:
             loop = self._loops.setdefault(site, _Loop(site, now))
             if site.ticked != loop.ticked:
-                if loop.stalled is not None:
+                name = loop.imports.name
+                if name is not None and name not in self._imported:
+                    self._imported.add(name)  # once: what is imported is there
+                    log.info("importing %s took %.1f s, and the event loop waited", name, site.ticked - loop.ticked)
+                elif loop.stalled is not None:
                     log.info("the event loop ticks again after %.1f s%s", site.ticked - loop.ticked, loop.stalled)
-                loop.ticked, loop.since, loop.stalled = site.ticked, now, None
+                loop.ticked, loop.since, loop.stalled, loop.imports = site.ticked, now, None, Imports()
                 continue
             age = now - loop.since
+            if age >= NOTICED:
+                loop.imports.look(site.thread)
             if age < self._stall_after or loop.stalled is not None:
                 continue
             if late > age / 2:
@@ -213,6 +222,9 @@ class Watcher:
         return (found, 0.0) if found is not None else None
 
     def _culprit(self, thread: int, age: float) -> str:
+        package = importing(thread)
+        if package is not None:
+            return f"; importing {package}"
         who = self._who(thread, age)
         if who is None:
             return ""

@@ -65,7 +65,9 @@ class Sweeps(Observer):
 
     def collect(self) -> Iterable[Level]:
         """Read the servers' settings and the times of their sweeps: plain attributes, so from any thread."""
-        for server, completed in list(self._servers.items()):
+        servers_now = list(self._servers.items())
+        yield Level("bokeh_servers", len(servers_now))
+        for server, completed in servers_now:
             yield Level("bokeh_session_cleanup_last_completed_timestamp_seconds", completed)
             yield Level("bokeh_server_unused_session_lifetime_seconds", unused_lifetime(server))
             yield Level("bokeh_server_session_check_interval_seconds", check_interval(server))

@@ -1,0 +1,3 @@
+"""A package that takes its time."""
+
+from .inner import READY as READY
