@@ -11,7 +11,7 @@ GRAFANA_RENDER ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fuzz soak-all explain-all bench deploy deploy-check site docs dashboards e2e pictures clean
+.PHONY: help run test lint field fuzz soak-all explain-all bench deploy deploy-check site docs dashboards e2e pictures clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -29,6 +29,10 @@ lint: ## style, types and generated documents only
 fuzz: ## attack the exporter with what chance draws: ARGS="--seconds 600 --seed 7"
 	@$(PYTHON) .ci/lines.py prepare dev
 	@.venv/bin/python -m tests.fuzz $(ARGS)
+
+field: ## soak the situations from public reports of tests/field, the truth measured beside
+	@$(PYTHON) .ci/lines.py prepare dev
+	@.venv/bin/python -m tests.leaks.cases --folder tests/field $(ARGS)
 
 soak-all: ## soak every leak case of tests/leaks on each line of versions, and print what was expected and what came
 	@$(PYTHON) .ci/lines.py soak $(ARGS)

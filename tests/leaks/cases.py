@@ -1,7 +1,8 @@
 """The leak cases, soaked: ``python -m tests.leaks.cases [PREFIX...]`` prints a table and ends with 1 if one is wrong.
 
-The truth is measured in the server by ``groundtruth/sitecustomize.py``, which knows nothing of the exporter: when
-the visits that count begin, and when they are over.
+``--folder tests/field`` soaks the situations from public reports (docs/field.md) in the same way. The truth is measured
+in the server by ``groundtruth/sitecustomize.py``, which knows nothing of the exporter: when the visits that count
+begin, and when they are over.
 """
 
 from __future__ import annotations
@@ -38,20 +39,21 @@ class Case:
     interact: bool
     query: str | None
     server_args: tuple[str, ...]
+    folder: Path = HERE
 
     def plan(self, sessions: int) -> Plan:
-        return Plan.of(HERE / self.file, host=self.host, sessions=sessions, interact=self.interact, query=self.query,
-                       server_args=self.server_args)  # fmt: skip
+        return Plan.of(self.folder / self.file, host=self.host, sessions=sessions, interact=self.interact,
+                       query=self.query, server_args=self.server_args)  # fmt: skip
 
 
-def cases() -> list[Case]:
-    found = json.loads((HERE / "manifest.json").read_text(encoding="utf-8"))["cases"]
+def cases(folder: Path = HERE) -> list[Case]:
+    found = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["cases"]
     return [
         Case(
             case["file"], case["host"],
             case.get("verdict_bokeh310", case["verdict"]) if BOKEH_310 else case["verdict"],
             case.get("process_growth_of"), case.get("interact", False), case.get("query"),
-            tuple(case.get("server_args", ())),
+            tuple(case.get("server_args", ())), folder,
         )
         for case in found
     ]  # fmt: skip
@@ -130,7 +132,10 @@ def check(case: Case, sessions: int = 30) -> tuple[Report, Truth, list[str]]:
 def main(prefixes: list[str]) -> int:
     bad = 0
     print(f"Python {sys.version.split()[0]}, Bokeh {bokeh.__version__}")
-    for case in cases():
+    folder = HERE
+    if prefixes[:1] == ["--folder"]:
+        folder, prefixes = Path(prefixes[1]).resolve(), prefixes[2:]
+    for case in cases(folder):
         if prefixes and not case.file.startswith(tuple(prefixes)):
             continue
         begin = time.monotonic()
@@ -145,7 +150,7 @@ def main(prefixes: list[str]) -> int:
         seconds = time.monotonic() - begin
         mark = "FAIL" if wrong else "ok  "
         print(f"{mark} {case.file:32} {expected:26} {got:26} {seconds:3.0f} s  {'; '.join(wrong)}", flush=True)
-        if wrong and got != "-":
+        if got != "-":
             for line in report.content["evidence"]:
                 print(f"       {line}", flush=True)
     return bool(bad)
