@@ -113,7 +113,7 @@ class Status:
         self._rows = _ROWS | judge.rows
         self._debug: list[str] = []
         #: The newest reading for pages: interactions in it, its time, its numbers, and its JSON without the history.
-        self._shared: tuple[tuple[int, bool], float, Numbers, str] | None = None
+        self._shared: tuple[tuple[int, bool, str], float, Numbers, str] | None = None
 
     def offer(self, names: Iterable[str]) -> None:
         """Name what answers below ``/debug``, for the buttons of the page."""
@@ -123,7 +123,8 @@ class Status:
         """Answer with the status as JSON.
 
         ``since=`` a Unix time leaves out what the history has before it, and ``interactions=`` a number all but the
-        newest; ``quiet=0`` leaves out those in which nothing of the user's ran, unless the option ``show_quiet`` is on.
+        newest; ``quiet=0`` leaves out those in which nothing of the user's ran, unless the option ``show_quiet`` is on;
+        ``session=`` gives those of one, by what stands for its id.
         Who gives ``since`` asks again and again: the answer may be a second old.
         """
         try:
@@ -133,7 +134,8 @@ class Status:
         wanted = request.query.get("interactions", [str(_INTERACTIONS)])[0]
         if not wanted.isdecimal():
             return _refused("interactions: must be the maximum number to list")
-        listed = min(int(wanted[:9]), _INTERACTIONS), self._show_quiet or request.query.get("quiet", ["1"])[0] != "0"
+        quiet = self._show_quiet or request.query.get("quiet", ["1"])[0] != "0"
+        listed = min(int(wanted[:9]), _INTERACTIONS), quiet, request.query.get("session", [""])[0]
         now, numbers, rest = self._reading(listed, "since" in request.query)
         body = f'{rest[:-1]},"history":{_json(self._judge.columns(since, numbers, now))}}}'
         return Answer(200, body.encode(), "application/json", {"Cache-Control": "no-store"})
@@ -144,7 +146,7 @@ class Status:
         now, numbers = time.time(), of_state(self._state, self._read(), self._rows)
         return numbers, self._content(numbers, now, 0, quiet=True)
 
-    def _reading(self, wanted: tuple[int, bool], shared: bool) -> tuple[float, Numbers, str]:
+    def _reading(self, wanted: tuple[int, bool, str], shared: bool) -> tuple[float, Numbers, str]:
         """Return the time and the numbers of a reading, and all but the history as JSON."""
         if shared and self._shared is not None:
             listed, then, numbers, rest = self._shared
@@ -156,7 +158,9 @@ class Status:
         self._shared = (wanted, now, numbers, rest)
         return now, numbers, rest
 
-    def _content(self, numbers: Numbers, now: float, interactions: int, quiet: bool) -> Mapping[str, Any]:
+    def _content(
+        self, numbers: Numbers, now: float, interactions: int, quiet: bool, session: str = ""
+    ) -> Mapping[str, Any]:  # fmt: skip
         elements, counted = self._state.elements, self._state.interactions
         sampled = numbers.get(_SAMPLED, {}).get(())
         return {
@@ -175,7 +179,9 @@ class Status:
             "debug": self._debug,
             "callbacks": _callbacks(numbers),
             "interactions": (
-                elements.recent(interactions, quiet) if elements.on else counted_only(counted, interactions, quiet)
+                elements.recent(interactions, quiet, session)
+                if elements.on
+                else counted_only(counted, interactions, quiet)
             ),
             "quiet_interactions": sum(elements.quiet.copy().values()),
             "most_rebuilt": elements.most_rebuilt(),

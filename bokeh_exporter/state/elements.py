@@ -117,11 +117,18 @@ class Elements:
             while len(self._quiet) > _QUIET:
                 self._quiet.pop(next(iter(self._quiet)))
 
-    def recent(self, count: int = KEPT, quiet: bool = True) -> list[dict[str, Any]]:
-        """Return the last interactions as JSON can hold them, the newest first; the quiet ones only if asked for."""
+    def recent(self, count: int = KEPT, quiet: bool = True, session: str = "") -> list[dict[str, Any]]:
+        """Return the last interactions as JSON can hold them, the newest first.
+
+        Args:
+            count: how many at the most.
+            quiet: whether those are among them in which nothing of the user's ran.
+            session: only those of this one, by what stands for its id.
+        """
         records = [*self._folded(), *(self._quiet.copy().values() if quiet else ())]
         records.sort(key=lambda each: -each.interaction.number)
-        return [each.as_json() for each in records if quiet or not each.quiet][:count]
+        wanted = [each for each in records if (quiet or not each.quiet) and session in ("", each.session)]
+        return [each.as_json() for each in wanted[:count]]
 
     def find(self, count: int) -> Record | None:
         """Return the record of the interaction that ``number`` names in JSON."""

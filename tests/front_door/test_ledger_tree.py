@@ -221,6 +221,9 @@ def test_live_sessions_are_ranked_by_what_they_hold_and_do(server: ServerProcess
         causes = {one["session"] for one in interactions(server) if one["cause"]["new"] == 900}
         assert causes == {first["session"]}, "it is called as in the interactions"
         assert first["session"] != second["session"]
+        status = json.loads(get(f"{server.exporter_url}/api/v1/status?session={first['session']}").text)
+        assert {one["session"] for one in status["interactions"]} == {first["session"]}
+        assert {one["cause"]["new"] for one in status["interactions"]} >= {900}
         assert first["data_source_bytes"] > 2 * second["data_source_bytes"]
         for row in (first, second):
             assert row["app"] == "/elements_tree"

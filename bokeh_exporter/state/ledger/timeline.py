@@ -30,8 +30,23 @@ class Span(NamedTuple):
     thread: int
 
 
+class Spans(list[Span]):
+    """Spans that are only appended to, and what they have added up to."""
+
+    known: tuple[tuple[int, float, float], dict[str, float]] | None = None
+
+
 def parts_of(spans: Iterable[Span], begin: float, end: float) -> dict[str, float]:
     """Return the seconds of each part between two times; they add up to the time between."""
+    if not isinstance(spans, Spans):
+        return _parts(spans, begin, end)
+    key = len(spans), begin, end
+    if spans.known is None or spans.known[0] != key:
+        spans.known = key, _parts(spans, begin, end)
+    return spans.known[1]
+
+
+def _parts(spans: Iterable[Span], begin: float, end: float) -> dict[str, float]:
     seconds = dict.fromkeys(PARTS, 0.0)
     found = sorted(span for span in spans if span.end > begin and span.begin < end)
     found.sort(key=lambda span: span.begin)
@@ -49,7 +64,7 @@ def parts_of(spans: Iterable[Span], begin: float, end: float) -> dict[str, float
     return seconds
 
 
-def thinned(spans: list[Span], kept: int = _KEPT) -> list[Span]:
+def thinned(spans: list[Span], kept: int = _KEPT) -> Spans:
     """Return spans with neighbours of the same part and thread as one, so many that they can be kept."""
     spans = sorted(spans, key=lambda span: span.begin)
     gap = _GAP
@@ -65,7 +80,7 @@ def thinned(spans: list[Span], kept: int = _KEPT) -> list[Span]:
             else:
                 joined.append(span)
         spans, gap = joined, 4 * gap
-    return spans[:kept]
+    return Spans(spans[:kept])
 
 
 def chrome_trace(title: str, spans: Iterable[Span], begin: float, end: float, started: float) -> dict[str, Any]:

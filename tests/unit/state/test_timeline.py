@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from bokeh_exporter.state.ledger.timeline import PARTS, Span, chrome_trace, parts_of, thinned
+from bokeh_exporter.state.ledger.timeline import PARTS, Span, Spans, chrome_trace, parts_of, thinned
 
 
 def told(*spans: tuple[str, float, float]) -> list[Span]:
@@ -44,6 +44,13 @@ def test_thousands_of_models_become_some_that_add_up_to_about_the_same() -> None
     found = parts_of(kept, 0, 5000)
     assert found["models"] == pytest.approx(5000, rel=0.01)
     assert found["recompute"] == pytest.approx(0.1)
+
+
+def test_what_was_added_up_is_added_up_again_once_there_is_more() -> None:
+    spans = Spans(told(("functions", 0, 2)))
+    assert parts_of(spans, 0, 4) is parts_of(spans, 0, 4)
+    spans.append(Span("send", "send", 3, 4, 1))
+    assert (parts_of(spans, 0, 4)["send"], parts_of(spans, 0, 5)["other"]) == (1, 2)
 
 
 def test_a_trace_has_a_slice_for_each_span() -> None:
