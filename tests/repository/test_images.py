@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import socket
@@ -182,6 +183,62 @@ def test_what_the_operator_injects_leaves_the_apps_own_packages_alone(tmp_path: 
         finally:
             process.terminate()
             process.wait(30)
+
+
+def test_what_the_manifests_start_runs_and_its_probes_answer(tmp_path: Path) -> None:
+    """Command, arguments, variables and probes of the Deployment; the volumes are folders, the secret a file."""
+    base = ROOT / "deploy" / "kubernetes" / "base"
+    pod = yaml.safe_load((base / "deployment.yaml").read_text(encoding="utf-8"))["spec"]["template"]["spec"]
+    container = pod["containers"][0]
+    files = yaml.safe_load((base / "kustomization.yaml").read_text(encoding="utf-8"))["configMapGenerator"][0]["files"]
+    mounts = {each["name"]: each["mountPath"] for each in container["volumeMounts"]}
+    for place in mounts.values():
+        Path(f"{tmp_path}{place}").mkdir(parents=True)
+    setup = next(arg.partition("=")[2] for arg in container["args"] if arg.startswith("--setup="))
+    assert setup == f"{mounts['exporter']}/{files[0]}"
+    shutil.copy(base / files[0], f"{tmp_path}{setup}")
+    ports = {str(each["containerPort"]): str(free_port()) for each in container["ports"]}
+    names = {each["name"]: ports[str(each["containerPort"])] for each in container["ports"]}
+    variables = {each["name"]: each["value"] for each in container["env"] if "value" in each}
+    token = variables["BOKEH_EXPORTER_TOKEN_FILE"]
+    assert token.startswith(f"{mounts['token']}/")
+    Path(f"{tmp_path}{token}").write_text("secret")
+    shutil.copy(ROOT / "examples" / "app.py", tmp_path / "app.py")
+
+    def here(text: str) -> str:
+        for port, free in ports.items():
+            text = text.replace(port, free)
+        for place in mounts.values():
+            text = text.replace(place, f"{tmp_path}{place}")
+        return text.replace("0.0.0.0", "127.0.0.1")
+
+    command = [here(each) for each in (*container["command"], *container["args"])]
+    settings = {**environment(tmp_path), **{name: here(value) for name, value in variables.items()}}
+    settings["BOKEH_EXPORTER_PORT"] = names["metrics"]
+    with subprocess.Popen(command, cwd=tmp_path, env=settings, stdout=subprocess.DEVNULL) as process:
+        try:
+            for probe in "startupProbe", "readinessProbe", "livenessProbe":
+                asked = container[probe]["httpGet"]
+                wait_for(f"http://127.0.0.1:{names[asked['port']]}{asked['path']}", process)
+            wait_for(f"http://127.0.0.1:{names['http']}/app", process)
+            with pytest.raises(urllib.error.HTTPError, match="401"):
+                urllib.request.urlopen(f"http://127.0.0.1:{names['metrics']}/metrics", timeout=5)
+        finally:
+            process.kill()  # asked to end it drains for minutes
+            process.wait(30)
+
+
+def test_the_paths_in_commands_for_kubernetes_are_there() -> None:
+    pages = [*sorted((ROOT / "deploy").rglob("*.md")), ROOT / "docs" / "kubernetes.md"]
+    found = {
+        path for page in pages for path in re.findall(r"(?<![/\w.])deploy/[\w./-]+\w", page.read_text(encoding="utf-8"))
+    }
+    assert {
+        "deploy/helm/bokeh-server",
+        "deploy/compose.yaml",
+        "deploy/kubernetes/overlays/prometheus-operator",
+    } <= found
+    assert [path for path in sorted(found) if not (ROOT / path).exists()] == []
 
 
 def test_the_paths_that_compose_mounts_are_there() -> None:

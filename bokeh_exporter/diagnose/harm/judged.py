@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..verdicts.series import duration, size
+from .remedies import WHY, remedy
 from .trouble import AppTrouble, Trouble
 
 if TYPE_CHECKING:  # what judges imports this
@@ -22,6 +23,9 @@ _SPAN = 3600.0
 _RAISED, _RAISED_SHARE = 3, 0.01
 #: Websockets that must have been refused, and their share of all: a laptop that woke up has one.
 _REFUSED, _REFUSED_SHARE = 3, 0.05
+#: Sessions that websockets must have made, and their share of all: two servers without stickiness give a third. The
+#: first minutes are left out, in which tabs come back after a restart.
+_LANDED, _LANDED_SHARE, _BACK = 5, 0.2, 300.0
 #: Pages whose token must have been refused: robots follow old links.
 _TOKENS = 5
 #: Seconds that a page takes on average to be called slow, over so many pages. People leave after ten.
@@ -136,30 +140,6 @@ def _callbacks(seen: _Seen) -> Iterator[Harm]:
 
 # --- who is refused or cut off -----------------------------------------------------------------------
 
-_WHY = {
-    "expired": "their token had expired",
-    "origin": "their origin is not allowed",
-    "token": "their token is missing, forged or signed with another key",
-    "subprotocol": "the subprotocol 'bokeh' was missing",
-    "auth": "the user was not logged in",
-}
-
-
-def _remedy(reason: str, seen: _Seen) -> str:
-    if reason == "expired":
-        lives = f" (now {duration(seen.now.token_lifetime)})" if seen.now.token_lifetime else ""
-        return (
-            f"Raise --session-token-expiration{lives} above the time from a page to its websocket: slow pages, tabs "
-            "that were asleep or restored. Refused visitors must reload the page."
-        )
-    return {
-        "origin": "Add the host and port of the browser's address bar to --allow-websocket-origin (or "
-        "BOKEH_ALLOW_WS_ORIGIN).",
-        "token": "Give all processes the same BOKEH_SECRET_KEY, and let the proxy keep a visitor on one process.",
-        "subprotocol": "Let the proxy pass the header Sec-WebSocket-Protocol: the token is in it.",
-        "auth": "Give all processes the same --cookie-secret, and raise --oauth-expiry-days if logins end too soon.",
-    }.get(reason, "Read the server's log.")
-
 
 def _refused(seen: _Seen) -> Iterator[Harm]:
     rose = {reason: count - seen.before.refused.get(reason, 0.0) for reason, count in seen.now.refused.items()}
@@ -170,8 +150,24 @@ def _refused(seen: _Seen) -> Iterator[Harm]:
     tried = max(opened, 0.0) + sum(rose.values())
     for reason, count in sorted(rose.items(), key=lambda one: -one[1]):
         if count >= _REFUSED and count >= _REFUSED_SHARE * tried:
-            text = f"{count:.0f} of {tried:.0f} websockets were refused {seen.span}: {_WHY.get(reason, reason)}"
-            yield Harm("websockets_refused", text, _remedy(reason, seen))
+            text = f"{count:.0f} of {tried:.0f} websockets were refused {seen.span}: {WHY.get(reason, reason)}"
+            yield Harm("websockets_refused", text, remedy(reason, seen.now.token_lifetime))
+
+
+def _landed(seen: _Seen) -> Iterator[Harm]:
+    later = [point.last.trouble or seen.now for point in seen.points if point.time - seen.points[0].time >= _BACK]
+    since = seen._replace(before=later[0] if later else seen.now)
+    for app, count in since.rises("landed").items():
+        made = since.rise(app, "created")
+        if count >= _LANDED and count >= _LANDED_SHARE * made:
+            text = (
+                f"{count:.0f} of {made:.0f} sessions of {app} were made by a websocket whose page came from elsewhere"
+            )
+            advice = (
+                "Let the load balancer keep a visitor on one process (a sticky cookie; nginx: ip_hash): each visit "
+                "makes two sessions, and what the page was given is lost."
+            )
+            yield Harm("websockets_elsewhere", text, advice)
 
 
 def _cut(seen: _Seen) -> Iterator[Harm]:
@@ -233,5 +229,5 @@ def _joined(texts: Sequence[str], seen: _Seen) -> str:
 
 
 _RULES: tuple[Callable[[_Seen], Iterator[Harm]], ...] = (
-    _scripts, _refused, _callbacks, _creations, _cut, _unread, _slow,
+    _scripts, _refused, _landed, _callbacks, _creations, _cut, _unread, _slow,
 )  # fmt: skip

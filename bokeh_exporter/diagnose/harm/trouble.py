@@ -24,6 +24,8 @@ class AppTrouble(NamedTuple):
     hook: float = 0.0
     script: float = 0.0
     token: float = 0.0
+    #: Sessions that a websocket made, whose page came from elsewhere.
+    landed: float = 0.0
     #: Seconds and number of builds of documents.
     build_sum: float = 0.0
     build_count: float = 0.0
@@ -79,6 +81,7 @@ _APP_ROWS: Mapping[str, tuple[str, str | None]] = {
     "hook": ("bokeh_session_create_errors_total", "hook"),
     "script": ("bokeh_session_create_errors_total", "script"),
     "token": ("bokeh_session_create_errors_total", "token"),
+    "landed": ("bokeh_sessions_created_by_websocket_total", "unknown"),
     "build_sum": ("bokeh_session_create_duration_seconds_sum", None),
     "build_count": ("bokeh_session_create_duration_seconds_count", None),
     "ready_sum": ("panel_render_duration_seconds_sum", None),

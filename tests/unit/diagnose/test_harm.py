@@ -72,6 +72,14 @@ def test_websockets_that_are_refused_have_a_reason_and_a_remedy(reason: str, rem
     assert remedy in found["websockets_refused"].advice
 
 
+def test_websockets_that_reach_another_process_than_their_page() -> None:
+    found = harms(lambda step: app(created=2.0 * step, landed=1.0 * step))["websockets_elsewhere"]
+    assert found.text == "24 of 48 sessions of /app were made by a websocket whose page came from elsewhere"
+    assert "sticky" in found.advice
+    # Forty tabs that come back within the first minutes after a restart.
+    assert harms(lambda step: app(created=40.0 + step, landed=40.0 if step > 1 else 0.0)) == {}
+
+
 def test_slow_first_pages() -> None:
     slow = harms(lambda step: app(created=step, build_sum=2.0 * step, build_count=step, ready_sum=8.0 * step,
                                   ready_count=step))  # fmt: skip
