@@ -216,7 +216,7 @@ class Exporter:
     def _pages(self, watcher: Watcher, *, debug: bool, drain: bool) -> Pages:
         life = self._operating.last_life
         status = Status(self.state, self._read, self._monitor, life.as_json() if life is not None else None, known,
-                        self.config.show_quiet)  # fmt: skip
+                        self.config.show_quiet, self._operating.holders)  # fmt: skip
         return Pages(
             self.state, watcher.problems, self._not_ready, self._stacks if debug else None,
             self._acting.collecting.answer if debug else None, self._drain.begin if drain else None,

@@ -94,6 +94,10 @@ class Operating:
         """Hear who holds an app's retained sessions."""
         self._holders[app] = text
 
+    def holders(self) -> dict[str, str]:
+        """Return who holds retained sessions, as it was reported last, by app."""
+        return dict(self._holders)
+
     def look(self) -> None:
         """Called a few times a second, in the watcher's thread."""
         if self._local is not None:

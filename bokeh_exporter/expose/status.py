@@ -26,6 +26,8 @@ _INTERACTIONS, _CALLBACKS = 200, 50
 #: Seconds for which a reading is good enough for another page: half of what lies between two questions of one.
 SHARED = 1.0
 
+#: The verdict that has holders.
+RETAINED = "retained_sessions"
 _SAMPLED = "bokeh_exporter_last_sample_timestamp_seconds"
 _HOOKS = "bokeh_exporter_hook_enabled"
 _BUILD = "bokeh_exporter_build_info"
@@ -99,16 +101,18 @@ class Status:
         judge: gives the verdict and the history.
         last_life: how the process before this one ended, where a flight recorder says so.
         known: gives the leaks that are known of the loaded versions, a line each.
+        holders: gives who holds retained sessions, as it was found last, by app.
         show_quiet: whether pages list interactions in which nothing of the user's ran.
     """
 
     def __init__(
         self, state: State, read: Callable[[], list[Level]], judge: Judge, last_life: Mapping[str, Any] | None = None,
         known: Callable[[], list[str]] = list, show_quiet: bool = False,
+        holders: Callable[[], Mapping[str, str]] = dict,
     ) -> None:  # fmt: skip
         self._state, self._read, self._judge, self._last_life = state, read, judge, last_life
         self._show_quiet = show_quiet
-        self._known = known
+        self._known, self._holders = known, holders
         self.verdict = judge.verdict
         self._rows = _ROWS | judge.rows
         self._debug: list[str] = []
@@ -168,7 +172,8 @@ class Status:
             "version": __version__,
             "time": now,
             "stale_seconds": None if sampled is None else max(0.0, now - sampled),
-            "verdict": self.verdict(),
+            "verdict": (verdict := self.verdict()),
+            "holders": dict(self._holders()) if RETAINED in (verdict["name"], *verdict["others"]) else {},
             "last_life": self._last_life,
             "apps": _apps(numbers),
             "untested": next((note(bokeh, panel) for _, bokeh, panel, _ in numbers.get(_BUILD, {})), None),

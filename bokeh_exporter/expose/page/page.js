@@ -214,6 +214,12 @@ async function refresh() {
   if (!document.hidden) timer = setTimeout(refresh, PERIOD);
 }
 
+function showHolders(holders) {
+  const found = Object.entries(holders ?? {});
+  at("holders-title").hidden = !found.length;
+  at("holders").replaceChildren(...found.map(([app, text]) => element("li", {}, element("code", {}, text), ` (${app})`)));
+}
+
 function showLastLife(life) {
   at("last-life").hidden = !life;
   if (life) set("last-life", `Before this process: ${life.text}.`);
@@ -222,6 +228,7 @@ function showLastLife(life) {
 function show(status) {
   rows.add(status.history);
   showVerdict(status.verdict);
+  showHolders(status.holders);
   showLastLife(status.last_life);
   showStale(status);
   showOffer(status.debug);
