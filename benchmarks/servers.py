@@ -57,10 +57,10 @@ PANELS = App("panels", "panel")
 
 def environment(**more: str) -> dict[str, str]:
     """Return the environment of every process: this checkout importable, exporter options only ours."""
-    # The level alone may be chosen: what each costs is a question of its own.
-    kept = "BOKEH_EXPORTER_COLLECT"
+    # Level and OpenTelemetry may be chosen: what each costs is a question of its own.
+    kept = "BOKEH_EXPORTER_COLLECT", "BOKEH_EXPORTER_OTLP"
     environ = {
-        name: value for name, value in os.environ.items() if name == kept or not name.startswith("BOKEH_EXPORTER_")
+        name: value for name, value in os.environ.items() if name in kept or not name.startswith("BOKEH_EXPORTER_")
     }
     paths = [str(Path(bokeh_exporter.__file__).parents[1]), str(Path(__file__).parents[1])]
     if environ.get("PYTHONPATH"):
@@ -135,10 +135,10 @@ class Process(ChildProcess):
 class Server(Process):
     """A server process with one app."""
 
-    def __init__(self, app: App, with_exporter: bool, level: str | None = None) -> None:
+    def __init__(self, app: App, with_exporter: bool, level: str | None = None, lifetime: str = _HOUR) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/{app.name}"
-        super().__init__(_command(app, self.port, with_exporter), level=level)
+        super().__init__(_command(app, self.port, with_exporter, lifetime), level=level)
         self._with_exporter = with_exporter
         self.metrics: str | None = None
 
@@ -166,12 +166,12 @@ def pair(app: App, null: bool) -> Iterator[tuple[Server, Server]]:
         yield bare, exporter
 
 
-def _command(app: App, port: int, with_exporter: bool) -> list[str]:
+def _command(app: App, port: int, with_exporter: bool, lifetime: str) -> list[str]:
     # fmt: off
     serve = python(
         app.tool, "serve", str(app.file), "--address", "127.0.0.1", "--port", str(port),
         "--allow-websocket-origin", f"127.0.0.1:{port}",
-        "--unused-session-lifetime", _HOUR, "--check-unused-sessions", _HOUR,
+        "--unused-session-lifetime", lifetime, "--check-unused-sessions", lifetime,
     )
     # fmt: on
     if not with_exporter:
