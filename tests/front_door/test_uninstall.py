@@ -233,6 +233,7 @@ def test_nothing_of_it_is_left(host: Host) -> None:
             held = weakref.ref(exporter), weakref.ref(exporter.state)
             exporter.close()  # what uninstall() calls
             assert not any(marked(session) for session in sessions)
+            assert not any(marked(each) for session in sessions for each in session._subscribed_connections)
             assert not marked(host.context)
             assert weak_references(host, len(references)) == references
             assert (gc.callbacks, logging.getLogger("bokeh.document.modules").filters) == (callbacks, filters)

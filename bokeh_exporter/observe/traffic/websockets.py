@@ -12,7 +12,7 @@ from .. import slots
 from ..apps import App
 from ..frame import Frame, Observer
 from ..hosts import Leave
-from ..hosts.bokeh_sessions import runs_on_tornado
+from ..hosts.bokeh_sessions import connections_of, runs_on_tornado, sessions_of
 from ..hosts.tornado import bytes_heard, is_logged_in, token_payload, unsent_bytes
 from ..sessions.sweeps import Sweeps
 from ..sessions.totals import SessionTotals
@@ -36,6 +36,13 @@ class WebSockets(Observer):
         on.around("websocket_opening", self._opening)
         on.before("websocket_closed_by_server", slots.closed_with.put)
         on.before("websocket_closing", self._closing)
+
+    def stop(self) -> None:
+        """Take our marks off the connections that are open."""
+        for context, _ in self.apps.alive():
+            for session in sessions_of(context):
+                for connection in connections_of(session):
+                    slots.heard.take(connection)
 
     def _checking_origin(self, handler: object) -> Leave:
         def leave(allowed: Any, error: BaseException | None) -> None:
