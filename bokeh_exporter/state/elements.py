@@ -121,7 +121,7 @@ class Elements:
         """Return the last interactions as JSON can hold them, the newest first.
 
         Args:
-            count: how many at the most.
+            count: how many at most.
             quiet: whether those are among them in which nothing of the user's ran.
             session: only those of this one, by what stands for its id.
         """
