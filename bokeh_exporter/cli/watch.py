@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import signal
 import sys
 import time
 import urllib.error
@@ -47,6 +48,8 @@ def command(
     bokeh-exporter watch app.py
     bokeh-exporter watch http://127.0.0.1:10506 --app /sales
     """
+    # As Ctrl+C does, so that the server of an app does not outlive the command.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
         if target is not None and not target.isdigit() and "://" not in target and Path(target).exists():
             try:

@@ -14,8 +14,8 @@ from axe_playwright_python.sync_playwright import Axe
 from bokeh.util.token import get_session_id
 from playwright.sync_api import sync_playwright
 
-from ..support.servers import APPS, ServerProcess, panel_serve
-from ..support.tabs import Tab
+from ..support.servers import APPS, ServerProcess, answers, free_port, panel_serve
+from ..support.tabs import Tab, open_tab
 from ..support.waiting import wait_until
 from ..support.web import get
 from .test_sessions import LONG_MS
@@ -233,3 +233,19 @@ def test_live_sessions_are_ranked_by_what_they_hold_and_do(server: ServerProcess
         assert len(sessions("?limit=1")) == 1
         assert get(f"{server.exporter_url}/api/v1/sessions?by=name").status == 400
     wait_until(lambda: sum(row["connections"] for row in sessions()) == 1, message="the other tab has gone")
+
+
+def test_watch_serves_an_app_and_leaves_no_server_behind() -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "bokeh_exporter", "watch", str(APPS / "slider_bokeh.py"), "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watching:
+        try:
+            assert watching.stdout is not None
+            assert watching.stderr is not None
+            assert f"http://localhost:{port}/slider_bokeh" in watching.stderr.readline()
+            with open_tab(f"http://localhost:{port}", "/slider_bokeh"):
+                assert "/slider_bokeh build" in watching.stdout.readline()
+        finally:
+            watching.terminate()
+        assert watching.wait(20) == 0
+    wait_until(lambda: not answers(port), message="the server has ended with the command")
