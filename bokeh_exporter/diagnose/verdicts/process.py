@@ -8,6 +8,7 @@ fragmentation, so free bytes of the allocator are taken off it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
 from ...thresholds import Thresholds
 from .fields import Process
@@ -32,6 +33,9 @@ _OF_RSS = 0.2
 
 #: Share of what the allocator keeps that growth must reach to be reported first.
 _EXPLAINS = 0.2
+
+#: Steps that are left out, the share that must be there without them, and seconds from where on that is asked.
+_STEPS, _WITHOUT_STEPS, _MINUTES = 4, 0.35, 1200.0
 
 Number = Callable[[Process], "float | None"]
 
@@ -77,7 +81,7 @@ def _by_visit(rest: Sequence[Point], thresholds: Thresholds) -> Iterator[Evidenc
 
     for row, what, number, least in _COUNTS:
         found = grown(number)
-        if found is not None and found.slope >= least:
+        if found is not None and found.slope >= least and not _is_steps(rest, number):
             yield _evidence(f"{found.slope:.2g} {what}", found, row, "objects", None)
     blocks = grown(lambda process: process.blocks)
     if blocks is not None and blocks.slope >= thresholds.process_blocks:
@@ -125,6 +129,15 @@ def _says_more(name: str) -> str:
     if name.endswith(_SHEETS):
         return "pages get larger with each visit"
     return "figures are never closed" if name.endswith("Gcf.figs") else ""
+
+
+def _is_steps(rest: Sequence[Point], number: Number) -> bool:
+    """Whether a few moments made most of it, over a time in which more should have come: late imports."""
+    if rest[-1].time - rest[0].time < _MINUTES:
+        return False
+    known = [value for point in rest if (value := number(point.low.process)) is not None]
+    rises = sorted(after - before for before, after in pairwise(known) if after > before)
+    return sum(rises[:-_STEPS]) < _WITHOUT_STEPS * sum(rises)
 
 
 def _evidence(what: str, found: Growth, row: str, reason: str, taken: float | None) -> Evidence:

@@ -14,9 +14,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ...thresholds import Thresholds
+from .bends import ends, keeps_its_pace
 from .history import Point
 from .judgement import PROCESS, SESSION, Evidence
-from .rows import BLOCKS, CREATED, DESTROYED, HEAP, LIVE, RESIDENT, TIME, Table, table
+from .rows import BLOCKS, CREATED, DESTROYED, HEAP, LIVE, RESIDENT, THERE, TIME, Table, table
 from .series import duration, size
 from .trend import BOUND, WINDOWS, Drift, drift, floors
 
@@ -31,17 +32,20 @@ _NUMBERS = {
 #: Seconds after which a session's first imports and caches are warm.
 _WARM = 3600.0
 #: Ends of windows that are looked at, in seconds ago: the present, and what held before.
-_ENDS = (0.0, 3600.0, 2 * 3600.0, 4 * 3600.0)
+_ENDS = (0.0, 3600.0, 2 * 3600.0, 3 * 3600.0, 4 * 3600.0, 6 * 3600.0, 8 * 3600.0, 12 * 3600.0)
 #: Of what had grown, the share that must still be there, and of the pace the share that it must still have.
 _HELD, _GOES_ON = 0.5, 0.25
-#: Buckets before a window in which a faster pace can be detected, and how many times as fast.
-_BEFORE, _SLOWER = 4, 1.15
+#: Visits of a window of two hours from where on nobody waits for a longer one: memory is full soon.
+_BUSY = 500
 #: An hour of rows: with less there is no window.
 _LEAST_ROWS = 60
 
 
 #: Seconds of history needed to measure noise, and how they are cut.
 _TELLS, _SPANS, _BUCKETS = 1200.0, (3600.0, 6 * 3600.0), 12
+
+#: Seconds between the samples of a server, at the least; soak's are closer.
+_APART = 30.0
 
 
 class Slow(NamedTuple):
@@ -89,11 +93,14 @@ def grown(rows: Table, thresholds: Thresholds) -> Slow | None:
 def confirmed(points: Sequence[Point], metric: str | None) -> bool:
     """Whether growth per visit, seen in a few floors, is more than noise; yes if there is too little data to say.
 
-    Exact counts have no noise. Nor is noise asked for within the first twenty minutes, nor in a run of soak.
+    Exact counts have no noise. Nor is noise asked for in a run of soak; a server's first twenty minutes tell nothing.
     """
     column = next((column for column, (row, _) in _NUMBERS.items() if row == metric), None)
-    if column is None or points[-1].time - points[0].time < _TELLS:
+    if column is None:
         return True
+    if (span := points[-1].time - points[0].time) < _TELLS:
+        # A sample a minute is a server's, and its first minutes are imports.
+        return span < _APART * (len(points) - 1)
     rows = table(points)
     if len(rows) < 2 * _BUCKETS or rows[-1, TIME] - rows[0, TIME] < _TELLS:
         return True
@@ -105,7 +112,7 @@ def confirmed(points: Sequence[Point], metric: str | None) -> bool:
             continue
         for pace in (DESTROYED, TIME):
             seen = drift(found, pace)
-            if seen is not None and seen.grows:
+            if seen is not None and seen.grows and keeps_its_pace(rows, column, found, certainly=True):
                 return True
     return False
 
@@ -133,41 +140,45 @@ def _at(part: Table, verdict: str, end: float, thresholds: Thresholds) -> Iterat
             found = floors(part, column, end, width, count)
             if found is None:
                 continue
-            enough = found.visits[-1] - found.visits[0] >= thresholds.judge_sessions
+            visits = found.visits[-1] - found.visits[0]
+            enough = visits >= thresholds.judge_sessions
+            if width == WINDOWS[0][0] and visits < _BUSY:
+                continue  # a buffer that is emptied every few hours looks the same
             for pace in (DESTROYED, TIME) if enough and verdict == PROCESS else (TIME,):
                 seen = drift(found, pace)
-                if seen is not None and seen.grows and not _was_faster(part, column, width, seen):
+                if seen is not None and seen.grows and keeps_its_pace(part, column, found):
                     bytes_each = _NUMBERS[column][1]
                     per_day = seen.per_day * bytes_each
                     if per_day >= thresholds.growth_per_day:
                         yield Slow(verdict, column, seen, per_day, per_day * seen.error / seen.slope)
 
 
-def _was_faster(part: Table, column: int, width: float, seen: Drift) -> bool:
-    """Whether it grew faster before the window, warm-up left out: then it fills ever more slowly."""
-    end = seen.start - width / 2
-    count = int((end - part[0, TIME] - _WARM) / width)
-    before = floors(part, column, end, width, min(count, 24)) if count >= _BEFORE else None
-    earlier = drift(before, seen.pace) if before is not None else None
-    return earlier is not None and earlier.slope - BOUND * earlier.error > _SLOWER * seen.slope
-
-
 def _stands(part: Table, slow: Slow) -> bool:
     """Whether what grew some hours ago is still there, and has not been flat for as long as it grew."""
     drifted = slow.drift
+    now = float(part[-1, TIME])
     later = part[part[:, TIME] > drifted.end]
     before = part[(part[:, TIME] >= drifted.start) & (part[:, TIME] <= drifted.end)]
     if len(later) < 2 or len(before) < 10:
         return True
-    low = float(np.nanmin(later[-10:, slow.column]))
-    begin = float(np.nanmin(before[:10, slow.column]))
-    if low - begin < _HELD * drifted.total:
+    whole = floors(part, slow.column, now, (now - drifted.start) / _BUCKETS, _BUCKETS)
+    if whole is not None and ends(whole):
+        return False
+    # With those who are there taken off or not, as a tide may have hidden what one of them takes: either may say so.
+    return any(_is_held(slow, before, later, each) for each in (0.0, drifted.each))
+
+
+def _is_held(slow: Slow, before: Table, later: Table, each: float) -> bool:
+    drifted = slow.drift
+    levels, earlier = (rows[:, slow.column] - each * rows[:, THERE] for rows in (later, before))
+    low = float(np.nanmin(levels[-10:]))
+    if low - float(np.nanmin(earlier[:10])) < _HELD * drifted.total:
         return False
     at = DESTROYED if drifted.pace == DESTROYED else TIME
     way = float(later[-1, at] - later[0, at])
     if way < before[-1, at] - before[0, at]:
         return True
-    return low - float(np.nanmin(before[-10:, slow.column])) >= _GOES_ON * drifted.slope * way
+    return low - float(np.nanmin(earlier[-10:])) >= _GOES_ON * drifted.slope * way
 
 
 def evidence_of(slow: Slow, points: Sequence[Point]) -> Evidence:

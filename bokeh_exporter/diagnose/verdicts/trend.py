@@ -5,7 +5,8 @@ heap that wanders passes them in 11 % of the runs, sampled hourly. CUSUM finds s
 So increments between floors are regressed on visits (or time) and on how many sessions were there at those very
 moments; under a random walk the coefficient has a Student distribution. Where sessions come and go, most of the noise
 is theirs and does not add up, so there the levels decide, and the walk must be merely unlikely. What a trend cannot
-separate from growth has its own tests: a few steps, a cache that fills ever more slowly, a tide that has not turned.
+tell from growth has tests of its own: a few steps and a tide that has not turned, here; a cache that fills ever more
+slowly, in ``bends``.
 """
 
 from __future__ import annotations
@@ -26,10 +27,8 @@ SURE = 5.2
 UNLIKELY = 3.0
 #: The four largest increments are steps (imports, arenas); of what is left at steady growth, this must be there.
 _STEPS, _WITHOUT_STEPS = 4, 0.4
-#: The slope late in the window over that early in it; a cache with a time constant of two windows has 0.72.
-_SLOWS = 0.75
-#: Standard errors by which a bend must show to be one, where the slopes alone leave it open.
-_BENDS = 2.5
+#: Of the mean, what the median increment must have: many steps are steps, too.
+_HALF_THE_TIME = 0.3
 #: Of later moments with no more sessions than an earlier one, the share at which more is taken.
 _COMPARED = 0.9
 #: Pairs of such moments that must exist: on a tide that only rises there are none, so it must have turned.
@@ -53,9 +52,11 @@ class Drift(NamedTuple):
     start: float
     end: float
     visits: float
-    #: No step, no bend, no tide: only then it is growth.
+    #: No steps and no tide: only then it is growth.
     steady: bool
     pace: int
+    #: What one session that is there takes.
+    each: float
 
     @property
     def grows(self) -> bool:
@@ -74,7 +75,7 @@ class Drift(NamedTuple):
         return self.total / max(self.end - self.start, 1.0) * 86400.0
 
 
-class _Floors(NamedTuple):
+class Floors(NamedTuple):
     """One number in each bucket: at the same moments the number, time, visits and sessions."""
 
     level: Table
@@ -83,7 +84,7 @@ class _Floors(NamedTuple):
     there: Table
 
 
-def floors(rows: Table, column: int, end: float, width: float, count: int) -> _Floors | None:
+def floors(rows: Table, column: int, end: float, width: float, count: int) -> Floors | None:
     """Refold rows into buckets of one width that end at ``end``; None where too many of them are empty."""
     begin = end - width * count
     part = rows[(rows[:, TIME] > begin) & (rows[:, TIME] <= end) & ~np.isnan(rows[:, column])]
@@ -118,10 +119,10 @@ def floors(rows: Table, column: int, end: float, width: float, count: int) -> _F
     def mean(values: Table) -> Table:
         return (np.bincount(where, values, count) / np.maximum(number, 1))[kept]
 
-    return _Floors(mean(level[low]), mean(part[low, TIME]), mean(part[low, DESTROYED]), mean(there[low]))
+    return Floors(mean(level[low]), mean(part[low, TIME]), mean(part[low, DESTROYED]), mean(there[low]))
 
 
-def drift(found: _Floors, pace: int) -> Drift | None:
+def drift(found: Floors, pace: int) -> Drift | None:
     """Return how the floors move with visits (``DESTROYED``) or time (``TIME``)."""
     x = found.visits if pace == DESTROYED else found.time
     dx, dt, dl, dy = np.diff(x), np.diff(found.time), np.diff(found.there), np.diff(found.level)
@@ -140,11 +141,12 @@ def drift(found: _Floors, pace: int) -> Drift | None:
     slope, error = float(fit[0]), math.sqrt(max(variance * float(inverse[0, 0]), 1e-18))
     t = slope / error
     score = _normal(t, free)
-    grown = dy - (dl * float(fit[1]) if len(fit) > 1 else 0.0)
+    each = float(fit[1]) if len(fit) > 1 else 0.0
+    grown = dy - dl * each
     total = slope * float(x[-1] - x[0])
     seen = Drift(slope, error, score, _line(found, x), total, float(found.time[0]), float(found.time[-1]),
-                 float(found.visits[-1] - found.visits[0]), False, pace)  # fmt: skip
-    return seen._replace(steady=True) if seen.sure and _is_steady(found, x, grown, dx, slope) else seen
+                 float(found.visits[-1] - found.visits[0]), False, pace, each)  # fmt: skip
+    return seen._replace(steady=True) if seen.sure and _is_steady(found, x, grown, slope) else seen
 
 
 def _normal(t: float, free: int) -> float:
@@ -152,7 +154,7 @@ def _normal(t: float, free: int) -> float:
     return math.copysign(math.sqrt(free * math.log1p(t * t / free)) * (8 * free + 1) / (8 * free + 3), t)
 
 
-def _line(found: _Floors, x: Table) -> float:
+def _line(found: Floors, x: Table) -> float:
     """Return the score of a line through the levels, the sessions that were there taken off."""
     columns = [np.ones_like(x), (x - x[0]) / (x[-1] - x[0])]
     if np.ptp(found.there) > 0.5:
@@ -167,31 +169,17 @@ def _line(found: _Floors, x: Table) -> float:
     return _normal(float(fit[1]) / error, free)
 
 
-def _is_steady(found: _Floors, x: Table, grown: Table, dx: Table, slope: float) -> bool:
+def _is_steady(found: Floors, x: Table, grown: Table, slope: float) -> bool:
     count = len(grown)
     fewer = np.sort(grown)[:-_STEPS].sum()
     if fewer < _WITHOUT_STEPS * (count - _STEPS) / count * grown.sum():
         return False
-    return not _slows(x, grown) and _seen_at_rest(found, x, slope)
+    if np.median(grown) < _HALF_THE_TIME * grown.mean():
+        return False
+    return _seen_at_rest(found, x, slope)
 
 
-def _slows(x: Table, grown: Table) -> bool:
-    """Whether it fills ever more slowly: the bend of a parabola through the levels."""
-    span = x[-1] - x[0]
-    at = (x - x[0]) / span - 0.5
-    levels = np.concatenate(([0.0], np.cumsum(grown)))
-    a = np.stack((np.ones_like(at), at, at * at), 1)
-    inverse = np.linalg.pinv(a.T @ a)
-    fit = inverse @ (a.T @ levels)
-    early, late = fit[1] - 2 / 3 * fit[2], fit[1] + 2 / 3 * fit[2]
-    if late < _SLOWS * early:
-        return True
-    left = levels - a @ fit
-    error = math.sqrt(max(float(left @ left) / max(len(x) - 3, 1) * float(inverse[2, 2]), 1e-18))
-    return bool(late < 0.9 * early and fit[2] < -_BENDS * error)
-
-
-def _seen_at_rest(found: _Floors, x: Table, slope: float) -> bool:
+def _seen_at_rest(found: Floors, x: Table, slope: float) -> bool:
     """Whether it shows without any correction: more is taken at later moments with no more sessions."""
     count = len(x)
     first, second = np.triu_indices(count, max(2, count // 4))

@@ -26,7 +26,7 @@ def test_a_slow_leak_is_told_in_time(name: str) -> None:
     assert set(told.values()) <= {"healthy", verdict}
 
 
-@pytest.mark.parametrize("kind", [kind for kind in HEALTHY if kind != "caches that fill slowly"])
+@pytest.mark.parametrize("kind", HEALTHY)
 def test_healthy_days_have_no_verdict(kind: str) -> None:
     for seed in range(DAYS):
         for hour, found in judged(HEALTHY[kind](np.random.default_rng([11, seed]))):
