@@ -44,15 +44,22 @@ def stack_of(thread: int, limit: int = LINES) -> list[str]:
 
 
 def blamed(thread: int) -> str | None:
-    """Name the innermost function in a thread that is the user's own, by its stack: ``app.py:slow``."""
+    """Name the innermost function in a thread that is the user's own, by its stack: ``app.py:slow``.
+
+    What runs the event loop started the server, as ``bin/bokeh`` or a ``main()`` does, and blocks nothing.
+    """
     frame = sys._current_frames().get(thread)
-    while frame is not None:
+    while frame is not None and not _runs_the_loop(frame):
         file = frame.f_code.co_filename
         library = file.startswith((*_LIBRARIES, "<")) or is_framework(frame.f_globals.get("__name__"))
         if not library and not _is_ours(frame):
             return f"{file.replace(os.sep, '/').rpartition('/')[2]}:{_qualname(frame)}"
         frame = frame.f_back
     return None
+
+
+def _runs_the_loop(frame: FrameType) -> bool:
+    return frame.f_code.co_name == "run_forever" and frame.f_globals.get("__name__") == "asyncio.base_events"
 
 
 def report(loops: Iterable[tuple[asyncio.AbstractEventLoop, int]], is_literal: IsLiteral) -> str:
