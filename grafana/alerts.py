@@ -155,17 +155,22 @@ _FRAGMENTED = f"""min_over_time({_UNUSED_BYTES}[30m]) > {at("fragmentation_bytes
 and
 {_UNUSED_BYTES} / {_ARENAS} > {at("fragmentation_share")}"""
 
-_USED = recorded("pod:bokeh_cgroup_memory_working_set_bytes:max")
-_MEMORY_LIMIT = recorded("pod:bokeh_cgroup_memory_limit_bytes:max")
 _SHARE = recorded("pod:bokeh_cgroup_memory_working_set:ratio")
-
-
-def _full_within(window: str, ahead: int, share: str) -> str:
-    return f"predict_linear({_USED}[{window}], {ahead}) > {_MEMORY_LIMIT}\nand\n{_SHARE} > {at(share)}"
-
-
+#: What the exporter is sure of: growth beyond its noise, and room. The process of a pod that is full first counts.
+_SURE = per_pod(series("bokeh_memory_seconds_until_limit"), operator="min")
+#: Within two hours nobody is sure: what fills a container in minutes shows in the last hour alone.
+_LAST_HOUR = recorded("pod:bokeh_cgroup_memory_time_to_limit_seconds:deriv1h")
+_IMMINENT = f"""(
+  {_SURE}
+or
+  {_LAST_HOUR}
+) < {2 * 3600}
+and
+{_SHARE} > {at("memory_share_critical")}"""
 #: One of the two at a time: what is imminent was predicted.
-_PREDICTED = f"""{_full_within("6h", 24 * 3600, "memory_share_warning")}
+_PREDICTED = f"""{_SURE} < {24 * 3600}
+and
+{_SHARE} > {at("memory_share_warning")}
 unless on ({", ".join(POD)})
 ALERTS{{alertname="BokehMemoryExhaustionImminent", alertstate="firing"}}"""
 
@@ -301,17 +306,17 @@ GROUPS: dict[str, list[Alert]] = {
     ],
     "bokeh-alerts-container": [
         Alert(
-            "BokehMemoryExhaustionImminent", "critical", "10m", _full_within("1h", 2 * 3600, "memory_share_critical"),
+            "BokehMemoryExhaustionImminent", "critical", "10m", _IMMINENT,
             "{{ $labels.job }} {{ $labels.pod }} {{ $labels.host }} runs out of memory within two hours",
-            "If it goes on as in the last hour the container holds {{ $value | humanize1024 }}B in two hours, more than "
-            "its limit. Restart it at a time of your choice, before the kernel kills it.",
+            "The container reaches its limit in {{ $value | humanizeDuration }} at recent traffic (at the pace of the last "
+            "hour, where growth is too new to be certain). Restart it at a time of your choice, before the kernel kills it.",
             FLEET, "", _POD_LABELS,
         ),
         Alert(
             "BokehMemoryExhaustionPredicted", "warning", "30m", _PREDICTED,
             "{{ $labels.job }} {{ $labels.pod }} {{ $labels.host }} runs out of memory within a day",
-            "If it goes on as in the last six hours the container holds {{ $value | humanize1024 }}B in 24 hours, more "
-            "than its limit. Then the kernel kills the process, with every session in it.",
+            "Memory grows, beyond its noise, and the container reaches its limit in {{ $value | humanizeDuration }} at "
+            "recent traffic. Then the kernel kills the process, with every session in it.",
             FLEET, "", _POD_LABELS,
         ),
     ],

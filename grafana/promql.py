@@ -125,7 +125,7 @@ def top_rates(labels: str, vector: str, count: int = 10) -> str:
     return ranked(count, labels, by("sum", labels, rate(vector)), by("sum", labels, gained(vector)) + " > 0")
 
 
-def per_pod(vector: str, labels: Iterable[str] = POD) -> str:
+def per_pod(vector: str, labels: Iterable[str] = POD, operator: str = "max") -> str:
     """Return one number for all processes that share a cgroup; a sum would count it once per process."""
     hosts = f'label_replace({vector}, "host", "$1", "instance", "(.*?)(?::[0-9]+)?")'
-    return by("max", labels, hosts)
+    return by(operator, labels, hosts)
