@@ -11,7 +11,7 @@ import click
 
 from .common import HEALTHY, SETTINGS, UNHEALTHY, fail
 from .debug import Refused, asked
-from .explain import tree
+from .explain import grown, tree
 from .reach import Unreachable, status_of
 from .target import target_and_token, url_of
 
@@ -63,22 +63,25 @@ def command(target: str | None, token: str | None, as_json: bool, watch: bool) -
 
 
 def _holders(url: str, token: str | None, status: Mapping[str, Any]) -> dict[str, Any]:
-    """Ask who holds what should have gone, as ``explain`` does, if anything should have.
+    """Ask who holds what should have gone, as ``explain`` does, if anything should have; and what grew, if it is that.
 
     Returns:
         ``retained`` as ``POST /debug/explain`` gives it, None where that cannot be asked; ``retained_note`` says why.
+        ``containers`` as there; none at the first time, which remembers them.
     """
     verdicts = {status["verdict"]["name"], *status["verdict"]["others"]}
     kept = sum(app.get("uncollected_sessions", {}).get("retained", 0) for app in status["apps"])
     found: list[Any] = []
+    containers: list[Any] = []
     try:
-        if "retained_sessions" in verdicts or kept > _HARMLESS:
-            found += asked(url, "/debug/explain", token)["retained"]
+        if verdicts & {"retained_sessions", "process_growth"} or kept > _HARMLESS:
+            answer = asked(url, "/debug/explain", token)
+            found, containers = answer["retained"], answer.get("containers") or []
         elif "lingering_sessions" in verdicts:
-            found += asked(url, "/debug/explain?live=1", token)["retained"]
+            found = asked(url, "/debug/explain?live=1", token)["retained"]
     except Refused as error:
-        return {"retained": None, "retained_note": str(error)}
-    return {"retained": found, "retained_note": None}
+        return {"retained": None, "retained_note": str(error), "containers": []}
+    return {"retained": found, "retained_note": None, "containers": containers}
 
 
 def _show(status: Mapping[str, Any], as_json: bool, watch: bool) -> None:
@@ -117,6 +120,8 @@ def _lines(status: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     for found in status.get("retained") or ():
         yield from (*tree(found), "")
+    for found in status.get("containers") or ():
+        yield from (*grown(found), "")
     if status.get("retained_note"):
         yield f"Cannot show who holds them: {status['retained_note']}\n"
     yield from _memory(status["memory"])

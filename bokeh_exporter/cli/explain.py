@@ -38,7 +38,15 @@ def command(target: str | None, token: str | None, live: bool, as_json: bool) ->
             click.echo("nothing is retained")
         for found in answer.get("constant") or ():
             click.echo(f"constant: {found['text']}")
+        for found in answer.get("containers") or ():
+            click.echo("\n" + "\n".join(grown(found)))
     return UNHEALTHY if answer["retained"] and not live else 0
+
+
+def grown(found: dict[str, Any]) -> Iterator[str]:
+    """Say of a container how much it grew, and what to do, in two lines."""
+    yield f"{click.style('grew:', bold=True)} {found['text']}"
+    yield f"   to do: {found['remedy']}"
 
 
 def tree(found: dict[str, Any]) -> Iterator[str]:

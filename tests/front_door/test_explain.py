@@ -72,8 +72,8 @@ def ask(server: ServerProcess, query: str = "") -> dict[str, Any]:
     answer = get(f"{server.exporter_url}/debug/explain{query}", method="POST", data=b"", timeout=90)
     assert answer.status == 200, answer.text
     found: dict[str, Any] = json.loads(answer.body)
-    assert set(found) == {"retained", "constant", "objects_visited", "seconds"}
-    for each in found["retained"]:
+    assert set(found) == {"retained", "constant", "containers", "objects_visited", "seconds"}
+    for each in found["retained"] + found["containers"]:
         assert set(each) == {
             "app", "kind", "count", "age_seconds", "root", "path", "text", "retained_bytes", "since", "change_bytes",
             "change_since", "whose", "whose_text", "remedy", "diff",
@@ -244,3 +244,28 @@ def test_explain_waits_for_its_turn(serve: Serve) -> None:
     said = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert "module acme.registry, DOC_BY_USER" in said.stdout
     assert (said.returncode, said.stderr) == (1, "")
+
+
+def test_the_container_that_grows_is_named_at_the_second_search(serve: Serve) -> None:
+    server = serve(bokeh_serve(LEAKS / "83_plain_lists.py", LEAKS / "92_bounded_cache.py", env=ENVIRONMENT))
+    for user in range(7):  # from here on the cache is full, and as big as it gets
+        server.open_tab("/92_bounded_cache", f"user=u{user}").close()
+    visit(server, "83_plain_lists", 1)
+    assert ask(server)["containers"] == []
+    open_tab = server.open_tab("/83_plain_lists")  # a server in production has a session open, which imports the list
+    for user in range(7, 10):
+        server.open_tab("/92_bounded_cache", f"user=u{user}").close()
+    command = [sys.executable, "-m", "bokeh_exporter", "explain", server.exporter_url]
+    said = subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=120)
+    (row,) = json.loads(said.stdout)["containers"]
+    assert (row["kind"], row["root"], row["count"]) == ("container", "module acme.registry, VISITORS", 2)
+    assert row["text"].startswith("module acme.registry, VISITORS -> list of 2 entries; emptying it would free ")
+    assert 1_500_000 < row["change_bytes"] < 0.6 * row["retained_bytes"] < 5_000_000
+    assert row["since"] == pytest.approx(row["change_since"], abs=0.01)
+    assert (row["whose"], row["whose_text"]) == ("app", "your code: acme/registry.py:5")
+    assert "limit" in row["remedy"]
+    open_tab.close()
+
+    server.open_tab("/83_plain_lists").close()
+    told = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert "grew: module acme.registry, VISITORS -> list of 3 entries; " in told.stdout, told.stdout + told.stderr

@@ -43,15 +43,20 @@ def judge(chain: Chain, count: int, kind: str) -> Judged:
     if leak is not None:
         upgrade = "upgrade" if leak.fixed else "keep the object in the session, or remove the reference"
         return Judged("known", leak.text(versions()[leak.package]), f"{upgrade}: {leak.what}")
+    filled = next((name for start, name in _FILLED if chain.text.startswith(start)), None)
+    if kind == "container" and filled is not None:
+        return Judged("app", f"your code: it puts entries into {filled}", _remedy(chain, kind))
     place, name, file, line = _app_code(chain)
     if place:
-        return Judged("app", f"your code: {place}", _remedy(chain), _diff(chain, place, name, file, line))
+        # What is weak or limited by a diff must hold what dies by itself: of a container that grew nobody knows.
+        diff = None if kind == "container" else _diff(chain, place, name, file, line)
+        return Judged("app", f"your code: {place}", _remedy(chain, kind), diff)
     package = _package(chain)
     if kind == "live_session":
         return Judged(
             "host", "the host's own: the session is open", "close the page, or find out why the session does not expire"
         )
-    if package in _HOST and count == 1:
+    if package in _HOST and count == 1 and kind != "container":
         return Judged("host", "the host's own: one per process, not a leak", "nothing")
     if package is None:
         return Judged("library", "a library: C code that cannot be identified", _remedy(chain))
@@ -119,22 +124,33 @@ def _package(chain: Chain) -> str | None:
     return "asyncio" if chain.root.startswith("event loop") else None
 
 
-def _remedy(chain: Chain) -> str:
+def _remedy(chain: Chain, kind: str = "") -> str:
     text = chain.text
     for word, remedy in _REMEDIES:
         if word in text:
             return remedy
+    if kind == "container":
+        return (
+            "remove what is no longer needed, or give it a limit: collections.deque(maxlen=...), "
+            "functools.lru_cache(maxsize=...)"
+        )
     return (
         "remove the entry when the session ends: "
         "curdoc().on_session_destroyed(lambda context: REGISTRY.pop(key, None)); or hold it weakly (weakref)"
     )
 
 
+#: What a library keeps for the app, by how its path begins.
+_FILLED = (
+    ("panel.state._param__private.values['cache']", "pn.state.cache"),
+    ("panel.state._memoize_cache", "pn.cache"),
+)
 _REMEDIES = (
     ("destroy() of", "catch what destroy() raises: Bokeh never removes a session whose destroy() fails"),
     ("lru_cache", "give the cache a maxsize, and use no key that belongs to a session (no Document, no self)"),
     ("panel.state._param__private.values['cache']", "use no session in keys of pn.state.cache, and keep data in it, "
      "not views; remove what is no longer needed"),
+    ("panel.state._memoize_cache", "give pn.cache max_items or ttl, and no argument that belongs to a session"),
     ("watcher of parameter", "unwatch when the session ends: watcher = obj.param.watch(f, 'name'); "
      "pn.state.on_session_destroyed(lambda context: obj.param.unwatch(watcher))"),
     ("task of", "cancel the task when its session ends: "

@@ -6,6 +6,7 @@ import dataclasses
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Literal
 
 from ..blame.whose import Judged, judge
 from .history import Since, size
@@ -16,10 +17,10 @@ from .retained import Retained
 
 @dataclass
 class Found:
-    """Targets of one kind that hang on the same holder, and the shortest of their chains."""
+    """Targets of one kind that hang on the same holder, and the shortest of their chains; or a container that grew."""
 
     app: str
-    kind: TargetKind
+    kind: TargetKind | Literal["container"]
     count: int
     age_seconds: float
     chain: Chain
@@ -64,7 +65,7 @@ class Found:
     def text(self) -> str:
         """Say it in a line."""
         words = self.chain.text
-        if self.count > 1:
+        if self.count > 1 and self.kind != "container":
             words += f"; {self.count} {_plural(self.kind, self.count)} are held by the same"
         if self.also:
             others = " and ".join(f"{number} {_plural(kind, number)}" for kind, number in sorted(self.also.items()))
@@ -86,19 +87,23 @@ class Explanation:
     seconds: float
     #: What the host keeps for itself, one per process: no leak.
     constant: list[Found] = field(default_factory=list)
+    #: What has grown of all sessions' between two searches: no leak by itself, but where the memory of a process went.
+    containers: list[Found] = field(default_factory=list)
 
     def content(self) -> dict[str, object]:
         """Return it as ``POST /debug/explain`` does."""
         return {
             "retained": [found.content() for found in self.retained],
             "constant": [found.content() for found in self.constant],
+            "containers": [found.content() for found in self.containers],
             "objects_visited": self.objects_visited,
             "seconds": round(self.seconds, 3),
         }
 
     def text(self) -> str:
         """Say it, a line each."""
-        return "\n".join(found.text() for found in self.retained) or "nothing is retained"
+        retained = [found.text() for found in self.retained] or ["nothing is retained"]
+        return "\n".join([*retained, *(f"grew: {found.text()}" for found in self.containers)])
 
 
 def end_of(target: Target) -> str:

@@ -37,6 +37,7 @@ def explain(
     hosts: Callable[[], Iterable[Host]] = lambda: (),
     room: Callable[[], float | None] = lambda: None,
     history: HolderHistory | None = None,
+    look: Callable[[Heap, list[int]], list[Found]] | None = None,
 ) -> Explanation:
     """Find who holds the targets, in a thread that is not an event loop's.
 
@@ -45,6 +46,7 @@ def explain(
         hosts: lists what lives by itself besides modules and running functions.
         room: how many bytes the process may still take, None if nobody knows.
         history: what earlier searches found.
+        look: finds in a picture, and where the living begins, the containers that have grown.
 
     Raises:
         InterpreterError: what a search relies on has not been tested on this interpreter.
@@ -54,9 +56,10 @@ def explain(
     begun, visited = time.monotonic(), 0
     left = [target for target in targets if target.reference() is not None]
     retained: list[Found] = []
+    containers: list[Found] = []
     for attempt in range(_TRIES):
         keyed = {key: target for target in left if (key := _id(target.reference)) is not None}
-        if not keyed:
+        if not keyed and (attempt or look is None):
             break
         lives = list(hosts())
         begins = roots(lives)
@@ -74,7 +77,10 @@ def explain(
         if attempt:  # only what is still there a picture later is not just something new
             keyed = _describe_unseen(keyed, held, retained)
         left = list(keyed.values())
-        _measure(retained, heap, begins)
+        alive = starts(heap, begins) if retained or not attempt else []
+        _measure(retained, heap, alive)
+        if look is not None and not attempt:
+            containers = look(heap, alive)
         del heap
     retained.sort(key=lambda found: (found.kind == "model", -found.count, len(found.chain.path), -found.age_seconds))
     for each in retained if history is not None else ():
@@ -82,14 +88,13 @@ def explain(
         each.since = history.seen((each.app, each.kind, *each.chain.shape()[:2]), freed)  # type: ignore[union-attr]
     constant = [each for each in retained if each.kind != "live_session" and each.judged().whose == "host"]
     retained = [each for each in retained if each not in constant]
-    return Explanation(retained, visited, time.monotonic() - begun, constant)
+    return Explanation(retained, visited, time.monotonic() - begun, constant, containers)
 
 
-def _measure(retained: list[Found], heap: Heap, begins: Iterable[int]) -> None:
+def _measure(retained: list[Found], heap: Heap, alive: list[int]) -> None:
     """Say what the holders of most retain, by one more search for each on the picture that is there."""
     chosen = [each for each in sorted(retained, key=lambda each: -each.count) if each.retained is None][:_MEASURED]
     if chosen:
-        alive = starts(heap, begins)
         measured = sizes(heap, {each.holder: only_by(heap, alive, each.holder) for each in chosen})
         for each in chosen:
             each.retained = measured[each.holder]

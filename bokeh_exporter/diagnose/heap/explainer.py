@@ -15,10 +15,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from types import FrameType
 from typing import Any
 
-from .answers import Explanation
+from ..containers.growth import ContainerGrowth
+from .answers import Explanation, Found
 from .explain import explain
 from .history import HolderHistory
 from .holders import Target
+from .picture import Heap
 from .roots import Host
 
 log = logging.getLogger("bokeh_exporter")
@@ -53,7 +55,7 @@ class Explainer:
         on_error: Callable[[BaseException], None],
         clock: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
-        self._history = HolderHistory(clock)
+        self._history, self._growth = HolderHistory(clock), ContainerGrowth(clock)
         self._targets, self._hosts, self._collect, self._room = targets, hosts, collect, room
         self._on_error = on_error
         self._busy = threading.Lock()
@@ -72,7 +74,7 @@ class Explainer:
             BusyError: a search is under way.
             NoRoomError: the process has no room for it.
         """
-        return self._run(lambda: self._targets(live), collect=True)
+        return self._run(lambda: self._targets(live), collect=True, look=None if live else self._growth.look)
 
     def study(self, query: Mapping[str, list[str]]) -> tuple[Mapping[str, object], str]:
         """Answer ``POST /debug/explain``; ``?live=1`` asks for the live sessions.
@@ -87,7 +89,10 @@ class Explainer:
         found = self.run(live == "1")
         return found.content(), found.text()
 
-    def _run(self, targets: Callable[[], Iterable[Target]], collect: bool) -> Explanation:
+    def _run(
+        self, targets: Callable[[], Iterable[Target]], collect: bool,
+        look: Callable[[Heap, list[int]], list[Found]] | None = None,
+    ) -> Explanation:  # fmt: skip
         # Who asks waits for one that nobody asked for; that one gives way.
         if not self._busy.acquire(timeout=_PATIENCE if collect else 0.01):
             raise BusyError("a search is running: try again in a few seconds")
@@ -95,7 +100,7 @@ class Explainer:
             if collect:
                 self._collect()
             self.on_search(True)
-            return explain(targets(), self._hosts, self._room, self._history)
+            return explain(targets(), self._hosts, self._room, self._history, look)
         finally:
             self.on_search(False)
             self._busy.release()

@@ -128,10 +128,10 @@ def _set(chain: Chain, at: int) -> Edge | None:
 
 def _class(chain: Chain, at: int) -> Edge | None:
     to = chain[at + 1]
-    if type(to) is dict and _follows(chain, at, 2):
-        for name, value in list(safely.class_namespace(chain[at]).items()):
-            if value is chain[at + 2]:
-                return Edge(f".{safely.name(name)}", 2)
+    further = chain[at + 2] if type(to) is dict and _follows(chain, at, 2) else None
+    for name, value in list(safely.class_namespace(chain[at]).items()):
+        if value is to or (further is not None and value is further):
+            return Edge(f".{safely.name(name)}", 1 if value is to else 2)
     return Edge(" (its classes)")
 
 

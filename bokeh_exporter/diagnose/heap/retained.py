@@ -84,6 +84,30 @@ def sizes(heap: Heap, groups: Mapping[int, NDArray[np.int64]]) -> dict[int, Reta
     return {key: sums[key].result() if key in sums else Retained() for key in groups}
 
 
+class Sizer:
+    """Says how large things are, without the user's code."""
+
+    def __init__(self) -> None:
+        self._plain: dict[int, bool] = {}
+
+    def size(self, thing: Any) -> int:
+        """Return the bytes of a thing, an array's or a table's own memory with it."""
+        kind = type(thing)
+        if is_array(thing) and thing.base is not None and not safely.is_a(thing.base, *_BASES, kind):
+            return int(sys.getsizeof(thing) + thing.nbytes)  # memory of C's, a file or a shared block
+        if (safely.type_module(kind), safely.type_name(kind)) in _FRAMES:
+            return int(thing.nbytes)
+        return sys.getsizeof(thing) if self.by_c(kind) else kind.__basicsize__
+
+    def by_c(self, kind: type) -> bool:
+        """Whether C code says the size of a type's instances: ``__sizeof__`` in Python is the user's."""
+        known = self._plain.get(id(kind))
+        if known is None:
+            known = type(safely.attribute_of_class(kind, "__sizeof__")) is MethodDescriptorType
+            self._plain[id(kind)] = known
+        return known
+
+
 class _Leaf:
     """Something that the collector does not track."""
 
@@ -95,8 +119,7 @@ class _Leaf:
 
 class _Sum:
     def __init__(self, ids: NDArray[np.uint64]) -> None:
-        self._ids = ids
-        self._plain: dict[int, bool] = {}
+        self._ids, self._sizer = ids, Sizer()
         self._bytes = self._objects = 0
         self._leaves: dict[int, _Leaf] = {}
 
@@ -110,7 +133,7 @@ class _Sum:
             return
         mask = wanted.tobytes()
         kinds = unseen(list, map(type, compress(islice(reversed(objects), len(ids)), mask)))
-        plain = bytes(map(self._sized_by_c, kinds))
+        plain = bytes(map(self._sizer.by_c, kinds))
         followed = bytes(not issubclass(kind, ModuleType) for kind in kinds)  # never a module's, see referents
         self._objects += len(kinds)
         each = compress(islice(reversed(objects), len(ids)), mask)
@@ -137,36 +160,20 @@ class _Sum:
             leaf = self._leaves.get(key)
             if leaf is None:
                 thing = each[key]
-                leaf = self._leaves[key] = _Leaf(counts[key] - _OWN, self._size(thing), is_array(thing))
+                leaf = self._leaves[key] = _Leaf(counts[key] - OWN, self._sizer.size(thing), is_array(thing))
                 if depth < _DEPTH:
-                    further.extend(_within(thing))
+                    further.extend(within(thing))
             leaf.seen += number
         if further:
             del thing
             each.clear()
             self._follow(further, depth + 1)
 
-    def _size(self, thing: Any) -> int:
-        kind = type(thing)
-        if is_array(thing) and thing.base is not None and not safely.is_a(thing.base, *_BASES, kind):
-            return int(sys.getsizeof(thing) + thing.nbytes)  # memory of C's, a file or a shared block
-        if (safely.type_module(kind), safely.type_name(kind)) in _FRAMES:
-            return int(thing.nbytes)
-        return sys.getsizeof(thing) if self._sized_by_c(kind) else kind.__basicsize__
-
-    def _sized_by_c(self, kind: type) -> bool:
-        """Whether C code says the size of a type's instances: ``__sizeof__`` in Python is the user's."""
-        known = self._plain.get(id(kind))
-        if known is None:
-            known = type(safely.attribute_of_class(kind, "__sizeof__")) is MethodDescriptorType
-            self._plain[id(kind)] = known
-        return known
-
 
 _BASES: tuple[type, ...] = (bytes, bytearray)
 
 
-def _within(thing: Any) -> Iterator[Any]:
+def within(thing: Any) -> Iterator[Any]:
     """Yield the untracked things that an untracked one refers to."""
     if is_array(thing):
         if thing.base is not None:
@@ -182,7 +189,7 @@ def _own() -> int:
     return next(map(sys.getrefcount, {0: object()}.values()))
 
 
-_OWN = _own()
+OWN = _own()
 
 
 def starts(heap: Heap, roots: Iterable[int]) -> list[int]:

@@ -91,6 +91,11 @@ def roots(hosts: Iterable[Host] = ()) -> dict[int, Root]:
     return found
 
 
+def module_root(name: str) -> Root:
+    """Return the root of a module."""
+    return Root("module", name, functools.partial(_module, name))
+
+
 def _tasks(loop: Any) -> dict[int, Root]:
     """Return what the tasks of an event loop run: a task that waits for ever has its function's variables."""
     found: dict[int, Root] = {}
@@ -114,12 +119,12 @@ def at_home(objects: list[Any], root: Root) -> tuple[list[Any], Root]:
     if not any(name in read(file_of(root.name)).lines for name in names):
         assigns = _assigning(names, thing)
         if assigns is not None:
-            return [_module(assigns), *objects[1:]], Root("module", assigns, functools.partial(_module, assigns))
+            return [_module(assigns), *objects[1:]], module_root(assigns)
     home = safely.type_module(thing if safely.is_a(thing, type) else type(thing))
     there = _module(home) if home is not None and home != root.name else None
     if type(there) is not dict or id(thing) not in unseen(set, map(id, there.values())):
         return objects, root
-    return [there, *objects[1:]], Root("module", str(home), functools.partial(_module, str(home)))
+    return [there, *objects[1:]], module_root(str(home))
 
 
 def _assigning(names: list[str], thing: Any) -> str | None:

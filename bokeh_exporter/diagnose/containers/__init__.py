@@ -1,0 +1,1 @@
+"""Which containers that outlive the sessions have grown between two pictures of the heap."""
