@@ -103,7 +103,8 @@ def _text(target: str | None, token: str | None, path: str) -> str:
 @click.option(
     "--debug/--no-debug", default=True, show_default=True, help="Whether it may explain, trim, count and so on."
 )
-def attach(pid: int, port: int, collect: str, debug: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one object: url and sessions.")
+def attach(pid: int, port: int, collect: str, debug: bool, as_json: bool) -> None:
     """Install the exporter into the Bokeh or Panel server of process PID, without a restart, and print its URL.
 
     Sessions that are open are watched from now on, counts begin now. The server must run the same minor version of
@@ -115,6 +116,9 @@ def attach(pid: int, port: int, collect: str, debug: bool) -> None:
     """
     given = {"port": port, "collect": collect, "debug": debug}
     done = _run_in(pid, f"attaching.attach(answer, {given!r}, paths)")
+    if as_json:
+        click.echo(json.dumps({key: done[key] for key in ("url", "sessions")}))
+        return
     click.echo(done["url"])
     click.echo(
         f"attached; {done['sessions']} sessions that were there are watched from now on, counts begin now", err=True
@@ -123,14 +127,15 @@ def attach(pid: int, port: int, collect: str, debug: bool) -> None:
 
 @click.command("detach", context_settings=SETTINGS, short_help="Take the exporter out of a server that runs.")
 @click.argument("pid", type=int)
-def detach(pid: int) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one object: detached.")
+def detach(pid: int, as_json: bool) -> None:
     """Take the exporter out of the server of process PID: every class is as before.
 
     \b
     bokeh-exporter detach 4711
     """
     _run_in(pid, "attaching.detach(answer)")
-    click.echo(f"detached from {pid}")
+    click.echo(json.dumps({"detached": pid}) if as_json else f"detached from {pid}")
 
 
 def _run_in(pid: int, call: str) -> Mapping[str, Any]:

@@ -154,6 +154,7 @@ def cycles(draw: random.Random, url: str) -> Faults:
     """Install and uninstall around the start of a loop, from several threads: nothing is left, whatever the order."""
     made: list[Any] = []
     ready = threading.Event()
+    before = hooked()  # a wrapper of ours below somebody else's stays, for good
 
     async def serve() -> None:
         end = asyncio.Event()
@@ -183,13 +184,18 @@ def cycles(draw: random.Random, url: str) -> Faults:
         thread.join(20)
     made[0].call_soon_threadsafe(made[1].set)
     loop.join(20)
-    hooked = (Model, Document, ServerSession, ApplicationContext)
-    left = [f"{cls.__name__}.{name}" for cls in hooked for name, each in vars(cls).items() if is_ours(name, each)]
+    left = sorted(hooked() - before)
     threads = [each.name for each in threading.enumerate() if each.name.startswith("bokeh-exporter")]
     faults = [f"left: {each}" for each in (*left, *threads)]
     if exporter.url is not None and answers(exporter.url):
         faults.append("the endpoint answers after uninstall()")
     return faults
+
+
+def hooked() -> set[str]:
+    """What of the host's classes is ours now."""
+    classes = (Model, Document, ServerSession, ApplicationContext)
+    return {f"{cls.__name__}.{name}" for cls in classes for name, each in vars(cls).items() if is_ours(name, each)}
 
 
 def is_ours(name: str, value: object) -> bool:

@@ -6,6 +6,7 @@ Each rule is one test that lists its offenders; layout.py has the rules, sources
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 
@@ -13,6 +14,13 @@ from . import layout, sources
 from .sources import FILES, PACKAGE, layer_of, layers_imported, loads, module_of, name_of
 
 pytestmark = pytest.mark.once
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forgotten() -> Iterator[None]:
+    """Drop the trees: a million objects would slow every collection of later tests, and be in their counts."""
+    yield
+    sources.parse.cache_clear()
 
 
 @pytest.mark.parametrize("rule", layout.RULES)

@@ -71,7 +71,9 @@ class Sweeps(Observer):
             yield Level("bokeh_session_cleanup_last_completed_timestamp_seconds", completed)
             yield Level("bokeh_server_unused_session_lifetime_seconds", unused_lifetime(server))
             yield Level("bokeh_server_session_check_interval_seconds", check_interval(server))
-            yield Level("bokeh_server_session_token_lifetime_seconds", float(server.session_token_expiration))
+            lives = getattr(server, "session_token_expiration", None)  # bokeh-fastapi has none
+            if lives is not None:
+                yield Level("bokeh_server_session_token_lifetime_seconds", float(lives))
             pings = keep_alive(server)
             if pings is not None:
                 yield Level("bokeh_server_keep_alive_interval_seconds", pings)
