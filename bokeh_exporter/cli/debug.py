@@ -5,7 +5,8 @@ from __future__ import annotations
 import http.client
 import time
 import urllib.error
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from ..state.wording import printable
 from .common import fail
@@ -16,6 +17,8 @@ _TIMEOUT = 180.0
 
 #: Seconds that a busy exporter is waited for, and the longest wait in between that an answer may ask for.
 _PATIENCE, _LONGEST_WAIT = 90.0, 30.0
+
+_Answer = TypeVar("_Answer")
 
 _REMEDIES = {
     401: "it requires a bearer token: pass it with --token",
@@ -51,10 +54,14 @@ def asked(url: str, path: str, token: str | None = None, timeout: float = _TIMEO
     Raises:
         Refused: it cannot be asked, or answers with an error.
     """
+    return _patiently(lambda: _once(url, path, token, timeout))
+
+
+def _patiently(ask: Callable[[], _Answer]) -> _Answer:
     ends = time.monotonic() + _PATIENCE
     while True:
         try:
-            return _once(url, path, token, timeout)
+            return ask()
         except _Later as later:
             if time.monotonic() + later.seconds > ends:
                 raise
@@ -72,12 +79,13 @@ def _once(url: str, path: str, token: str | None, timeout: float) -> dict[str, A
 
 
 def text_of(url: str, path: str, token: str | None = None, timeout: float = _TIMEOUT) -> str:
-    """Post to an endpoint that answers text, and return it.
+    """Post to an endpoint that answers text, and return it; waits as :func:`asked` does.
 
     Raises:
         Refused: it cannot be asked, or answers with an error.
     """
-    return printable(_asked(root(url) + path, token, timeout).decode("utf-8", "replace"), keep="\n\t")
+    body = _patiently(lambda: _asked(root(url) + path, token, timeout))
+    return printable(body.decode("utf-8", "replace"), keep="\n\t")
 
 
 def _decoded(body: bytes) -> object:

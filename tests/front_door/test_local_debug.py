@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,10 @@ def test_commands_work_without_the_switch_for_the_servers_own_user(serve: Serve,
     pid = str(server.pid)
     assert ours(place, "explain", pid).stdout == "nothing is retained\n"
     assert ours(place, "explain").stdout == "nothing is retained\n"
-    assert "thread MainThread" in ours(place, "stacks", pid).stdout
+    # One a second is answered: who comes too soon waits, in place of failing.
+    with ThreadPoolExecutor() as together:
+        for each in together.map(lambda _: ours(place, "stacks", pid), range(3)):
+            assert "thread MainThread" in each.stdout, each.stderr
     if sys.platform == "linux":  # as from an ephemeral container, which has other files and sees the process
         assert "thread MainThread" in ours(place, "stacks", pid, TMPDIR=f"/proc/{pid}/root{place}").stdout
     assert json.loads(ours(place, "census", pid, "--json").stdout)["objects"] > 10_000
