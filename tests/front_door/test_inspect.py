@@ -165,6 +165,7 @@ def test_everything_that_panel_and_holoviews_do_in_a_template_as_json_and_html(t
     assert serving(APPS / app) == []
 
 
+@pytest.mark.once
 def test_the_diffs_that_are_advised_make_it_in_place(tmp_path: Path) -> None:
     app = tmp_path / "advised_panel.py"
     app.write_text((APPS / app.name).read_text())

@@ -306,6 +306,7 @@ def own_threads(scrape: Scrape) -> float:
     return scrape.total("bokeh_python_threads") - pool
 
 
+@pytest.mark.once
 def test_faults_are_one_line_each_and_numbers_come_back(collector: Collector) -> None:
     """Metrics and logs by HTTP, traces by gRPC: refused, refused for good, slow, and nobody there."""
     env = {

@@ -162,6 +162,7 @@ def test_the_end_sends_what_is_left(collector: Collector, host: Callable[[Env], 
     assert "bokeh.session.created" in [record.event_name for record in collector.records()]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("protocol", "listens"), [("http/protobuf", True), ("grpc", False)], ids=["silent-http", "down-grpc"]
 )

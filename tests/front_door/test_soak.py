@@ -48,6 +48,7 @@ def test_each_kind_gets_its_verdict_and_the_counts_are_the_truth(case: cases.Cas
     assert report.healthy == (case.verdict == "healthy")
 
 
+@pytest.mark.once
 @pytest.mark.usefixtures("brisk")
 def test_an_app_that_blocks_the_loop_is_left_soon_and_its_callback_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOKEH_EXPORTER_STALL_AFTER", "0.5")
@@ -59,6 +60,7 @@ def test_an_app_that_blocks_the_loop_is_left_soon_and_its_callback_named(monkeyp
     assert report.content["sessions"] < 12
 
 
+@pytest.mark.once
 @pytest.mark.usefixtures("brisk")
 def test_what_was_started_runs_before_it_is_stopped_and_hidden_buttons_are_not_pressed(
     monkeypatch: pytest.MonkeyPatch,
@@ -72,6 +74,7 @@ def test_what_was_started_runs_before_it_is_stopped_and_hidden_buttons_are_not_p
     assert report.content["not_used"] == {"Button 'Clear'": "not visible"}
 
 
+@pytest.mark.once
 @pytest.mark.usefixtures("brisk")
 @pytest.mark.parametrize(("query", "verdict"), [("", "session_growth"), ("bounded=1", "healthy")])
 def test_a_stream_that_never_rolls_over_is_growth_of_the_session(query: str, verdict: str) -> None:
@@ -91,6 +94,7 @@ def test_a_stall_is_the_apps_only_if_it_is_named() -> None:
         assert plan.names_app(f"the event loop has not ticked for 5 s{words}") == named
 
 
+@pytest.mark.once
 def test_an_app_that_fails_ends_it_with_its_error(tmp_path: Path) -> None:
     done = command(APPS / "raising_bokeh.py", "--json")
     assert done.returncode == 2, done.stderr
@@ -98,6 +102,7 @@ def test_an_app_that_fails_ends_it_with_its_error(tmp_path: Path) -> None:
     assert "raising_bokeh.py" in json.loads(done.stdout)["error"] or "Error" in json.loads(done.stdout)["error"]
 
 
+@pytest.mark.once
 def test_a_soak_that_is_ended_takes_its_server_along(tmp_path: Path) -> None:
     running = subprocess.Popen(
         [sys.executable, "-m", "bokeh_exporter", "soak", str(LEAKS / "40_clean_bokeh.py")],
@@ -114,6 +119,7 @@ def test_a_soak_that_is_ended_takes_its_server_along(tmp_path: Path) -> None:
     assert psutil.wait_procs(servers, timeout=10)[1] == []
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -173,6 +179,7 @@ def test_visitors_use_every_widget_and_leave_passwords_alone(serve: Serve) -> No
     )  # fmt: skip
 
 
+@pytest.mark.once
 def test_the_fixture_fails_a_test_whose_app_leaks(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(
         "from bokeh_exporter.soak import run\n"

@@ -255,6 +255,7 @@ def test_it_shows_what_leaks_and_asks_nobody_else(serve: Serve, browser: Browser
     page.close()
 
 
+@pytest.mark.once
 def test_doctor_says_what_the_page_says_of_each_leak(serve: Serve, browser: Browser) -> None:
     # Judged seldom enough that both are asked about the same judgement.
     slower = {**QUICK, "BOKEH_EXPORTER_VERDICT_PERIOD": "4", "BOKEH_EXPORTER_DEBUG": "1"}
