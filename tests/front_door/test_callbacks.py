@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ..leaks.cases import BOKEH_310
 from ..support.scrapes import Scrape
 from ..support.servers import ServerProcess, bokeh_serve, panel_serve
 from ..support.tabs import ServerError, Tab
@@ -331,3 +332,20 @@ def test_what_callbacks_are_given_and_what_comes_out_is_as_without_us(serve: Ser
     assert len(without) == 16
     assert len(answers) == 2
     assert answers[0] == answers[1]
+
+
+@pytest.mark.skipif(not BOKEH_310, reason="locked_callback came with Bokeh 3.10")
+def test_a_locked_callback_has_the_label_of_the_users_function(serve: Serve, tmp_path: Path) -> None:
+    app = tmp_path / "locked.py"
+    app.write_text(
+        "from bokeh.io import curdoc\nfrom bokeh.models import Div\n"
+        "def sync_tick(): pass\nasync def slow_tick(): pass\n"
+        "document = curdoc()\ndocument.add_root(Div(text='ready'))\n"
+        "locked = [document.locked_callback(each) for each in (sync_tick, slow_tick)]\n"
+        "for each in locked: each()\n"
+    )
+    server = serve(bokeh_serve(app))
+    tab = server.open_tab("/locked")
+    labels = {"locked.py:sync_tick", "locked.py:slow_tick"}
+    wait_until(lambda: labels <= set(server.scrape().by("bokeh_callback_busy_seconds_total", "callback")), 20)
+    tab.close()

@@ -6,6 +6,7 @@ Only what is stored is read, and only of types whose storage is known; anything 
 from __future__ import annotations
 
 import functools
+import gc
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -25,10 +26,13 @@ from typing import Any, NamedTuple
 from ...state.safe_looks import in_c, text_of
 from ...state.wording import bare_name, clean, code_name
 from . import safe_reads as safely
+from .capture import is_of_app
 
 #: ``Py_TPFLAGS_IMMUTABLETYPE``: a type that C made, and no class statement.
 _IMMUTABLE = 1 << 8
 _flags: Any = type.__dict__["__flags__"].__get__
+#: How far is looked for the app's coroutine.
+_DEEP = 20
 CONTAINERS = (dict, list, tuple, set, frozenset, deque)
 
 
@@ -56,7 +60,14 @@ def noun(thing: object) -> str:
                 return known(thing)
             except (AttributeError, KeyError, IndexError, TypeError, ValueError):
                 break
-    return plain(thing)
+    wrapped = _wrapped(thing)
+    return plain(thing) if wrapped is None else f"{plain(thing)} of {noun(wrapped)}"
+
+
+def _wrapped(thing: object) -> FunctionType | None:
+    """Return the function that an object is made around, as ``functools.update_wrapper`` leaves it."""
+    found = (safely.attributes(thing) or {}).get("__wrapped__")
+    return found if type(found) is FunctionType else None
 
 
 def plain(thing: object) -> str:
@@ -174,7 +185,32 @@ def _attribute(thing: Any, name: str) -> Any:
 
 def _task(task: Any) -> str:
     coroutine = task.get_coro() if safely.type_module(type(task)) == "_asyncio" else _attribute(task, "_coro")
-    return f"task of function {_code_name(coroutine)}{place(coroutine).short()}"
+    coroutine = runs(coroutine) or coroutine
+    inner = _of_app(coroutine)
+    waits = f" that {_code_name(coroutine)} waits for" if inner is not coroutine else ""
+    return f"task of function {_code_name(inner)}{place(inner).short()}{waits}"
+
+
+def runs(coroutine: object) -> Any:
+    """Return the coroutine that a task runs, or the async generator whose next value it waits for; None if neither."""
+    if type(coroutine) is CoroutineType:
+        return coroutine
+    if safely.type_name(type(coroutine)).startswith("async_generator_"):
+        return next((each for each in gc.get_referents(coroutine) if type(each) is AsyncGeneratorType), None)
+    return None
+
+
+def _of_app(coroutine: Any) -> Any:
+    """Return the app's coroutine that one of a library's waits for; else the same."""
+    inner = coroutine
+    for _ in range(_DEEP):
+        code = _code(inner)
+        if code is not None and is_of_app(code.co_filename):
+            return inner
+        if type(inner) is not CoroutineType:
+            break
+        inner = inner.cr_await
+    return coroutine
 
 
 def _watcher(watcher: Any) -> str:

@@ -12,14 +12,14 @@ import sys
 import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from types import CoroutineType, ModuleType
+from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
 from ..blame.sources import file_of, read
 from . import frames
 from . import safe_reads as safely
 from .atomic_reads import unseen
-from .objects import noun
+from .objects import noun, runs
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,8 @@ def _tasks(loop: Any) -> dict[int, Root]:
     for task in list(asyncio.all_tasks(loop))[:_TASKS]:
         if safely.type_module(type(task)) not in ("_asyncio", "asyncio.tasks"):
             continue
-        coroutine = task.get_coro()
-        if type(coroutine) is CoroutineType:
+        coroutine = runs(task.get_coro())
+        if coroutine is not None:
             found[id(coroutine)] = Root("task", noun(task), weakref.ref(coroutine), 1)
     return found
 

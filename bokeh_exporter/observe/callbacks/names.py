@@ -17,7 +17,17 @@ from types import CodeType, FunctionType, MethodType
 from typing import Any, TypeVar
 
 from ...state.ledger.source_names import remember
-from ...state.safe_looks import called, class_namespace, is_a, partial_of, resemble, stored, type_module, type_name
+from ...state.safe_looks import (
+    attributes,
+    called,
+    class_namespace,
+    is_a,
+    partial_of,
+    resemble,
+    stored,
+    type_module,
+    type_name,
+)
 from ...state.wording import clean, code_name
 
 Wrapper = TypeVar("Wrapper", bound=Callable[..., Any])
@@ -45,7 +55,12 @@ def name_of(callback: Any) -> str | None:
     """Return the label of a callback, None if it is a framework's own."""
     function = callback.__func__ if type(callback) is MethodType else callback
     known = _known.get(id(function.__code__)) if type(function) is FunctionType else None
-    return known[2] if known is not None and known[1] is None else _follow(callback)
+    name = known[2] if known is not None and known[1] is None else _follow(callback)
+    if name is None and type(callback) is MethodType:
+        # A framework's object around the user's function, of which a method is registered: ``locked_callback``.
+        inner = (attributes(callback.__self__) or {}).get("__wrapped__")
+        return _follow(inner) if callable(inner) else None
+    return name
 
 
 def _follow(callback: Any) -> str | None:

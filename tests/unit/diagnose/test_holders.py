@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import random
+import re
 import sys
 import threading
 import time
 import types
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from bokeh_exporter.diagnose.heap.explain import explain
 from bokeh_exporter.diagnose.heap.history import HOLDERS, HolderHistory
 from bokeh_exporter.diagnose.heap.holders import Target
 from bokeh_exporter.diagnose.heap.interpreter import InterpreterError, check
+from bokeh_exporter.diagnose.heap.objects import noun
 from bokeh_exporter.diagnose.heap.paths import Chain, Step
 from bokeh_exporter.diagnose.heap.picture import Heap
 from bokeh_exporter.diagnose.heap.retained import only_by
@@ -180,6 +183,75 @@ def test_a_task_that_waits_for_ever_is_named_by_its_function(module: Any) -> Non
         task.cancel()
         loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
         loop.close()
+
+
+async def _feed(doc: Doc) -> AsyncIterator[int]:
+    await asyncio.sleep(1000)
+    yield id(doc)
+
+
+async def _iterate(stream: AsyncIterator[int]) -> None:
+    async for each in stream:
+        id(each)
+
+
+class _Around:
+    """An object around a function, as Bokeh 3.10 makes of a locked callback."""
+
+    def __init__(self, function: Callable[[], object]) -> None:
+        functools.update_wrapper(self, function)  # type: ignore[arg-type]
+
+
+def _asked(make: Callable[[asyncio.AbstractEventLoop, Doc], asyncio.Task[Any]]) -> str:
+    """Return what is said of a document that a task of an event loop holds."""
+    loop = asyncio.SelectorEventLoop()
+    made = Doc()
+    reference = weakref.ref(made)
+    task = make(loop, made)
+    del made
+    loop.run_until_complete(asyncio.sleep(0))
+    try:
+        (found,) = search([reference], hosts=lambda: [Host("event loop", "", weakref.ref(loop))]).retained
+        return found.text()
+    finally:
+        task.cancel()
+        loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
+        loop.close()
+
+
+def test_a_task_of_an_async_generator_is_named_by_its_function() -> None:
+    said = _asked(lambda loop, doc: loop.create_task(_feed(doc).__anext__()))  # type: ignore[arg-type]
+    assert re.match(r"task of function _feed \(test_holders.py:\d+\), local variable doc -> ", said), said
+    said = _asked(lambda loop, doc: loop.create_task(_iterate(_feed(doc))))
+    assert re.match(r"task of function _iterate .* -> generator _feed \(test_holders.py:\d+\) local variable doc", said)
+
+
+def test_a_task_of_a_librarys_is_named_by_what_it_waits_for() -> None:
+    async def feed(doc: Doc) -> None:
+        await asyncio.sleep(1000)
+        id(doc)
+
+    library: dict[str, Any] = {}
+    exec(compile("async def run(inner):\n    await inner\n", "<frozen library>", "exec"), library)
+    said = _asked(lambda loop, doc: loop.create_task(library["run"](feed(doc))))
+    assert re.match(r"task of function \S+feed \(test_holders.py:\d+\) that <function> waits for, ", said)
+
+
+def test_an_object_around_a_function_is_named_by_it(module: Any) -> None:
+    def around(doc: Doc) -> _Around:
+        return _Around(lambda: doc)
+
+    made = Doc()
+    reference = weakref.ref(made)
+    module.CACHE["around"] = around(made)
+    del made
+    (found,) = search([reference]).retained
+    module.CACHE.clear()
+    assert "_Around of function " in found.text()
+    assert noun(_Around(_named)) == f"_Around of function _named (test_holders.py:{_named.__code__.co_firstlineno})"
+
+
+def _named() -> None: ...
 
 
 @pytest.mark.parametrize("key", ["alice", "diagnosis:hiv-positive", "sk-live-abc"])

@@ -156,6 +156,21 @@ def test_a_framework_has_no_label_but_what_it_calls_has() -> None:
     assert name_of(in_script("panelists", "/a/panelists.py", "def view(): pass")) == "panelists:view"
 
 
+def test_a_method_of_a_frameworks_object_around_a_function_has_the_functions_label() -> None:
+    class LockedCallback:  # as Bokeh 3.10 has it: its method is what is scheduled
+        def __init__(self, function: Any) -> None:
+            functools.update_wrapper(self, function)  # type: ignore[arg-type]
+
+        def _invoke(self) -> None: ...
+
+    LockedCallback._invoke.__module__ = "bokeh.document.locking"
+    locked = LockedCallback(plain)
+    for _ in range(2):  # the second time from what was learnt
+        assert name_of(locked._invoke) == f"{HERE}:plain"
+    del locked.__dict__["__wrapped__"]  # as its close() does
+    assert name_of(locked._invoke) is None
+
+
 def test_a_wrapper_that_times_has_no_label_whoever_wraps_it() -> None:
     function = logged(plain)
     function.__dict__["lock"] = True
