@@ -9,16 +9,20 @@ user looked up in ``/proc``, which another container of the pod reaches, and an 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import secrets
 import select
 import socket
 import stat
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ..local_sockets import answers, folder
-from .http import Endpoint, Route
+from .http import Endpoint, EndpointError, Route
+
+log = logging.getLogger("bokeh_exporter")
 
 _BACKLOG = 8
 
@@ -66,7 +70,13 @@ class LocalSocket:
             self._endpoint = endpoint = Endpoint(
                 self._routes(), open_paths=frozenset(), token=None, on_error=self._on_error
             )
-            endpoint.start_on(listener)
+            try:
+                endpoint.start_on(listener)
+            except EndpointError as error:
+                self._shut()
+                # At the end of a process Python 3.12 starts no thread any more, and nobody has to know.
+                if threading.main_thread().is_alive():
+                    log.warning("the local socket is closed: %s", error)
 
     def close(self) -> None:
         """Close and remove it. Idempotent."""

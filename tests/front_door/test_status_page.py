@@ -282,14 +282,13 @@ def test_doctor_says_what_the_page_says_of_each_leak(serve: Serve, browser: Brow
             shown = (page.locator("#evidence li").all_inner_texts(), page.inner_text("#advice"))
             if shown != (told, verdict["advice"]):
                 return None
+            held = page.locator("#holders li").all_inner_texts()
+            if server is retaining and not any("Document of /52_documents_in_list" in each for each in held):
+                return None  # found by itself once it is retained, and shown with the verdict
             assert page.evaluate("document.body.dataset.verdict") == verdict["name"]
             return str(verdict["name"])
 
         assert wait_until(agree, 120, "doctor and page say the same of each app") == name
-        if server is retaining:  # found by itself once it is retained, and shown with the verdict
-            held = page.locator("#holders li", has_text=f"({cases[0]})")
-            held.wait_for(timeout=60_000)
-            assert "Document of /52_documents_in_list" in held.inner_text()
         page.close()
 
 
