@@ -108,20 +108,15 @@ class Sizer:
         return known
 
 
-class _Leaf:
-    """Something that the collector does not track."""
-
-    __slots__ = ("array", "bytes", "counts", "seen")
-
-    def __init__(self, counts: int, size: int, array: bool) -> None:
-        self.counts, self.bytes, self.array, self.seen = counts, size, array, 0
-
-
 class _Sum:
     def __init__(self, ids: NDArray[np.uint64]) -> None:
         self._ids, self._sizer = ids, Sizer()
         self._bytes = self._objects = 0
-        self._leaves: dict[int, _Leaf] = {}
+        # Of what the collector does not track, by ``id``: references that are not from here, bytes, which are arrays.
+        # Numbers, for millions of objects of ours would make the collector run, and that is a stall.
+        self._left: dict[int, int] = {}
+        self._sizes: dict[int, int] = {}
+        self._arrays: set[int] = set()
 
     def add(self, objects: list[Any], ids: NDArray[np.uint64]) -> None:
         """Add those that are wanted of the last objects of a list."""
@@ -145,9 +140,9 @@ class _Sum:
 
     def result(self) -> Retained:
         """Return the sums."""
-        freed = [leaf for leaf in self._leaves.values() if leaf.seen >= leaf.counts]
-        arrays = sum(leaf.array for leaf in freed)
-        return Retained(self._objects, arrays, self._bytes + sum(leaf.bytes for leaf in freed))
+        arrays = sum(self._left[key] <= 0 for key in self._arrays)
+        freed = sum(size for key, size in self._sizes.items() if self._left[key] <= 0)
+        return Retained(self._objects, arrays, self._bytes + freed)
 
     def _follow(self, things: list[Any], depth: int) -> None:
         """Add untracked things, each as often as something refers to it."""
@@ -157,13 +152,14 @@ class _Sum:
         counts = dict(zip(each, map(sys.getrefcount, each.values()), strict=True))
         further: list[Any] = []
         for key, number in Counter(ids).items():
-            leaf = self._leaves.get(key)
-            if leaf is None:
+            if key not in self._left:
                 thing = each[key]
-                leaf = self._leaves[key] = _Leaf(counts[key] - OWN, self._sizer.size(thing), is_array(thing))
+                self._left[key], self._sizes[key] = counts[key] - OWN, self._sizer.size(thing)
+                if is_array(thing):
+                    self._arrays.add(key)
                 if depth < _DEPTH:
                     further.extend(within(thing))
-            leaf.seen += number
+            self._left[key] -= number
         if further:
             del thing
             each.clear()
