@@ -39,7 +39,8 @@ class AssertNoSessionLeak(Protocol):
         Args:
             app: a script, notebook or directory; a relative path counts from pytest's root.
             host: ``panel`` or ``bokeh``; by default ``panel`` if the app imports Panel.
-            sessions: visits; at least ten are needed to judge growth.
+            sessions: visits, at least; more follow while it is undecided whether the app leaks, for 240 s in all.
+                The report's ``content["undecided"]`` is true if it still is then.
             interact: whether visitors move widgets and click buttons.
 
         Raises:

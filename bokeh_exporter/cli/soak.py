@@ -10,6 +10,7 @@ from typing import NoReturn
 import click
 
 from ..soak import Plan, Report, SoakError, UsageError, soak
+from ..soak.plan import MAX_DURATION
 from .common import EX_USAGE, FAILED, HEALTHY, SETTINGS, UNHEALTHY, Progress, fail
 
 
@@ -21,6 +22,10 @@ from .common import EX_USAGE, FAILED, HEALTHY, SETTINGS, UNHEALTHY, Progress, fa
 @click.option("--interact", is_flag=True, help="Let visitors move widgets and click buttons.")
 @click.option("--query", metavar="TEMPLATE", help="Query of the page, such as 'theme=t{i}'; {i} is the visit's number.")
 @click.option("--duration", type=float, metavar="SECONDS", help="Keep visiting for at least this many seconds.")
+@click.option(
+    "--max-duration", type=float, metavar="SECONDS", default=MAX_DURATION, show_default=True,
+    help="Visit on for at most this long while it is undecided.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print only JSON on standard output.")
 @click.argument("server_args", nargs=-1, type=click.UNPROCESSED)
 def command(
@@ -31,6 +36,7 @@ def command(
     interact: bool,
     query: str | None,
     duration: float | None,
+    max_duration: float,
     as_json: bool,
     server_args: tuple[str, ...],
 ) -> int:
@@ -47,7 +53,7 @@ def command(
     try:
         plan = Plan.of(
             target, host=host, sessions=sessions, concurrency=concurrency, interact=interact, query=query,
-            duration=duration, server_args=server_args,
+            duration=duration, max_duration=max_duration, server_args=server_args,
         )  # fmt: skip
     except UsageError as error:
         fail(f"soak: {error}", EX_USAGE)

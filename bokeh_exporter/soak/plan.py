@@ -13,6 +13,8 @@ from typing import NoReturn
 HOSTS = ("panel", "bokeh")
 #: Milliseconds: so short that nobody waits for a session to expire.
 LIFETIME_MS, CHECK_MS = 500, 200
+#: Seconds that an undecided soak goes on for.
+MAX_DURATION = 240.0
 #: Addresses that stand for all; a visitor needs one.
 _ANY = ("0.0.0.0", "::", "")  # noqa: S104
 
@@ -54,6 +56,7 @@ class Plan:
         interact: whether visitors move widgets and click buttons.
         query: of the page, with ``{i}`` for the number of the visit.
         duration: seconds that visits go on for at least.
+        max_duration: seconds after which no more visits are made than were asked for, sure or not.
         server: the server's own arguments.
     """
 
@@ -64,6 +67,7 @@ class Plan:
     interact: bool = False
     query: str = ""
     duration: float = 0.0
+    max_duration: float = MAX_DURATION
     server: ServerArgs = ServerArgs()
 
     @classmethod
@@ -77,6 +81,7 @@ class Plan:
         interact: bool = False,
         query: str | None = None,
         duration: float | None = None,
+        max_duration: float = MAX_DURATION,
         server_args: Sequence[str] = (),
     ) -> Plan:
         """Check what is asked for.
@@ -92,8 +97,9 @@ class Plan:
         for name, value in (("--sessions", sessions), ("--concurrency", concurrency)):
             if value < 1:
                 raise UsageError(f"{name} {value}: must be a whole number from 1")
-        if duration is not None and not 0 <= duration <= 7 * 86400:
-            raise UsageError(f"--duration {duration:g}: must be a number of seconds, at most a week")
+        for name, seconds in (("--duration", duration), ("--max-duration", max_duration)):
+            if seconds is not None and not 0 <= seconds <= 7 * 86400:
+                raise UsageError(f"{name} {seconds:g}: must be a number of seconds, at most a week")
         template = (query or "").removeprefix("?")
         try:
             template.format(i=1)
@@ -101,8 +107,9 @@ class Plan:
             raise UsageError(f"--query {query!r}: only {{i}}, the number of the visit, can be filled in") from None
         chosen = host or ("panel" if imports_panel(path) else "bokeh")
         return cls(
-            path, chosen, sessions, concurrency, interact, template, duration or 0.0, read_server_args(server_args)
-        )
+            path, chosen, sessions, concurrency, interact, template, duration or 0.0, max_duration,
+            read_server_args(server_args),
+        )  # fmt: skip
 
     @property
     def path(self) -> str:

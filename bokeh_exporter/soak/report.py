@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..diagnose import Judgement, Point, Sample, judge
-from ..diagnose.verdicts.judgement import LINGERING, GrowthKind
+from ..diagnose import Evidence, Judgement, Point, Sample, judge
+from ..diagnose.verdicts.judgement import HEALTHY, LINGERING, RETAINED, GrowthKind
+from ..diagnose.verdicts.retained import KINDS, says
 from ..diagnose.verdicts.series import size
 from ..diagnose.verdicts.session import BLOCKS_ALONE
 from ..thresholds import Thresholds
+from .deciding import Decision, counted, decide
 from .plan import Plan
 from .streams import Unbounded, with_streams
+from .wording import lines, total
 
 #: Of the growth that is evidence, the share that makes an app suspect.
 _SUSPECT = 0.2
@@ -30,7 +34,7 @@ class Found:
         held: in the long visit, while nobody did anything.
         base: before the visits that count; its memory is what theirs is measured by.
         warm: when the grace of the visits before has passed, one that counts still open; its counts are subtracted.
-        batches: after so many of them.
+        batches: after so many of them, and once more when their grace is over.
         end: after all of them and the grace.
         sessions: visits that count.
         settled: whose memory grew, if it had to be settled.
@@ -59,6 +63,11 @@ class Found:
     controls: dict[str, int] = field(default_factory=dict)
     not_used: dict[str, str] = field(default_factory=dict)
 
+    def decision(self, thresholds: Thresholds) -> Decision:
+        """Return what growth per visit the batches exclude."""
+        start = [] if self.base is None else [counted(0, self.base)]
+        return decide([*start, *(counted(visits, look) for visits, look in self.batches)], thresholds)
+
 
 @dataclass(frozen=True)
 class Report:
@@ -80,7 +89,7 @@ class Report:
 
     def text(self) -> str:
         """Return it for people; the first line is the verdict."""
-        return "\n".join(_lines(self))
+        return "\n".join(lines(self.content, self.judgement, self.used))
 
     def json(self) -> str:
         """Return the content as JSON."""
@@ -119,10 +128,15 @@ def lingering(found: Found) -> int:
 def report(plan: Plan, found: Found, thresholds: Thresholds, grace: float) -> Report:
     """Judge what was found, and put it together."""
     judgement = judged(found, thresholds, grace)
+    known = found.decision(thresholds)
+    undecided = judgement.name == HEALTHY and not known.decided
+    if judgement.name == HEALTHY:
+        judgement = replace(judgement, advice=_says(found, known))
+    judgement = replace(judgement, evidence=tuple(_of_counted(one, found) for one in judgement.evidence))
     # A server that serves nobody is left before all is done: then what is not known has not grown.
     end = found.end or found.points[-1].last
     base, warm = found.base or end, found.warm or end
-    counts = {name: round(max(0.0, _sum(end, name) - _sum(warm, name))) for name in _COUNTS}
+    counts = {name: round(max(0.0, total(end, name) - total(warm, name))) for name in _COUNTS}
     attributed, fit = _attributed(base, end, found.points)
     content = {
         "verdict": judgement.name,
@@ -141,8 +155,36 @@ def report(plan: Plan, found: Found, thresholds: Thresholds, grace: float) -> Re
         "used": found.controls,
         "not_used": found.not_used,
         "retained": found.retained,
+        "undecided": undecided,
+        "excluded": _excluded(known) if judgement.name == HEALTHY else [],
     }
     return Report(judgement, content, found.used)
+
+
+def _of_counted(one: Evidence, found: Found) -> Evidence:
+    """Return evidence of what is retained with the report's own counts: those without the warm-up visits."""
+    field = next((field for field, (row, _) in KINDS.items() if one.metric == row), None)
+    if one.verdict != RETAINED or field is None or found.warm is None or found.end is None or one.app is None:
+        return one
+    kept = total(found.end, field) - total(found.warm, field)
+    sessions = total(found.end, "destroyed") - total(found.warm, "destroyed")
+    return one if kept <= 0 or sessions <= 0 else replace(one, text=says(sessions, one.app, kept, field))
+
+
+def _excluded(known: Decision) -> list[dict[str, Any]]:
+    if known.bound is None:
+        return []
+    return [{"what": "growth per visit", "bound": math.ceil(known.bound), "unit": "bytes"}]
+
+
+def _says(found: Found, known: Decision) -> str:
+    """Say what a healthy app excludes; the history of a soak is too short for what is said of a server."""
+    if known.bound is None:
+        return f"Undecided: {found.sessions} visits are too few to exclude a leak; raise --sessions or --max-duration."
+    bound = f"no leak above {size(math.ceil(known.bound))} per visit"
+    if known.decided:
+        return f"Nothing to do: {bound}."
+    return f"Undecided: {found.sessions} visits show {bound}; raise --max-duration to exclude smaller ones."
 
 
 _COUNTS = ("retained_sessions", "retained_models", "pending_sessions")
@@ -156,7 +198,7 @@ def _attributed(base: Sample, end: Sample, points: Sequence[Point]) -> tuple[dic
     memory that was allocated in one activity and returned in another.
     """
     numbers = {
-        activity: round(_sum(end, f"attributed_{activity}") - _sum(base, f"attributed_{activity}"))
+        activity: round(total(end, f"attributed_{activity}") - total(base, f"attributed_{activity}"))
         for activity in _ACTIVITIES
     }
     levels = [rss for sample in (base, end, *(point.last for point in points)) if (rss := sample.process.rss)]
@@ -174,67 +216,6 @@ def _rank(numbers: Mapping[str, int]) -> list[str]:
 
 def _table(sample: Sample) -> float:
     """Sessions in the server's table, also those that were destroyed and could not be discarded."""
-    return _sum(sample, "connected") + _sum(sample, "unused") + _sum(sample, "blocked") + _sum(sample, "undiscarded")
-
-
-def _sum(sample: Sample, name: str) -> float:
-    return float(sum(getattr(app, name) or 0 for app in sample.apps.values()))
-
-
-# --- for people -----------------------------------------------------------------------------------------
-
-
-def _lines(report: Report) -> Iterator[str]:
-    content, judgement = report.content, report.judgement
-    of = f" of {judgement.process_growth_of}" if judgement.process_growth_of else ""
-    others = f", also {', '.join(judgement.others)}" if judgement.others else ""
-    yield f"{judgement.name}{of}{others}"
-    yield from (f"  {text}" for text in content["evidence"])
-    yield f"  {judgement.advice}"
-    if judgement.beside:
-        yield f"  Note that {', '.join(judgement.beside)} is on, which uses more and more memory itself."
-    yield f"sessions            {content['sessions']}, {_signed(content['bytes_per_session'])} each"
-    yield (
-        f"retained            {content['retained_sessions']} sessions, {content['retained_models']} models; "
-        f"{content['pending_sessions']} sessions wait for a collection"
+    return (
+        total(sample, "connected") + total(sample, "unused") + total(sample, "blocked") + total(sample, "undiscarded")
     )
-    yield f"lingering           {content['lingering_sessions']} sessions"
-    yield from _per_use(report.used)
-    if content["used"]:
-        yield "used                " + ", ".join(f"{name} {times}x" for name, times in content["used"].items())
-    for name, why in content["not_used"].items():
-        yield f"not used            {name}: {why}"
-    if not content["attributed_bytes"] and content["attributed_rank"]:
-        # Memory that comes and goes within callbacks counts each time that it comes.
-        yield f"  most during         {', '.join(content['attributed_rank'])}; the numbers exceed the process's own"
-    for activity, number in content["attributed_bytes"].items():
-        if number and activity == "left_over":
-            yield f"  outside these          {_signed(number)}"
-        elif number:
-            yield f"  during {activity:18} {_signed(number)}"
-    for held in content["retained"]:
-        yield from _holder(held)
-
-
-def _per_use(used: Sequence[tuple[int, Sample]]) -> Iterator[str]:
-    if len(used) < 2 or used[-1][0] <= used[0][0]:
-        return
-    (before, first), (after, last) = used[0], used[-1]
-    uses = after - before
-    numbers = (
-        ("models", _sum(last, "models") - _sum(first, "models")),
-        ("blocks of Python", (last.process.blocks or 0) - (first.process.blocks or 0)),
-    )
-    grown = _signed(((last.process.heap or 0) - (first.process.heap or 0)) / uses)
-    each = ", ".join([*(f"{number / uses:+.1f} {what}" for what, number in numbers), grown])
-    yield f"each interaction    {each} ({uses} of them)"
-
-
-def _signed(number: float) -> str:
-    """Write a change in bytes for people."""
-    return f"{'-' if number < 0 else '+'}{size(abs(number))}"
-
-
-def _holder(held: Mapping[str, Any]) -> Iterator[str]:
-    yield f"held by             {held.get('root', '?')}"
-    yield f"  {held.get('text', '')}"

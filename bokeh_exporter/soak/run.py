@@ -2,7 +2,8 @@
 
 Two visits come first and are subtracted: they fill the caches of the process. The second is alone and uses the page
 a hundred times: what grows with the uses grows in a session. The first that counts stays open while the grace of those
-two passes: what grows then grows by itself. The others follow in batches. Each number is read after a full collection.
+two passes: what grows then grows by itself. The others follow in batches, and more of them while it is undecided
+whether visits leave something behind. Each number is read after a full collection.
 """
 
 from __future__ import annotations
@@ -15,25 +16,21 @@ from dataclasses import dataclass, field
 
 from ..config import Config
 from ..diagnose import History, Point, Sample
-from ..diagnose.verdicts.judgement import PROCESS
+from ..diagnose.verdicts.judgement import HEALTHY, PROCESS
+from .deciding import Decision, TimeLeft
 from .plan import Plan
 from .probe import Probe, ProbeError
 from .report import Found, Report, is_suspect, judged, report
 from .server import SoakServer
+from .settling import Gone, capture, find_holders_and_trim
 from .streams import unbounded
 from .visitor import VisitError
 from .visits import STAY, Visits
 
 #: Seconds that one visit stays open, and how often it is looked at; and where memory rose by less than is evidence.
 HELD, LOOKS, HELD_LONGER = 15.0, 4, 60.0
-#: Batches of visits; memory is read after each.
-BATCHES = 4
-#: Seconds that sessions may stay beyond their lifetime before they count as staying.
-PATIENCE = 2.0
-#: Seconds to wait at most for sessions to expire, whatever lifetime the user's server has.
-LONGEST_LIFETIME = 60.0
-#: Seconds of tracing.
-CAPTURE = 10.0
+#: Batches of visits; memory is read after each. Then more of them, of at least so many visits, while it is undecided.
+BATCHES, MORE = 4, 8
 #: Seconds between two looks without a collection.
 EVERY = 2.0
 #: Stalls after which the app is the cause: one may be an import, or the machine.
@@ -74,8 +71,9 @@ class _Soak:
         self.visits = Visits(self.plan, self.server.url, config.stall_after)
         # Samples have to be in the order of their times.
         self._looking = asyncio.Lock()
-        self._stuck = 0.0
+        self._gone = Gone(self.probe, self.plan.server)
         self._warm = time.time()
+        self._time = TimeLeft(time.monotonic() + self.plan.max_duration, self.server.grace)
 
     async def run(self) -> Report:
         """Do it all, and look now and then without collecting, as the server does."""
@@ -102,7 +100,7 @@ class _Soak:
         if self.found.stalls:  # all the rest is hidden by it
             self.found.points = self.history.points() or [Point(one := await self.probe.sample(), one)]
         else:
-            await self._confirm()
+            await self._settle()
         self.found.controls, self.found.not_used = self.visits.used, self.visits.not_used()
         return report(self.plan, self.found, self.thresholds, self.server.grace)
 
@@ -110,19 +108,19 @@ class _Soak:
         self.say("warming up", "")
         await self.visits.visit()
         await self._check_app()
-        await self._gone()
+        await self._gone.wait()
         # What blocks or is slow in the first visit may be an import.
         self._warm, self.visits.slow = time.time(), 0
         await self._used_visit()
-        await self._gone()
+        await self._gone.wait()
         gone = time.monotonic()
         await self.probe.post("/debug/trim")
         self.found.base = await self._look()
         await self._held_visit(gone + self.server.grace)
-        await self._gone()
+        await self._gone.wait()
         await self._batches()
         await self._grace()
-        self.found.end = await self._look()
+        await self._until_sure()
         self.say("all visits are over", "")
         self.found.points = self.history.points()
         await self._stalled()
@@ -195,24 +193,41 @@ class _Soak:
             def progress() -> None:
                 nonlocal made
                 made += 1
-                self.say("visiting", f"{made} of {max(total + 1, made)}")
+                self.say("visiting", f"{made} of {max(total + 1, made)}{self._time.says(total + 1 - made, asked=True)}")
 
-            self.found.sessions += await self.visits.visits(number, self.plan.duration / BATCHES, progress)
-            await self._gone()
-            self.found.batches.append((self.found.sessions, await self._look()))
+            await self._batch(number, self.plan.duration / BATCHES, progress)
 
-    async def _gone(self) -> None:
-        """Wait until no session is left, or those that are left stay for longer than they may."""
-        server = self.plan.server
-        # Once some have stayed so will others: nobody waits for them as patiently again.
-        patience = min(server.lifetime + 2 * server.check, LONGEST_LIFETIME) + (PATIENCE if not self._stuck else 0.5)
-        deadline = time.monotonic() + patience
-        while time.monotonic() < deadline:
-            sample = await self.probe.sample()
-            if sum(app.live for app in sample.apps.values()) <= self._stuck:
-                return
-            await asyncio.sleep(0.25)
-        self._stuck = sum(app.live for app in sample.apps.values())
+    async def _batch(self, number: int, seconds: float, progress: Callable[[], None]) -> None:
+        begun = time.monotonic()
+        self.found.sessions += (made := await self.visits.visits(number, seconds, progress))
+        await self._gone.wait()
+        self.found.batches.append((self.found.sessions, await self._look()))
+        self._time.each = (time.monotonic() - begun) / max(1, made)
+
+    async def _until_sure(self) -> None:
+        """Visit on while it is undecided whether visits leave something behind, and there is time."""
+        asked, more = self.found.sessions, max(MORE, self.plan.sessions // BATCHES)
+        while self._goes_on(known := self.found.decision(self.thresholds), more):
+            made, ends = self.found.sessions, known.visits
+
+            def progress(ends: int | None = ends) -> None:
+                nonlocal made
+                left = None if ends is None else ends - (made - self.found.sessions)
+                self.say("visiting on, still undecided", f"{made} visits so far{self._time.says(left)}")
+                made += 1
+
+            progress()
+            await self._batch(more, 0.0, progress)
+            await self._stalled()
+        if self.found.sessions > asked:
+            await self._grace()
+
+    def _goes_on(self, known: Decision, more: int) -> bool:
+        """Whether there is time for ``more`` visits that can change what is said: a verdict that holds is certain."""
+        if known.decided or self.found.stalls or self._time.left() < more * self._time.each:
+            return False
+        self.found.points = self.history.points()
+        return judged(self.found, self.thresholds, self.server.grace).name == HEALTHY
 
     async def _grace(self) -> None:
         """Wait out the grace, and see meanwhile which of the destroyed turn out to be retained."""
@@ -222,29 +237,13 @@ class _Soak:
             await asyncio.sleep(min(left, self.server.grace / LOOKS))
             if left > self.server.grace / LOOKS:
                 await self._look()
+        self.found.end = await self._look()
+        self.found.batches.append((self.found.sessions, self.found.end))
 
-    async def _confirm(self) -> None:
-        """Settle what the numbers leave open: who holds what, does a trim return memory, whose memory grows?"""
-        self.say("finding the holders", "")
-        answer = await self.probe.post("/debug/explain")
-        self.found.retained = list((answer or {}).get("retained") or [])
-        self.say("trimming", "")
-        trimmed = await self.probe.post("/debug/trim")
-        if trimmed and trimmed.get("supported"):
-            self.found.released = float(trimmed["released_bytes"])
+    async def _settle(self) -> None:
+        """Settle what the numbers leave open."""
+        await find_holders_and_trim(self.found, self.probe, self.say)
         judgement = judged(self.found, self.thresholds, self.server.grace)
         if PROCESS in (judgement.name, *judgement.others) and judgement.process_growth_of is None:
-            await self._capture()
-
-    async def _capture(self) -> None:
-        """Trace allocations during a few more visits: growth that is traced is in buffers, other growth is native."""
-        self.say("tracing allocations", "")
-        capture = asyncio.create_task(self.probe.post(f"/debug/capture?seconds={CAPTURE:g}"))
-        await asyncio.sleep(0.5)
-        # The last of them are to be gone before the capture ends: what a session holds is not what stays.
-        deadline = CAPTURE - 2 * self.plan.server.lifetime - 2
-        await self.visits.visits(1, deadline, lambda: None)
-        await self._gone()
-        await self.probe.post("/debug/collect")
-        answer = await capture
-        self.found.settled = (answer or {}).get("of")
+            self.say("tracing allocations", "")
+            self.found.settled = await capture(self.probe, self.visits, self.plan.server, self._gone)

@@ -46,6 +46,14 @@ def test_each_kind_gets_its_verdict_and_the_counts_are_the_truth(case: cases.Cas
     assert wrong == [], f"{report.text()}\ntruth: {truth.counts()}"
     assert report.content["sessions"] == 12
     assert report.healthy == (case.verdict == "healthy")
+    assert report.content["undecided"] is False
+    text = report.text()
+    assert "2 warm-up visits before them are left out" in text
+    if case.verdict == "retained_sessions":  # one count, with one meaning
+        assert f"of 12 destroyed sessions of /{case.file.removesuffix('.py')}, " in text
+    if report.healthy:  # twelve visits are enough to be sure, and it says of what
+        assert 0 < report.content["excluded"][0]["bound"] < 100_000
+        assert "no leak above" in report.content["advice"]
 
 
 @pytest.mark.once

@@ -29,7 +29,7 @@ _FIRST = 2
 _EACH_HALF = 0.2
 
 #: Field -> row, and what it counts.
-_KINDS = {
+KINDS = {
     "retained_sessions": ("bokeh_sessions_uncollected", "documents"),
     "retained_models": ("bokeh_models_uncollected", "models"),
 }
@@ -47,16 +47,23 @@ def retained(points: Sequence[Point], thresholds: Thresholds, grace: float) -> l
     found = []
     for app in points[-1].last.apps:
         looked_at = _looked_at(points, app, grace)
-        for field, (row, what) in _KINDS.items():
-            rate = _rate(points, app, field, looked_at, thresholds)
-            if rate is not None:
-                text = (
-                    f"of {rate.sessions:.0f} destroyed sessions of {app}, {rate.kept:.0f} {what} are still in memory "
-                    f"after full collections ({rate.kept / rate.sessions:.2g} per session)"
-                )
+        for field, (row, what) in KINDS.items():
+            since = _growing_since(points, app, field, looked_at, thresholds)
+            if since is not None:
                 now = getattr(points[-1].last.apps[app], field)
-                found.append(Evidence(RETAINED, text, row, now, app, what))
+                # As counted: the line that it grows by may have more documents than sessions.
+                sessions = looked_at[points[-1].time][1] - looked_at[since.time][0]
+                kept = now - getattr(since.last.apps[app], field)
+                found.append(Evidence(RETAINED, says(sessions, app, kept, field), row, now, app, what))
     return found
+
+
+def says(sessions: float, app: str, kept: float, field: str) -> str:
+    """Say how much of how many destroyed sessions stays; ``field`` is that of a sample."""
+    return (
+        f"of {sessions:.0f} destroyed sessions of {app}, {kept:.0f} {KINDS[field][1]} are still in memory "
+        f"after full collections ({kept / sessions:.2g} per session)"
+    )
 
 
 def _looked_at(points: Sequence[Point], app: str, grace: float) -> dict[float, tuple[float, float]]:
@@ -82,21 +89,23 @@ def _looked_at(points: Sequence[Point], app: str, grace: float) -> dict[float, t
     return seen
 
 
-def _rate(
+def _growing_since(
     points: Sequence[Point], app: str, field: str, looked_at: dict[float, tuple[float, float]], thresholds: Thresholds
-) -> Rate | None:
+) -> Point | None:
+    """Return the first of the points over which it grows, None where it does not."""
     for part in windows(points):
         for bound in (0, 1):
-            pairs = [
-                (looked_at[point.time][bound], number)
+            known = [
+                (point, (looked_at[point.time][bound], number))
                 for point in part
                 if (sample := point.last.apps.get(app)) is not None and (number := getattr(sample, field)) is not None
             ]
+            pairs = [pair for _, pair in known]
             # The first visits may keep far more than others, if one is long: next to it the others seem to stop.
             for some in (pairs, [pair for pair in pairs if pair[0] >= _FIRST]):
                 rate = _growing(some, thresholds, whole=field == "retained_sessions") if some else None
                 if rate is not None and (field == "retained_sessions" or not _at_once(some, rate, thresholds)):
-                    return rate
+                    return known[len(known) - len(some)][0]
     return None
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+import re
 
 import pytest
 
-from bokeh_exporter.diagnose import History, judge
+from bokeh_exporter.diagnose import History, Judgement, judge
 from bokeh_exporter.thresholds import Thresholds
 
 from .courses import START, sample
@@ -16,8 +17,8 @@ pytestmark = pytest.mark.once
 GRACE = 10.0
 
 
-def soaked(seed: int, sessions: int, late: float, field: str, each: float, leaking: int = 10**6) -> str:
-    """Return the verdict of one course.
+def soaked(seed: int, sessions: int, late: float, field: str, each: float, leaking: int = 10**6) -> Judgement:
+    """Judge one course.
 
     Args:
         late: seconds by which everything may be late: a look, a session's end, and the return of its destroy().
@@ -48,14 +49,14 @@ def soaked(seed: int, sessions: int, late: float, field: str, each: float, leaki
             kept = each * sum(end <= full - GRACE for end in freed[:leaking])
         numbers = {"gc_full": START + full, "destroyed": float(sum(end <= time for end in ends)), field: kept}
         history.add(sample(0, START + time, numbers))
-    return judge(history.points(), Thresholds(), grace=GRACE).name
+    return judge(history.points(), Thresholds(), grace=GRACE)
 
 
 @pytest.mark.parametrize("late", [0.2, 1.0, 3.0, 6.0])
 @pytest.mark.parametrize("sessions", [10, 12, 20, 30])
 def test_what_each_session_keeps_is_told(sessions: int, late: float) -> None:
     for field, each in (("retained_models", 3.0), ("retained_models", 1.0), ("retained_sessions", 1.0)):
-        found = {soaked(seed, sessions, late, field, each) for seed in range(40)}
+        found = {soaked(seed, sessions, late, field, each).name for seed in range(40)}
         assert found == {"retained_sessions"}, (field, each)
 
 
@@ -63,4 +64,13 @@ def test_what_each_session_keeps_is_told(sessions: int, late: float) -> None:
 @pytest.mark.parametrize("sessions", [10, 12, 20, 30])
 def test_what_the_first_session_leaves_is_not(sessions: int, late: float) -> None:
     for field, each in (("retained_models", 38.0), ("retained_sessions", 1.0)):
-        assert {soaked(seed, sessions, late, field, each, leaking=1) for seed in range(40)} == {"healthy"}, field
+        assert {soaked(seed, sessions, late, field, each, leaking=1).name for seed in range(40)} == {"healthy"}, field
+
+
+@pytest.mark.parametrize("sessions", [12, 24])
+def test_no_more_documents_are_kept_than_sessions_were_destroyed(sessions: int) -> None:
+    for seed in range(40):
+        text = soaked(seed, sessions, 3.0, "retained_sessions", 1.0).evidence[0].text
+        counted = re.search(r"of (\d+) destroyed sessions of .*, (\d+) documents", text)
+        assert counted is not None, text
+        assert int(counted[2]) <= int(counted[1]) <= sessions + 2, text
