@@ -73,6 +73,11 @@ def destroyed(server: ServerProcess, number: float) -> bool:
     return server.scrape().total("bokeh_session_destroy_duration_seconds_count") == number
 
 
+def observing(server: ServerProcess) -> str:
+    """What the server says that it has not seen enough of."""
+    return json.loads(get(f"{server.exporter_url}/api/v1/status").text)["verdict"]["observing"] or ""
+
+
 def visit(server: ServerProcess, paths: list[str], times: int = VISITS) -> None:
     tabs = [server.open_tab(path) for path in paths for _ in range(times)]
     for tab in tabs:
@@ -115,6 +120,7 @@ def test_what_is_kept_is_retained_after_the_grace_and_pending_before(
 ) -> None:
     grace, age = 5.0, "bokeh_session_uncollected_age_max_seconds"
     server = serve(build({**ASKED, **truth.env, "BOKEH_EXPORTER_GRACE": str(grace)}))
+    wait_until(lambda: "by the exporter are off" in observing(server), 20, "it says what cannot be known")
     visit(server, list(KEPT))
     live = until(server, lambda s: s.total("bokeh_models_orphaned", model="Range1d") == VISITS, "orphans")
     assert live.total("bokeh_models") == pytest.approx(truth.ask()["alive"], abs=100)

@@ -17,10 +17,20 @@ from .trend import BOUND, WINDOWS, drift, floors
 
 #: Seconds of history needed to detect a slow leak.
 _ENOUGH = WINDOWS[0][0] * WINDOWS[0][1]
+_OFF = (
+    "full collections by the exporter are off (BOKEH_EXPORTER_COLLECT_GARBAGE=0): retained sessions and slow growth "
+    "cannot be told from garbage between those that Python runs"
+)
 
 
-def observing(points: Sequence[Point], thresholds: Thresholds) -> str | None:
-    """Return what has not been seen enough of yet, None if nothing is missing."""
+def observing(points: Sequence[Point], thresholds: Thresholds, collects: bool = True) -> str | None:
+    """Return what has not been seen enough of yet, None if nothing is missing.
+
+    Args:
+        points: the history.
+        thresholds: how many sessions are needed.
+        collects: whether full collections are run where the judge waits for one.
+    """
     if not points:
         return "no sample yet"
     first, last = points[0], points[-1]
@@ -34,6 +44,8 @@ def observing(points: Sequence[Point], thresholds: Thresholds) -> str | None:
     span = last.time - first.time
     if span < _ENOUGH - 60:
         missing.append(f"{duration(span)} of the {duration(_ENOUGH)} needed to detect slow leaks")
+    if not collects:
+        missing.append(_OFF)
     return ", ".join(missing) or None
 
 

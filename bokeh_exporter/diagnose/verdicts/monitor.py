@@ -75,7 +75,10 @@ class Monitor:
         self._due, self._was_stalled = now + self._options.verdict_period, bool(stalled)
         self.history.add(sample_of(of_state(self._numbers, self._read(), ROWS), time.time()))
         points, settled = self.history.points(), self.settled
-        self._replace(judge(points, self._options, grace=self._options.grace, stalled=stalled, settled=settled))
+        collects = self._options.collect_garbage
+        self._replace(
+            judge(points, self._options, grace=self._options.grace, stalled=stalled, settled=settled, collects=collects)
+        )
 
     def _replace(self, new: Judgement) -> None:
         old, self.judgement = self.judgement, new

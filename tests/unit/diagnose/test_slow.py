@@ -54,6 +54,10 @@ def test_healthy_says_what_it_excludes_and_observing_what_is_missing() -> None:
     few = judge(history(lambda step: {"destroyed": 8.0, "created": 8.0}, 10, 60.0).points(), Thresholds())
     assert few.observing is not None
     assert "8 of 10 sessions" in few.observing
+    calm = history(lambda step: {"destroyed": float(step), "created": float(step)}, 300, 60.0).points()
+    off = judge(calm, Thresholds(), collects=False)
+    assert off.observing is not None
+    assert "full collections by the exporter are off" in off.observing
 
 
 def test_a_leak_with_a_limit_says_when_memory_is_full() -> None:
