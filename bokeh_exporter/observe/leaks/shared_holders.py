@@ -18,6 +18,7 @@ from ...catalogue import BY_NAME
 from ...state import Level
 from ...state.safe_looks import attribute_of_class, class_namespace, is_a, namespace, type_module
 from ..frame import Frame, Observer
+from ..hosts.bokeh_server import SCRIPT_MODULES
 from ..hosts.panel_components import shared_lists
 from ..hosts.param import watcher_count
 from ..rebuilds.source_lines import is_users_module
@@ -80,11 +81,12 @@ def _libraries() -> Iterator[Place]:
 
 
 def _modules() -> Iterator[Place]:
-    modules = [
-        (name, module) for name, module in list(sys.modules.items())
-        if type(module) is ModuleType and not name.startswith("bokeh_app_") and is_users_module(name)
-    ]  # fmt: skip
-    for name, module in modules[:_MODULES]:
+    # By name: whatever else refers to a session's module makes Bokeh log that it has unexpected referrers.
+    names = [name for name in list(sys.modules) if not name.startswith(SCRIPT_MODULES) and is_users_module(name)]
+    for name in names[:_MODULES]:
+        module = sys.modules.get(name)
+        if type(module) is not ModuleType:
+            continue
         for attribute, value in list(namespace(module).items())[:_NAMES]:
             if type(attribute) is not str or attribute.startswith("__"):
                 continue
