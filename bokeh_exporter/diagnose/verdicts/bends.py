@@ -31,7 +31,7 @@ _BEFORE = (1.0, 3.0)
 _FEWEST, _MOST, _BUCKET = 6, 12, 120.0
 #: Of a window, the share that what is before it must span.
 _SPAN = 0.25
-#: Visits from where on they are a pace, and by how much their rate may differ for time to be one, too.
+#: Visits above which they are a pace, and by how much their rate may differ for time to be one, too.
 _VISITS, _SAME_RATE = 10.0, 1.2
 
 

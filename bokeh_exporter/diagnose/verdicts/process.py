@@ -34,7 +34,7 @@ _OF_RSS = 0.2
 #: Share of what the allocator keeps that growth must reach to be reported first.
 _EXPLAINS = 0.2
 
-#: Steps that are left out, the share that must be there without them, and seconds from where on that is asked.
+#: Steps that are left out, the share that must be there without them, and seconds above which that is asked.
 _STEPS, _WITHOUT_STEPS, _MINUTES = 4, 0.35, 1200.0
 
 Number = Callable[[Process], "float | None"]
