@@ -9,8 +9,8 @@ import gc
 import sys
 import time
 from collections.abc import Iterator
-from itertools import chain, compress, islice, repeat, starmap
-from operator import attrgetter, is_, is_not
+from itertools import chain, compress, islice, repeat, starmap, zip_longest
+from operator import attrgetter, is_, is_not, itemgetter
 from types import ModuleType
 from typing import Any
 
@@ -60,8 +60,11 @@ def arrays(objects: list[Any]) -> list[Any]:
     each = [iter(objects) for _ in range(4)]
     for _ in range(0, len(objects), _SLICE):
         ours, theirs = _referents(each[0], each[1]), _referents(each[2], each[3])
-        ours = compress(ours, map(is_, map(type, theirs), repeat(np.ndarray)))
-        found.update((id(array), array) for array in unseen(list, filter(_has_objects, ours)))
+        # Both are read to their ends, with a None there: what is left over, or was made last, would hold a list that an
+        # app's module is in, as compress() did.
+        both = zip_longest(chain(ours, (None,)), map(is_, map(type, theirs), repeat(np.ndarray)))
+        chosen = map(itemgetter(0), filter(itemgetter(1), both))
+        found.update((id(array), array) for array in unseen(list, filter(_has_objects, chosen)))
         time.sleep(_REST)
     return list(found.values())
 

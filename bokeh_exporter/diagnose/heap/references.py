@@ -12,6 +12,8 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import Context
+from itertools import repeat
+from operator import is_
 from types import (
     AsyncGeneratorType,
     BuiltinFunctionType,
@@ -115,8 +117,9 @@ def _dict(chain: Chain, at: int) -> Edge | None:
 
 def _sequence(chain: Chain, at: int) -> Edge | None:
     base: Any = next(base for base in (list, tuple, deque) if safely.is_a(chain[at], base))
-    for index, value in enumerate(base.__iter__(chain[at])):
-        if value is chain[at + 1]:
+    # Compared by C code: enumerate() keeps the pair that it made last, and a module of a session may be in it.
+    for index, same in enumerate(map(is_, base.__iter__(chain[at]), repeat(chain[at + 1]))):
+        if same:
             fields = safely.attribute_of_class(type(chain[at]), "_fields") if base is tuple else None
             return Edge(f".{fields[index]}" if type(fields) is tuple and index < len(fields) else f"[{index}]")
     return None
