@@ -327,7 +327,7 @@ def test_a_login(serve: Serve, browser: Browser) -> None:
     page.set_viewport_size({"width": 640, "height": 480})
     page.fill("#token", "open-barley")
     page.click("button")
-    wait_until(lambda: "Wrong token" in page.inner_text("#login-error"), 10, "the wrong token is told")
+    wait_until(lambda: "Wrong token" in page.inner_text("#login-error"), 10, "the wrong token is reported")
     watched.state("login")
     page.fill("#token", "open-sesame")
     page.keyboard.press("Enter")

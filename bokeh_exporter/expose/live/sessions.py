@@ -1,4 +1,4 @@
-"""``/api/v1/sessions``: live sessions one by one, ranked. Only where debugging is on: it tells of single users."""
+"""``/api/v1/sessions``: live sessions one by one, ranked. Only where debugging is on: it shows single users."""
 
 from __future__ import annotations
 

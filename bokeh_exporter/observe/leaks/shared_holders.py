@@ -48,7 +48,7 @@ class SharedHolders(Observer):
         self._grown: list[Place] = []
 
     def collect(self) -> Iterable[Level]:
-        """Tell what has grown."""
+        """Report what has grown."""
         now = time.monotonic()
         if now >= self._due:
             self._due = now + _PERIOD  # whoever else reads meanwhile has no need to look

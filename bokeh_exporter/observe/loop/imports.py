@@ -1,6 +1,6 @@
 """Imports that block the loop: the first visitor of an app waits for HoloViews, pandas or matplotlib to load.
 
-That is no callback that blocks, happens once in a process, and is told as what it is.
+That is no callback that blocks, happens once in a process, and is reported as what it is.
 """
 
 from __future__ import annotations
