@@ -6,6 +6,7 @@ import logging
 import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from .acting import Acting
 from .config import Config
@@ -58,6 +59,7 @@ class Explaining:
         #: Hears of an app and who holds its retained sessions.
         self.on_reported: Callable[[str, str], None] = lambda app, text: None
         self.explainer.on_event = self._report
+        self.explainer.on_found = lambda app, text: self.on_reported(app, text)
         self.explainer.on_search = self._searches
 
     def studies(self) -> dict[str, Study]:
@@ -168,7 +170,9 @@ class Gathering:
         self._looked = now
         judgement = monitor.judgement
         for rule, apps in self._rules.due({judgement.name, *judgement.others}, self._numbers(read_levels)):
-            self._explaining.explainer.start(self._work(rule, apps, monitor))
+            self._explaining.explainer.start(
+                self._work(rule, apps, monitor), partial(self._rules.did_not_run, rule, apps)
+            )
 
     def _numbers(self, read_levels: Callable[[], list[Level]]) -> Numbers:
         wanted = self._rules.metrics

@@ -88,12 +88,13 @@ GROWTH = Rule("growth", ("capture",), ("log",), verdicts=("session_growth", "pro
 
 
 class Rules:
-    """The table, and since when each row holds. Looked at from one thread."""
+    """The table, and since when each row holds. Looked at from one thread; what did not run is said from any."""
 
     def __init__(self, rules: Iterable[Rule], clock: Callable[[], float] = time.monotonic) -> None:
         self._rules, self._clock = tuple(rules), clock
         self._since: dict[tuple[str, str], float] = {}
         self._ran: dict[tuple[str, str], deque[float]] = {}
+        self._not_run: deque[tuple[str, str]] = deque()
 
     def __bool__(self) -> bool:
         return bool(self._rules)
@@ -103,9 +104,15 @@ class Rules:
         """The numbers that they watch."""
         return frozenset(each.metric for rule in self._rules for each in rule.conditions)
 
+    def did_not_run(self, rule: Rule, subjects: Iterable[str]) -> None:
+        """Hear that a rule found another search running: it is due again at the next look."""
+        self._not_run.extend((rule.name, each) for each in subjects)
+
     def due(self, verdicts: Collection[str], numbers: Numbers) -> list[tuple[Rule, frozenset[str]]]:
         """Return the rules that are to gather now, with the apps that it is about; they count as run."""
         now, found = self._clock(), []
+        while self._not_run:
+            self._ran[self._not_run.popleft()].pop()
         for rule in self._rules:
             holding = rule.holds(verdicts, numbers)
             for key in [key for key in self._since if key[0] == rule.name and key[1] not in holding]:

@@ -256,6 +256,7 @@ def test_it_shows_what_leaks_and_asks_nobody_else(serve: Serve, browser: Browser
 
 
 @pytest.mark.once
+@pytest.mark.timeout(240)
 def test_doctor_says_what_the_page_says_of_each_leak(serve: Serve, browser: Browser) -> None:
     # Judged seldom enough that both are asked about the same judgement.
     slower = {**QUICK, "BOKEH_EXPORTER_VERDICT_PERIOD": "4", "BOKEH_EXPORTER_DEBUG": "1"}
@@ -267,29 +268,37 @@ def test_doctor_says_what_the_page_says_of_each_leak(serve: Serve, browser: Brow
         pass
     for _ in range(3):
         lingering.get("/good")
+    until_named(retaining, cases)
     for server, name, apps in ((lingering, "lingering_sessions", ("/good",)), (retaining, "retained_sessions", cases)):
         page = Watched(browser, server.exporter_url).page
 
         def agree(server: ServerProcess = server, page: Page = page, apps: tuple[str, ...] = apps) -> str | None:
-            if server is retaining:  # once nobody comes any more it is no growth
-                for app in apps * 3:
-                    server.open_tab(app).close()
-                get(f"{server.exporter_url}/debug/collect", method="POST", data=b"")
             verdict = doctor(server)
             told = [one["text"] for one in verdict["evidence"]]
-            if not all(any(app in text for text in told) for app in apps):
-                return None
             shown = (page.locator("#evidence li").all_inner_texts(), page.inner_text("#advice"))
-            if shown != (told, verdict["advice"]):
+            if shown != (told, verdict["advice"]) or not all(any(app in text for text in told) for app in apps):
                 return None
             held = page.locator("#holders li").all_inner_texts()
-            if server is retaining and not any("Document of /52_documents_in_list" in each for each in held):
-                return None  # found by itself once it is retained, and shown with the verdict
+            assert server is lingering or any("Document of /52_documents_in_list" in each for each in held)
             assert page.evaluate("document.body.dataset.verdict") == verdict["name"]
             return str(verdict["name"])
 
-        assert wait_until(agree, 120, "doctor and page say the same of each app") == name
+        assert wait_until(agree, 60, "doctor and page say the same of each app") == name
         page.close()
+
+
+def until_named(server: ServerProcess, apps: tuple[str, ...]) -> None:
+    """Visit until the verdict has each app, and who holds what it retains was found without being asked."""
+
+    def named() -> bool:
+        for app in apps * 3:
+            server.open_tab(app).close()
+        get(f"{server.exporter_url}/debug/collect", method="POST", data=b"")
+        status = json.loads(get(f"{server.exporter_url}/api/v1/status").body)
+        texts = [one["text"] for one in status["verdict"]["evidence"]]
+        return set(status["holders"]) == set(apps) and all(any(app in text for text in texts) for app in apps)
+
+    wait_until(named, 120, "each app is named, and who holds it")
 
 
 def test_a_stall_and_a_restart(serve: Serve, browser: Browser, tmp_path: Path) -> None:

@@ -62,6 +62,8 @@ class Explainer:
         self._before: Any = None
         #: Called with each event, besides the log.
         self.on_event: Callable[[EventAttributes], None] = lambda event: None
+        #: Called with an app and who holds most of what it retains, after each search that somebody asked for.
+        self.on_found: Callable[[str, str], None] = lambda app, text: None
         #: Called when a search begins (True) and is over: meanwhile it may hold all objects.
         self.on_search: Callable[[bool], None] = lambda begins: None
 
@@ -87,6 +89,9 @@ class Explainer:
         if live not in ("0", "1"):
             raise ValueError(f"live={live[:20]!r} cannot be used: give 0 or 1")
         found = self.run(live == "1")
+        if live == "0":
+            for app, text in {each.app: each.text() for each in reversed(found.retained)}.items():
+                self.on_found(app, text)
         return found.content(), found.text()
 
     def _run(
@@ -127,14 +132,21 @@ class Explainer:
             log.warning("who holds destroyed sessions of %s: %s%s", app, held[0].text(), others, extra={"event": event})
             self.on_event(event)
 
-    def start(self, work: Callable[[], None]) -> None:
-        """Do it in a thread of its own; an error is reported and goes no further."""
+    def start(self, work: Callable[[], None], on_busy: Callable[[], None] = lambda: None) -> None:
+        """Do it in a thread of its own; an error is reported and goes no further.
+
+        Args:
+            work: what to do.
+            on_busy: called, in that thread, if another search runs at this moment.
+        """
 
         def guarded() -> None:
             try:
                 work()
+            except BusyError:
+                on_busy()  # somebody has asked for one at this moment
             except BlockingIOError:
-                pass  # somebody has asked for one at this moment, and reads its answer
+                pass  # a capture runs, or the host traces for itself
             except MemoryError as error:
                 log.warning("%s", error)
             except Exception as error:

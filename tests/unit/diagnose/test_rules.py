@@ -46,6 +46,10 @@ def test_what_is_done_unasked_counts_each_app_by_itself() -> None:
     assert rules.due({"session_growth"}, both) == []
     clock.now += 3600
     assert rules.due({"healthy"}, both) == [(RETAINED, frozenset({"/a", "/b"}))]
+    # Somebody asked for a search at that moment: the turn of one is not lost for an hour.
+    rules.did_not_run(RETAINED, {"/b"})
+    assert rules.due({"healthy"}, both) == [(RETAINED, frozenset({"/b"}))]
+    assert rules.due({"healthy"}, both) == []
 
 
 def test_a_file_of_rules(tmp_path: Path) -> None:
