@@ -117,7 +117,9 @@ def test_without_pings_nobody_knows_who_is_silent(serve: Serve) -> None:
 @pytest.mark.parametrize("host", ["tornado", *(["asgi"] if HAS_ASGI else [])])
 def test_sessions_that_a_websocket_makes_and_why(serve: Serve, host: str) -> None:
     app = APP if host == "tornado" else "/slider"
-    server = serve(bokeh_serve("slider_bokeh.py") if host == "tornado" else uvicorn("asgi_bokeh:app"))
+    # Long enough that no page's session expires before its websocket is there, on a machine that stood still.
+    build, target = (bokeh_serve, "slider_bokeh.py") if host == "tornado" else (uvicorn, "asgi_bokeh:app")
+    server = serve(build(target, lifetime_ms=3_000))
     with server.open_tab(app) as tab:
         token = tab.token
     until(server, lambda s: s.total("bokeh_sessions_destroyed_total", app=app) == 1, "the session has expired")
