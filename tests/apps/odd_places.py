@@ -283,6 +283,19 @@ async def matrix(document: Any, hooks: Any) -> dict[str, Any]:
     return found
 
 
+def warned() -> list[str]:
+    """Return the lines that warnings of Panel's name: those of this file that asked for them."""
+    import panel as pn
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        pn.widgets.Button(name="old names", button_type="primary")
+        if hasattr(pn, "Modal"):
+            modal = pn.Modal()
+            modal.open = True  # nothing shows it
+    return [f"{each.filename}:{each.lineno} {each.category.__name__}" for each in caught]
+
+
 def main() -> None:
     flavour, watched = sys.argv[1], "watched" in sys.argv
     logging.getLogger().addHandler(Log())
@@ -325,6 +338,8 @@ def main() -> None:
             session.block_expiration()
             SESSIONS.append(session)
             found.update(await matrix(session.document, PANEL if flavour == "panel" else PLAIN))
+            if flavour == "panel":
+                found["warnings"] = {"named": warned()}
             if watched:
                 errors = exporter.state.totals("bokeh_exporter_errors_total")
                 found["errors"] = {"counted": [row[1] for row in errors if row[2]]}

@@ -11,6 +11,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from ...state.safe_looks import is_a
+from . import Hosts
+from .param import wrap_wherever_taken
+from .patches import stack_level
 from .seams import Attribute, Seam, find
 
 _MODEL = "bokeh.model.model:Model"
@@ -18,6 +21,11 @@ _MODEL = "bokeh.model.model:Model"
 _BESIDE = frozenset({"js_property_callbacks", "js_event_callbacks", "tags"})
 #: Models that one walk over parts looks at.
 _PARTS = 20_000
+
+
+def refresh(hosts: Hosts) -> None:
+    """Wrap the search for the line that a warning of Bokeh's names."""
+    wrap_wherever_taken(hosts, _PLACE, ("bokeh",), asked=True)
 
 
 @functools.cache
@@ -138,6 +146,12 @@ SEAMS = (
         facts=_class, until="3",
     ),
 )  # fmt: skip
+
+_PLACE = Seam(
+    "bokeh.util.warnings:find_stack_level", "warning", (), "the user's line in warnings of Bokeh's",
+    wrap=stack_level("bokeh"), hook="bokeh.find_stack_level",
+)  # fmt: skip
+FURTHER = (_PLACE,)
 
 ATTRIBUTES = (
     Attribute(f"{_MODEL}._id", "which element a model belongs to"),

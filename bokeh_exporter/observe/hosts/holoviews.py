@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from . import Hosts, changing, panel_components
+from .param import wrap_wherever_taken
+from .patches import stack_level
 from .seams import Attribute, Seam, family, is_of
 
 
@@ -71,7 +73,7 @@ SEAMS = (
 )  # fmt: skip
 
 #: Of each class of HoloViews that has the method as its own.
-FURTHER = (
+_METHODS = (
     Seam(
         f"{_STREAM}._on_trigger", "stream_triggered", ("self",), "triggered streams",
         facts=_first, hook="holoviews.Stream._on_trigger",
@@ -85,6 +87,11 @@ FURTHER = (
         facts=_first, hook="holoviews.Plot.update_frame",
     ),
 )  # fmt: skip
+_PLACE = Seam(
+    "holoviews.util.warnings:find_stack_level", "warning", (), "the user's line in warnings of HoloViews'",
+    wrap=stack_level("holoviews", "param", "pyviz_comms", "IPython.core"), hook="holoviews.find_stack_level",
+)  # fmt: skip
+FURTHER = (*_METHODS, _PLACE)
 
 ATTRIBUTES = (
     Attribute("holoviews.core.spaces:Callable._memoized", "results that were remembered count as calls"),
@@ -96,7 +103,8 @@ ATTRIBUTES = (
 
 def refresh(hosts: Hosts) -> None:
     """Wrap the methods that classes of HoloViews have of their own."""
-    for seam in FURTHER:
+    wrap_wherever_taken(hosts, _PLACE, ("holoviews",), asked=True)
+    for seam in _METHODS:
         base = seam.owner()
         for cls in family(base) if base is not None else ():
             if seam.name in vars(cls) and cls.__module__.startswith("holoviews."):

@@ -10,7 +10,8 @@ from typing import Any
 from ...state.safe_looks import attribute_of_class, is_a, partial_of, text_of, type_module
 from . import Hosts
 from .panel import state_of_panel
-from .param import values_of
+from .param import values_of, wrap_wherever_taken
+from .patches import stack_level
 from .seams import Attribute, Seam, family, find, is_of
 
 
@@ -47,12 +48,15 @@ _UPDATING = tuple(
 SEAMS += _UPDATING
 
 #: Of each class of Panel's that has the method as its own, for what is there to be inspected.
-FURTHER = (
-    Seam(
-        "panel.viewable:Renderable._get_model", "component_rendering", ("self", "doc"),
-        "seconds of components in an inventory", facts=_first, hook="panel.Renderable._get_model",
-    ),
+_RENDERING = Seam(
+    "panel.viewable:Renderable._get_model", "component_rendering", ("self", "doc"),
+    "seconds of components in an inventory", facts=_first, hook="panel.Renderable._get_model",
 )  # fmt: skip
+_PLACE = Seam(
+    "panel.util.warnings:find_stack_level", "warning", (), "the user's line in warnings of Panel's",
+    wrap=stack_level("panel", "param"), hook="panel.find_stack_level",
+)  # fmt: skip
+FURTHER = (_RENDERING, _PLACE)
 
 ATTRIBUTES = (
     Attribute("panel.pane.base:ReplacementPane._pane", "replacements and rebuilds of outputs"),
@@ -64,11 +68,11 @@ ATTRIBUTES = (
 
 def refresh(hosts: Hosts) -> None:
     """Wrap the method that makes the models of a component, on each class of Panel's that has its own."""
-    for seam in FURTHER:
-        base = seam.owner()
-        for cls in family(base) if base is not None else ():
-            if seam.name in vars(cls) and cls.__module__.startswith("panel."):
-                hosts.wrap(cls, seam)
+    base = _RENDERING.owner()
+    for cls in family(base) if base is not None else ():
+        if _RENDERING.name in vars(cls) and cls.__module__.startswith("panel."):
+            hosts.wrap(cls, _RENDERING)
+    wrap_wherever_taken(hosts, _PLACE, ("panel",), asked=True)
 
 
 def shown(document: Any) -> Iterator[Any]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ...state.safe_calls import is_async
 from ...state.safe_looks import attribute_of_class, attributes
 from . import Hosts
+from .patches import stack_level
 from .seams import Attribute, Seam
 
 _MODULE = "param.parameterized"
@@ -64,8 +65,13 @@ SEAMS = (
     ),
 )  # fmt: skip
 
+_PLACE = Seam(
+    "param._utils:_find_stack_level", "warning", (), "the user's line in warnings of Param's",
+    wrap=stack_level("param", "numbergen"), hook="param.find_stack_level",
+)  # fmt: skip
+
 #: Seams of owners that are only known at run time, see :func:`refresh`.
-FURTHER = (_EVALUATE,)
+FURTHER = (_EVALUATE, _PLACE)
 
 ATTRIBUTES = (
     Attribute(f"{_MODULE}:Watcher.fn", "calls of watchers and depending methods"),
@@ -75,13 +81,19 @@ ATTRIBUTES = (
 
 def refresh(hosts: Hosts) -> None:
     """Wrap the evaluation of bound functions in each module that has taken it by its name."""
-    module = sys.modules.get(_MODULE)
-    evaluate = getattr(module, _EVALUATE.name, None)
-    if evaluate is None or hosts.is_wrapped(module, _EVALUATE):  # who takes it from now on takes ours
+    wrap_wherever_taken(hosts, _EVALUATE, _EVALUATING)
+    wrap_wherever_taken(hosts, _PLACE, ("param",), asked=True)
+
+
+def wrap_wherever_taken(hosts: Hosts, seam: Seam, packages: Iterable[str], *, asked: bool = False) -> None:
+    """Wrap a function of a module, there and in each module of some packages that has taken it by its name."""
+    module = sys.modules.get(seam.target.partition(":")[0])
+    function = getattr(module, seam.name, None)
+    if function is None or hosts.is_wrapped(module, seam):  # who takes it from now on takes ours
         return
     for name, each in list(sys.modules.items()):
-        if name.partition(".")[0] in _EVALUATING and vars(each).get(_EVALUATE.name) is evaluate:
-            hosts.wrap(each, _EVALUATE)
+        if name.partition(".")[0] in packages and vars(each).get(seam.name) is function:
+            hosts.wrap(each, seam, asked=asked)
 
 
 def owner_of(thing: Any) -> Any | None:

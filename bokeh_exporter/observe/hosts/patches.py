@@ -9,15 +9,19 @@ change what ``Class.__dict__`` holds.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 import weakref
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from ...state import State
 
 _MISSING = object()
+#: Where the frames of ours are that stand between a host's function and the user's line.
+_OURS = str(Path(__file__).resolve().parents[1])
 
 
 class Patches:
@@ -91,3 +95,34 @@ def _undo(owner: Any, name: str, entry: Any, wrapper: Any) -> Callable[[], None]
                     setattr(each, name, entry)
 
     return undo
+
+
+def stack_level(*packages: str) -> Callable[[Callable[..., Any], Any], Callable[..., Any]]:
+    """Return what wraps a library's search for the line that a warning of its names: our frames count as the library's.
+
+    Else the warning names a line of ours, and the user's own is neither named nor asked for by a filter of warnings.
+
+    Args:
+        packages: whose frames the library itself passes over, the first being its own.
+    """
+
+    def wrap(original: Callable[..., Any], hosts: Any) -> Callable[..., Any]:
+        @functools.wraps(original)
+        def find_stack_level() -> Any:
+            try:
+                files = [getattr(sys.modules.get(name), "__file__", None) for name in packages]
+                passed = (_OURS, *(str(Path(file).parent) for file in files if file))
+                tests = str(Path(passed[1], "tests"))
+                frame, level = sys._getframe(1), 1  # as if the library's own function were here
+                while frame is not None and (name := frame.f_code.co_filename).startswith(passed):
+                    if name.startswith(tests):
+                        break
+                    frame, level = frame.f_back, level + 1  # type: ignore[assignment]
+                return level
+            except Exception as error:
+                hosts.swallow(error)
+                return original()
+
+        return find_stack_level
+
+    return wrap
