@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 import venv
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -205,8 +206,8 @@ def install_programs() -> str | None:
     return f"not here: {', '.join(missing)}; the tests that start them fail. On Debian: {' '.join(command)}"
 
 
-def test(line: Line, arguments: list[str]) -> str:
-    """Run pytest on one line and return its line of the summary."""
+def install(line: Line) -> str | None:
+    """Make the environment of a line; return its line of the summary if that cannot be."""
     base = find_python(line.python)
     if base is None:
         return f"{'FAILED' if CI else 'INCOMPLETE'}: {line.title} was not run: there is no Python {line.python} here"
@@ -214,6 +215,14 @@ def test(line: Line, arguments: list[str]) -> str:
         prepare(line, base, line.package, "--group", line.group)
     except subprocess.CalledProcessError as error:
         return f"FAILED with status {error.returncode}: installing for {line.title}"
+    return None
+
+
+def test(line: Line, installed: Future[str | None], arguments: list[str]) -> str:
+    """Run pytest on one line and return its line of the summary."""
+    problem = installed.result()
+    if problem is not None:
+        return problem
     # Else each server of a test compiles the package again, 0.3 s each, where PYTHONDONTWRITEBYTECODE is set.
     subprocess.run([python_in(line.folder), "-m", "compileall", "-q", "bokeh_exporter"], check=False, cwd=ROOT)
     pytest: list[str | Path] = [python_in(line.folder), "-m", "pytest", *line.select]
@@ -223,10 +232,9 @@ def test(line: Line, arguments: list[str]) -> str:
 
 def soak(line: Line, prefixes: list[str]) -> str:
     """Soak the leak cases on one line and return its line of the summary."""
-    base = find_python(line.python)
-    if base is None:
-        return f"{'FAILED' if CI else 'INCOMPLETE'}: {line.title} was not run: there is no Python {line.python} here"
-    prepare(line, base, line.package, "--group", line.group)
+    problem = install(line)
+    if problem is not None:
+        return problem
     return run(f"leak cases, {line.title}", python_in(line.folder), "-m", "tests.leaks.cases", *prefixes)
 
 
@@ -242,12 +250,14 @@ def main(command: str, arguments: list[str]) -> int:
     missing = install_programs() if command == "test" else None
     if missing is not None:
         say(missing)
-    summary = (
-        [soak(line, arguments) for line in lines() if line not in (OLDEST, NEXT)] if command == "soak" else checks()
-    )
+    if command == "soak":
+        summary = [soak(line, arguments) for line in lines() if line not in (OLDEST, NEXT)]
+    else:
+        summary = checks()
     if command == "test":
-        for line in lines():
-            summary.append(test(line, arguments))
+        with ThreadPoolExecutor(1) as background:  # the next lines are installed while the first is tested
+            ready = [(line, background.submit(install, line)) for line in lines()]
+            summary += [test(line, installed, arguments) for line, installed in ready]
         if missing is not None:
             summary.append(f"FAILED: {missing}")
     for result in summary:
