@@ -25,7 +25,7 @@ Row = dict[str, Any]
 #: Id and class of models.
 Held = dict[str, str]
 ELEMENT = {"BOKEH_EXPORTER_COLLECT": "element"}
-PARTS = {"lock", "functions", "models", "recompute", "serialise", "send", "other"}
+PARTS = {"lock", "threads", "apply", "functions", "models", "recompute", "serialise", "send", "other"}
 
 
 class Ledger:
@@ -169,7 +169,7 @@ def test_plain_bokeh(bokeh: Ledger) -> None:
         assert row["bytes_sent"] > 100
         assert row["patches"] == 2  # the slider's own, and the children
         assert not row["quiet"]
-        assert all(parts(row)[part] > 0 for part in ("functions", "models", "recompute", "serialise", "send"))
+        assert all(parts(row)[part] > 0 for part in ("apply", "functions", "models", "recompute", "serialise", "send"))
         assert {part for part, took in parts(build).items() if took} >= {"functions", "models", "recompute"}
         assert row["panel"] is row["holoviews"] is None
 
@@ -204,6 +204,10 @@ def test_plain_bokeh(bokeh: Ledger) -> None:
         bokeh.settled(label="threaded")
         taken = next(one for one in bokeh.status()["interactions"] if one["kind"] == "next_tick")
         bokeh.compare(taken, before, bokeh.truth()[0])
+
+        moves = [one for one in bokeh.status()["interactions"] if one["kind"] == "property"]
+        known = [parts(one) for one in moves]
+        assert sum(one["other"] for one in known) < 0.1 * sum(sum(one.values()) for one in known)
 
         rows = bokeh.status()["most_rebuilt"]
         assert rows[0]["element"] == "Div"

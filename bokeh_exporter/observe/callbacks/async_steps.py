@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
+
+from ...state.interactions import current
 
 if TYPE_CHECKING:
     from .calls import Calls
@@ -49,6 +51,46 @@ class Steps:
                 attribution.leave(entered, self._label)
                 self.busy += perf_counter() - start
                 stack.pop()
+                if self._label is None:
+                    self._took_over(start)
+            try:
+                value, error = (yield yielded), None
+            except GeneratorExit:
+                steps.close()
+                raise
+            except BaseException as thrown:
+                value, error = None, thrown
+
+    def _took_over(self, begin: float) -> None:
+        """Note a step of a framework's own function, which takes over what a browser has changed."""
+        state, number = self._calls.state, current.get()
+        if number and state.elements.on:
+            try:
+                state.elements.went_on(number, "apply", "component", begin, perf_counter())
+            except Exception as ours:
+                state.swallow("callbacks", ours)
+
+
+class Noted:
+    """Awaits something and calls ``note(begin, end)`` after each step, by ``perf_counter``."""
+
+    __slots__ = ("_awaitable", "_note")
+
+    def __init__(self, awaitable: Awaitable[Any], note: Callable[[float, float], None]) -> None:
+        self._awaitable, self._note = awaitable, note
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        steps: Any = self._awaitable.__await__()
+        note, value = self._note, None
+        error: BaseException | None = None
+        while True:
+            begin = perf_counter()
+            try:
+                yielded = steps.send(value) if error is None else steps.throw(error)
+            except StopIteration as stop:
+                return stop.value
+            finally:
+                note(begin, perf_counter())
             try:
                 value, error = (yield yielded), None
             except GeneratorExit:

@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 
 from ... import config as options
 from ...catalogue import MESSAGES, OTHER
+from ...state import State
 from ...state.interactions import SIXTEENTH, Interaction, current
 from ...state.spans import Open, Spans
 from .. import slots
@@ -26,6 +27,7 @@ from ..hosts import Leave
 from ..hosts.bokeh_messages import PROPERTY_KINDS
 from ..hosts.bokeh_sessions import session_of
 from ..traffic.payloads import Payloads
+from .async_steps import Noted
 
 
 class InteractionStarts(Observer):
@@ -61,6 +63,7 @@ class InteractionStarts(Observer):
 
     def _handler(self) -> Callable[[Callable[[], Awaitable[Any]], Any, Any], Awaitable[Any]]:
         state, overhead, swallow = self.state, self.state.overhead, self.on.swallow
+        elements = state.elements
         payloads, known_bytes, set_current = self.frame.find(Payloads), slots.connection.name, current.set
 
         async def handle(call: Callable[[], Awaitable[Any]], connection: Any, message: Any) -> Any:
@@ -85,6 +88,8 @@ class InteractionStarts(Observer):
             except Exception as ours:
                 swallow(ours)
             try:
+                if record is not None and elements.on:
+                    return await Noted(call(), functools.partial(_handled, state, record.number))
                 return await call()
             finally:
                 try:
@@ -109,6 +114,13 @@ class InteractionStarts(Observer):
 def _span(spans: Spans, record: Interaction, session: Any) -> Open | None:
     link = getattr(slots.record.get(session), "creation", None)
     return spans.interaction(record.app, record.kind, record.number, session, link)
+
+
+def _handled(state: State, number: int, begin: float, end: float) -> None:
+    try:
+        state.elements.went_on(number, "apply", "message", begin, end)
+    except Exception as ours:
+        state.swallow(InteractionStarts.name, ours)
 
 
 def _received(app: App, kind: str) -> Callable[[], Any]:

@@ -1,17 +1,25 @@
 """Thread pools: what ``ThreadPoolExecutor`` keeps of its threads and work, and the pools that a loop and Panel have.
 
 Attributes that are not documented, so they are tried before they are used. The wait for a thread has no seam: each
-pool's own ``submit`` is wrapped on the instance.
+pool's own ``submit`` is wrapped on the instance. What a session hands over is seen at the function of Bokeh's that
+does so, which also knows when the event loop goes on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import functools
 import importlib.util
-from typing import Any
+from collections.abc import Awaitable, Callable
+from threading import get_ident
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
 
 from .seams import Attribute, Seam
+
+if TYPE_CHECKING:
+    from . import Hosts
 
 _POOL = "concurrent.futures.thread:ThreadPoolExecutor"
 
@@ -20,7 +28,41 @@ _PICKLING: Any = getattr(concurrent.futures, "InterpreterPoolExecutor", ())
 #: What stands for a default executor that cannot be seen.
 HIDDEN = object()
 
-SEAMS = ()
+
+def _handing_over(original: Callable[..., Awaitable[Any]], hosts: Hosts) -> Callable[..., Awaitable[Any]]:
+    """Wrap what runs a function in a worker; say when it was asked to, began, ended, was heard of, and where."""
+    patches, say = hosts.patches, hosts.event("work_handed_over").hot()
+
+    @functools.wraps(original)
+    async def run_in_executor(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if not patches.on:
+            return await original(func, *args, **kwargs)
+        asked, began, ended, thread = perf_counter(), 0.0, 0.0, 0
+
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            nonlocal began, ended, thread
+            began, thread = perf_counter(), get_ident()
+            try:
+                return func(*args, **kwargs)
+            finally:
+                ended = perf_counter()
+
+        try:
+            return await original(timed, *args, **kwargs)
+        finally:
+            if began and ended:
+                say(asked, began, ended, perf_counter(), thread)
+
+    return run_in_executor
+
+
+SEAMS = (
+    Seam(
+        "bokeh.server.session:_run_in_executor", "work_handed_over", ("func",),
+        "how long an interaction waits for a worker thread and for the event loop after it", wrap=_handing_over,
+        since="3.10", hook="session._run_in_executor",
+    ),
+)  # fmt: skip
 
 #: Of each pool's own ``submit``, wrapped on the instance.
 SUBMIT = Seam(

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from ... import config as options
 from ...state.interactions import current
+from ...state.records import Record
 from ...state.safe_looks import type_name
 from ..frame import Observer
 from ..hosts import Leave
@@ -32,6 +33,7 @@ class Timelines(Observer):
         on.around("plot_updating", self._updating)
         on.around("patch_serialising", lambda: self._timed("serialise", "patch"))
         on.before("message_written", self._written)
+        on.before("work_handed_over", self._handed_over)
 
     def _timed(self, part: str, name: str) -> Leave | None:
         number, begin = current.get(), perf_counter()
@@ -50,3 +52,10 @@ class Timelines(Observer):
         number = current.get()
         if number:
             self.state.elements.went_on(number, "send", "patch", begin, end)
+
+    def _handed_over(self, asked: float, began: float, ended: float, heard: float, thread: int) -> None:
+        record = self.state.elements.record(current.get())
+        if record is not None:
+            record.add(Record.went_on, "threads", "wait for a worker thread", asked, began, thread)
+            record.add(Record.went_on, "apply", "in a worker thread", began, ended, thread)
+            record.add(Record.went_on, "threads", "wait for the event loop", ended, heard, thread)

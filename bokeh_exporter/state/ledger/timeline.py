@@ -13,7 +13,9 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 #: In the order in which they are reported.
-PARTS = ("lock", "functions", "models", "recompute", "serialise", "send", "other")
+PARTS = ("lock", "threads", "apply", "functions", "models", "recompute", "serialise", "send", "other")
+#: Those that are waits: they count where nothing else goes on.
+_WAITS = frozenset({"lock", "threads"})
 #: Spans that are kept of one interaction once it is over.
 _KEPT = 400
 #: Seconds between two spans of the same kind that may be taken for one, at first.
@@ -56,7 +58,7 @@ def _parts(spans: Iterable[Span], begin: float, end: float) -> dict[str, float]:
     for left, right in pairwise(points):
         while following < len(found) and found[following].begin <= left:
             span = found[following]
-            heapq.heappush(active, (span.part == "lock", -span.begin, span.end, span.part))
+            heapq.heappush(active, (span.part in _WAITS, -span.begin, span.end, span.part))
             following += 1
         while active and active[0][2] <= left:
             heapq.heappop(active)
@@ -104,7 +106,7 @@ def chrome_trace(title: str, spans: Iterable[Span], begin: float, end: float, st
     # A wait is no work of the thread that it ends in, and would overlap with what runs there.
     events = [event(title, "interaction", begin, end, 0)]
     events += [
-        event(span.name, span.part, span.begin, span.end, 0 if span.part == "lock" else threads[span.thread])
+        event(span.name, span.part, span.begin, span.end, 0 if span.part in _WAITS else threads[span.thread])
         for span in sorted(spans, key=lambda span: (span.begin, -span.end))
     ]
     names = {0: "interaction and waits", **{number: f"thread {number}" for number in threads.values()}}

@@ -16,13 +16,15 @@ def told(*spans: tuple[str, float, float]) -> list[Span]:
 def test_the_innermost_counts_and_the_rest_is_other() -> None:
     spans = told(("functions", 1, 8), ("models", 2, 4), ("recompute", 3, 4), ("send", 9, 12))
     assert parts_of(spans, 0, 10) == {
-        "lock": 0, "functions": 5, "models": 1, "recompute": 1, "serialise": 0, "send": 1, "other": 2,
+        "lock": 0, "threads": 0, "apply": 0, "functions": 5, "models": 1, "recompute": 1, "serialise": 0, "send": 1,
+        "other": 2,
     }  # fmt: skip
 
 
-def test_a_wait_counts_only_where_nothing_else_goes_on() -> None:
-    spans = told(("functions", 0, 4), ("lock", 2, 8), ("send", 6, 7))
-    assert parts_of(spans, 0, 8) == dict.fromkeys(PARTS, 0) | {"functions": 4, "lock": 3, "send": 1}
+@pytest.mark.parametrize("wait", ["lock", "threads"])
+def test_a_wait_counts_only_where_nothing_else_goes_on(wait: str) -> None:
+    spans = told(("functions", 0, 4), (wait, 2, 8), ("send", 6, 7))
+    assert parts_of(spans, 0, 8) == dict.fromkeys(PARTS, 0) | {"functions": 4, wait: 3, "send": 1}
 
 
 def test_whatever_overlaps_adds_up() -> None:
