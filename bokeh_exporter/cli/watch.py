@@ -101,7 +101,8 @@ def lines(one: Mapping[str, Any]) -> Iterator[str]:
         below.append([f"never used: {names(counts)}"])
     changed = ", ".join(f"{sum(models[what].values())} {what}" for what in ("created", "removed", "reused"))
     parts = [f"{name} {took(part)}" for name, part in one["parts"].items() if part >= 0.001]
-    yield from _branches([*below, [f"models: {changed}"], [f"time: {', '.join(parts) or took(one['seconds'])}"]])
+    below += [[f"models: {changed}"], [f"time: {', '.join(parts) or took(one['seconds'])}"]]
+    yield from _branches([*below, *([f"advice: {each['text']}"] for each in one.get("advice", ()))])
 
 
 def who(one: Mapping[str, Any]) -> str:

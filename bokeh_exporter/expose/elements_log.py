@@ -92,6 +92,7 @@ def line(record: Mapping[str, Any]) -> str:
         *_unused(record["never_used"] or ()),
         *_not_in_page(record["results"], record["not_in_page"]),
         f"{took(record['seconds'])}{_parts(record)}, {_patches(record)}{size(record['bytes_sent'])} sent",
+        *(each["text"] for each in record["advice"]),
     ]
     return f"{_who(record)}: {'; '.join(parts)}"
 

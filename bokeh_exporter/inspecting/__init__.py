@@ -3,7 +3,7 @@
 Used by the command and by the pytest plugin; no server imports it. The server is soak's, with the exporter's inventory
 on. ``run`` is the course, ``moves`` what is moved and how it goes back, ``names`` what elements are called in the
 source, ``report`` what was found, ``picture`` and ``html`` how it is drawn, ``advice`` what would make it in place,
-``budgets`` what a test allows a move.
+``recomputes`` what would make the server work less, ``budgets`` what a test allows a move.
 """
 
 from .report import Report

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import difflib
+from collections.abc import Sequence
 
 #: Lines around a change.
 _CONTEXT = 1
+_INDENT = "    "
 
 
 class Edits:
@@ -49,6 +51,15 @@ class Edits:
         """Insert a line before one."""
         start = self._offset(line, 0)
         self._made.append((start, start, f"{text}\n"))
+
+    def inside(self, body: Sequence[ast.stmt], header: str) -> None:
+        """Put statements that follow each other, each on lines of its own, into a block."""
+        for line in range(body[0].lineno, (body[-1].end_lineno or body[-1].lineno) + 1):
+            start = self._offset(line, 0)
+            if line == body[0].lineno:
+                self._made.append((start, start, f"{' ' * body[0].col_offset}{header}\n{_INDENT}"))
+            elif self._lines[line - 1].strip():
+                self._made.append((start, start, _INDENT))
 
     def diff(self) -> str:
         """Return the unified diff of all changes."""

@@ -13,6 +13,7 @@ from ..soak.widgets import NUMBERED
 from .advice import advice
 from .html import html
 from .names import Sources
+from .recomputes import frozen
 from .wording import lines
 
 Row = dict[str, Any]
@@ -84,9 +85,10 @@ def report(
     by_time: dict[float, list[Row]] = {}
     for each in after["elements"]:
         by_time.setdefault(each["interaction"], []).append(_named(each, sources))
+    moves = list(moves)
     rows = [_move(each, elements, by_time, sources) for each in moves]
-    for row in rows:
-        row["advice"] = advice(row, sources)
+    for row, each in zip(rows, moves, strict=True):
+        row["advice"] = advice(row, sources) + frozen(each.there.get("advice", ()), sources)
     content = {
         "app": plan.target.name,
         "host": plan.host,
@@ -182,6 +184,7 @@ def _move(moved: Moved, elements: Sequence[Row], by_time: Mapping[float, list[Ro
         **_numbers(record),
         "back": _numbers(moved.back) if moved.back is not None else None,
         "parts": record.get("parts"),
+        "recomputes": record.get("recomputes", []),
     }
 
 

@@ -70,20 +70,20 @@ class Elements:
             record.open += 1
 
     def leave(
-        self, number: int, name: str | None = None, seconds: float = 0.0, busy: float = 0.0, failed: bool = False,
-        calls: int = 1, caller: str | None = None,
+        self, number: int, name: str | None = None, begin: float = 0.0, seconds: float = 0.0, busy: float = 0.0,
+        failed: bool = False, calls: int = 1, caller: str | None = None,
     ) -> None:  # fmt: skip
         """Note that a function or a step of one has ended.
 
-        ``name`` is None for a framework's, which is not listed; ``caller`` is the function of the user's in which
-        it ran.
+        ``name`` is None for a framework's, which is not listed; ``begin`` is by ``perf_counter``; ``caller`` is the
+        function of the user's in which it ran.
         """
         record = self.record(number)
         if record is not None:
             record.open -= 1
-            record.touched = now = perf_counter()
+            record.touched = perf_counter()
             if name is not None:
-                record.add(Record.ran, name, seconds, busy, failed, calls, now, get_ident(), caller)
+                record.add(Record.ran, name, begin, seconds, busy, failed, calls, get_ident(), caller)
 
     def went_on(self, number: int, part: str, name: str, begin: float, end: float) -> None:
         """Note what went on in an interaction from when to when, by ``perf_counter``; see ``timeline.PARTS``."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from time import perf_counter, time
 from typing import Any
 
 from .interactions import Interaction, ordinal
 from .ledger.source_names import variable_at
 from .ledger.timeline import Span, Spans, parts_of, thinned
-from .ledger.tree import Site, Tree
+from .ledger.tree import Site, Tree, by_class, named
 
 #: Seconds without anything happening after which an interaction is taken to be over.
 QUIET = 0.5
@@ -82,6 +82,11 @@ class Record:
         self.went_on("models", cls, begin, end, thread)
         self.tree.model(function, model, cls, site, begin, end)
 
+    def recomputed(self, function: str | None, begin: float, end: float, thread: int) -> None:
+        """Note that Bokeh has recomputed which models the document holds, in a function of the user's."""
+        self.went_on("recompute", "DocumentModelManager.recompute", begin, end, thread)
+        self.tree.recomputes.add(function, end - begin)
+
     def element(self, apply: Any, *what: Any) -> None:
         """Note something of an element: a method of :class:`.Tree`, and what it is to be called with."""
         apply(self.tree, *what)
@@ -119,11 +124,11 @@ class Record:
             self.built[built] = self.built.get(built, 0) + 1
 
     def ran(
-        self, name: str, seconds: float, busy: float, failed: bool, calls: int, ended: float, thread: int,
+        self, name: str, begin: float, seconds: float, busy: float, failed: bool, calls: int, thread: int,
         caller: str | None,
     ) -> None:  # fmt: skip
         """Count a call of a user's function, or none and the time of one step of a generator."""
-        self.went_on("functions", f"{name.rpartition(':')[2]}()", ended - seconds, ended, thread)
+        self.went_on("functions", f"{name.rpartition(':')[2]}()", begin, begin + seconds, thread)
         self.tree.ran(caller, name, calls, seconds, busy, failed)
         row = self.functions.get(name)
         if row is None:
@@ -184,11 +189,11 @@ class Record:
         come_or_gone = {*created, *removed, *added}
         reused = [cls for model, cls in self._reused.items() if model not in come_or_gone]
         return {
-            "created": _by_class(created.values()),
-            "removed": _by_class(removed.values()),
-            "reused": _by_class(reused),
-            "added": _by_class(added.values()),
-            "discarded": _by_class(discarded),
+            "created": by_class(created.values()),
+            "removed": by_class(removed.values()),
+            "reused": by_class(reused),
+            "added": by_class(added.values()),
+            "discarded": by_class(discarded),
         }
 
     def exempt(self, models: Iterable[str]) -> None:
@@ -213,6 +218,7 @@ class Record:
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""
         one = self.interaction
+        parts = parts_of(self.spans, self.started, self.started + self.seconds)
         return {
             "number": ordinal(one.number),
             "time": one.time,
@@ -227,23 +233,16 @@ class Record:
             "models": self.models(),
             "panel": self.library("panel"),
             "holoviews": self.library("holoviews"),
-            "never_used": [_named(built) for built in self.unused.values()] if self.phase == "init" else None,
+            "never_used": [named(built) for built in self.unused.values()] if self.phase == "init" else None,
             "results": self.results,
-            "not_in_page": [_named(built) for built in self.not_in_page],
+            "not_in_page": [named(built) for built in self.not_in_page],
             "patches": one.patches,
             "bytes_sent": one.bytes_sent,
             "seconds": self.seconds,
-            "parts": parts_of(self.spans, self.started, self.started + self.seconds),
+            "parts": parts,
+            **self.tree.recomputes.as_json(parts),
             "tree": self.tree.as_json(),
             "quiet": self.quiet,
             "finished": self.over(perf_counter()),
             "rss_change": one.rss_change if one.rss_known else None,
         }
-
-
-def _by_class(classes: Collection[str]) -> dict[str, int]:
-    return dict(Counter(classes)) if classes else {}
-
-
-def _named(built: Built) -> dict[str, Any]:
-    return dict(zip(("library", "element", "file", "line"), built, strict=True))

@@ -186,6 +186,31 @@ def test_the_diffs_that_are_advised_make_it_in_place(tmp_path: Path) -> None:
 
 
 @pytest.mark.once
+def test_the_diffs_that_are_advised_in_plain_bokeh(tmp_path: Path) -> None:
+    app = tmp_path / "advised_bokeh.py"
+    app.write_text((APPS / app.name).read_text())
+    plan = Plan.of(app, server_args=with_lifetime(()))
+    before = by_label(inspect(plan).content)
+    swap, turn = before["swap"], before["turn"]
+    assert (len(swap["rebuilds"]), swap["models"]["created"], turn["rebuilds"]) == (1, 1, [])
+    (row,) = turn["recomputes"]
+    assert (row["function"], row["count"]) == ("advised_bokeh.py:turned", 8)
+    assert row["seconds"] <= turn["parts"]["recompute"] + 0.001
+    assert turn["advice"][0]["text"].startswith("turned(): 8 recomputes, ")
+    assert turn["advice"][0]["text"].endswith(" ms: make the changes in one `with doc.models.freeze():`")
+    for move in (swap, turn):
+        (one,) = move["advice"]
+        (tmp_path / "change.diff").write_text(one["diff"])
+        subprocess.run(["git", "apply", "--unidiff-zero", "change.diff"], cwd=tmp_path, check=True, timeout=20)
+    after = by_label(inspect(plan).content)
+    assert [(move["error"], move["rebuilds"], move["advice"]) for move in after.values()] == [(None, [], [])] * 2
+    assert (after["swap"]["models"]["created"], len(after["swap"]["updates"])) == (0, 1)
+    (row,) = after["turn"]["recomputes"]
+    assert row["count"] == 1
+    assert row["seconds"] < sum(each["seconds"] for each in turn["recomputes"])
+
+
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("source", "words"),
     [

@@ -112,7 +112,7 @@ class Calls:
                 # Not ``inspect.iscoroutine``, which asks a result for its ``__class__``. Nobody awaits a property's.
                 continues = type(result) is CoroutineType and kind != "property"
                 if not continues:
-                    self._ended(app, kind, label, number, busy, busy, error, caller)
+                    self._ended(app, kind, label, number, start, busy, busy, error, caller)
                 if span is not None:
                     span.suspend() if continues else span.leave(error)
                 if token is not None:
@@ -141,7 +141,7 @@ class Calls:
             error = raised
             raise
         finally:
-            self._ended(app, kind, label, number, perf_counter() - start, steps.busy, error, caller)
+            self._ended(app, kind, label, number, start, perf_counter() - start, steps.busy, error, caller)
             if span is not None:
                 span.leave(error)
             del error
@@ -165,8 +165,8 @@ class Calls:
         return stack
 
     def _ended(
-        self, app: App, kind: str | None, label: str | None, number: int, seconds: float, busy: float,
-        error: BaseException | None, caller: str | None,
+        self, app: App, kind: str | None, label: str | None, number: int, begin: float, seconds: float,
+        busy: float, error: BaseException | None, caller: str | None,
     ) -> None:  # fmt: skip
         try:
             failed = error is not None and is_a(error, Exception) and not is_skip(error)
@@ -182,7 +182,7 @@ class Calls:
                     record.callbacks += 1
                     record.errors += failed
             if self._elements.on:
-                self._elements.leave(number, label, seconds, busy, failed, 1, caller)
+                self._elements.leave(number, label, begin, seconds, busy, failed, 1, caller)
         except Exception as ours:
             self.state.swallow("callbacks", ours)
 

@@ -54,7 +54,7 @@ class InnerCall:
                 stack.pop()
                 state.memory.attribution.leave(entered, self._label)
                 seconds = perf_counter() - start
-                self._end(number, seconds, seconds, error, counting(result), caller)
+                self._end(number, start, seconds, seconds, error, counting(result), caller)
             except Exception as ours:
                 state.swallow("callbacks", ours)
             del error
@@ -74,7 +74,7 @@ class InnerCall:
             error = raised
             raise
         finally:
-            self._end(number, perf_counter() - start, steps.busy, error, 0, None)
+            self._end(number, start, perf_counter() - start, steps.busy, error, 0, None)
             del error
 
     def _begin(self) -> int:
@@ -84,8 +84,8 @@ class InnerCall:
         return number
 
     def _end(
-        self, number: int, seconds: float, busy: float, error: BaseException | None, calls: int | None,
-        caller: str | None,
+        self, number: int, begin: float, seconds: float, busy: float, error: BaseException | None,
+        calls: int | None, caller: str | None,
     ) -> None:  # fmt: skip
         state = self._calls.state
         try:
@@ -102,7 +102,7 @@ class InnerCall:
                 interaction.errors += failed
             if state.elements.on:
                 name = self._label if calls is not None else None
-                state.elements.leave(number, name, seconds, busy, failed, calls or 0, caller)
+                state.elements.leave(number, name, begin, seconds, busy, failed, calls or 0, caller)
         except Exception as ours:
             state.swallow("callbacks", ours)
 

@@ -115,7 +115,7 @@ class BokehElements(Observer):
         record = self.elements.record(current.get())
         if record is None:
             return
-        record.add(Record.went_on, "recompute", "DocumentModelManager.recompute", begin, end, get_ident())
+        record.add(Record.recomputed, self._calls.function_here(), begin, end, get_ident())
         record.session = record.session or pseudonym_of(document)
         if before is after:
             return

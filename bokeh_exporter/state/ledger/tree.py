@@ -6,8 +6,11 @@ line, or to the element whose method the line calls: so ``p = figure()`` and ``p
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
+from .recomputes import Recomputes
 from .source_names import bare_file, place_of, variable_at
 
 _ELEMENTS, _FUNCTIONS, _MODELS = 300, 100, 20_000
@@ -61,6 +64,7 @@ class Tree:
         #: Function, path and line -> its element, or models that wait for it.
         self._at: dict[tuple[str | None, str | None, int | None], _Key] = {}
         self._waiting: dict[tuple[str | None, str | None, int | None], list[tuple[float, float]]] = {}
+        self.recomputes = Recomputes()
         #: When models were constructed.
         self._times: list[float] = []
 
@@ -194,3 +198,13 @@ def _element(key: _Key, element: _Element) -> dict[str, Any]:
         "models": element.models,
         "seconds": element.seconds,
     }
+
+
+def by_class(classes: Collection[str]) -> dict[str, int]:
+    """Count models by class."""
+    return dict(Counter(classes)) if classes else {}
+
+
+def named(built: tuple[str, str, str | None, int | None]) -> dict[str, Any]:
+    """Return what was constructed with the names of its parts."""
+    return dict(zip(("library", "element", "file", "line"), built, strict=True))

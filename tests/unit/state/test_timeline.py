@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from bokeh_exporter.state.ledger.recomputes import Recomputes
 from bokeh_exporter.state.ledger.timeline import PARTS, Span, Spans, chrome_trace, parts_of, thinned
 
 
@@ -61,3 +62,24 @@ def test_a_trace_has_a_slice_for_each_span() -> None:
     assert [(each["cat"], each["ts"], each["dur"]) for each in slices] == [
         ("interaction", 0, 4e6), ("lock", 0, 1e6), ("functions", 1e6, 2e6),
     ]  # fmt: skip
+
+
+def test_several_recomputes_in_one_function_that_take_long_have_advice() -> None:
+    recomputes = Recomputes()
+    for _ in range(4):
+        recomputes.add("app.py:fill", 0.09025)
+    recomputes.add(None, 0.3)  # what Panel does by itself is nobody's to change
+    recomputes.add("app.py:once", 0.3)
+    for _ in range(3):
+        recomputes.add("app.py:short", 0.001)
+    parts = {**dict.fromkeys(PARTS, 0.0), "functions": 0.459, "recompute": 0.361, "lock": 5.0, "threads": 1.0}
+    found = recomputes.as_json(parts)
+    assert [(row["function"], row["count"]) for row in found["recomputes"]] == [
+        ("app.py:fill", 4), (None, 1), ("app.py:once", 1), ("app.py:short", 3),
+    ]  # fmt: skip
+    assert found["advice"] == [
+        {
+            "function": "app.py:fill",
+            "text": "fill(): 4 recomputes, 361 of 820 ms: make the changes in one `with doc.models.freeze():`",
+        }
+    ]
