@@ -1,6 +1,8 @@
 """bokeh serve: callbacks that replace, keep, await, wait in a thread and tick; one model that nothing shows."""
 
 import asyncio
+import cProfile
+import pstats
 import sys
 import threading
 
@@ -19,6 +21,7 @@ keep = Slider(name="keep", title="keep", start=0, end=1000, value=0)
 refill = Slider(name="refill", title="refill", start=0, end=1000, value=0)
 slow = Slider(name="slow", title="slow", start=0, end=1000, value=0)
 threaded = Slider(name="threaded", title="threaded", start=0, end=1000, value=0)
+profiled = Slider(name="profiled", title="profiled", start=0, end=1000, value=0)
 gates = TextInput(name="open", title="open")
 secret = PasswordInput(name="secret", title="secret")
 tick = Button(name="tick", label="tick")
@@ -47,6 +50,17 @@ async def awaiting(attr: str, old: int, new: int) -> None:
     out.children = [Div(text=f"slow {new}")]
 
 
+def profiling(attr: str, old: int, new: int) -> None:
+    """Change what a large document holds, and tell what cProfile knows of the function that works that out."""
+    with cProfile.Profile() as profile:
+        large = Column(children=[Div(text=str(number)) for number in range(60)])
+        for children in ([large], [large, kept], [large], [large, kept], [kept]):
+            out.children = children
+    rows: dict[tuple[str, int, str], tuple[int, int, float, float, object]] = pstats.Stats(profile).stats  # type: ignore[attr-defined]
+    bokehs = [row for (file, _, name), row in rows.items() if name == "recompute" and "exporter" not in file]
+    tell("profile", [bokehs[0][0], bokehs[0][3]])
+
+
 def in_thread(attr: str, old: int, new: int) -> None:
     def work() -> None:
         made = Row(children=[Div(text="of a thread")])
@@ -72,6 +86,7 @@ handle: list[object] = []
 n.on_change("value", replace)
 keep.on_change("value", keeping)
 refill.on_change("value", refilling)
+profiled.on_change("value", profiling)
 threaded.on_change("value", in_thread)
 gates.on_change("value", opened)
 tick.on_click(start)
@@ -82,7 +97,7 @@ def later_on(attr: str, old: int, new: int) -> None:
 
 
 slow.on_change("value", later_on)
-doc.add_root(Column(children=[n, keep, refill, slow, threaded, gates, secret, tick, out], tags=[source]))
+doc.add_root(Column(children=[n, keep, refill, slow, threaded, profiled, gates, secret, tick, out], tags=[source]))
 doc.add_root(source)
 watch(doc, name)
 tell("libraries", sorted({"holoviews", "panel", "param"} & sys.modules.keys()))

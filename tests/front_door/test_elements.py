@@ -189,6 +189,15 @@ def test_plain_bokeh(bokeh: Ledger) -> None:
         assert row["models"]["reused"] == {"Row": 1, "Div": 2}
         assert (row["models"]["created"], row["models"]["removed"]) == ({"Div": 1}, {"Div": 2})
 
+        tab.set("profiled", value=1)
+        row = bokeh.settled(label="profiled")
+        calls, seconds = json.loads(bokeh.counts.read_text())["profile"]
+        (recomputes,) = row["recomputes"]
+        assert (recomputes["function"], recomputes["count"]) == ("elements_bokeh.py:profiling", calls)
+        assert calls == 5
+        assert seconds == pytest.approx(recomputes["seconds"], rel=0.2)
+        assert parts(row)["recompute"] == pytest.approx(recomputes["seconds"], rel=0.1)
+
         before, _ = bokeh.truth()
         tab.click("tick")
         wait_until(lambda: bokeh.truth()[0] != before)
