@@ -43,6 +43,7 @@ from .observe.loop.watcher import Watcher
 from .observe.memory.cgroups import Cgroups
 from .observe.sessions.lifetimes import Sessions
 from .observe.sessions.one_by_one import SessionsOneByOne
+from .observe.sessions.sweeps import Sweeps
 from .observe.table import HOSTS, OBSERVERS
 from .operating import Operating
 from .state import Level, State
@@ -194,7 +195,7 @@ class Exporter:
     def _watch(self) -> Watcher:
         watcher = Watcher(
             self.state, self.config.stall_after, sites=self._loops.sites, pools=self._pools,
-            running=lambda thread: self._frame.running(thread),
+            running=lambda thread: self._frame.running(thread), leaving=lambda: self._frame.find(Sweeps).leaving,
             also=(
                 self._drain.look, lambda: self._monitor.look(), lambda: self._gathering.look(self._monitor, self._read),
                 self._telemetry.look, WallClock().look, ElementsWriter(self.state, self.config, self._feed).look,

@@ -211,3 +211,16 @@ def test_a_package_that_is_imported_is_told_as_an_import_once_and_is_no_stall_of
     assert count(server, "importing slow_package took") == 1
     assert count(server, "the event loop ticks again") == 0
     assert re.search(NOT_TICKED + "; importing slow_package", server.log()), "the longer import says so meanwhile"
+
+
+def test_sessions_that_leave_together_block_the_loop_by_what_bokeh_does_at_the_end_of_each(serve: Serve) -> None:
+    stalls = {"BOKEH_EXPORTER_STALL_AFTER": "0.4"}
+    server = serve(bokeh_serve("leaving_bokeh.py", env=stalls, lifetime_ms=3000, check_ms=6000))
+    tabs = [server.open_tab("/leaving_bokeh") for _ in range(16)]
+    for tab in tabs:
+        tab.close()
+    # Whoever is not yet unused for long enough goes with the next sweep.
+    found = server.wait_log(
+        rf"{NOT_TICKED}; Bokeh destroys \d+ sessions, with a full garbage collection each\..*\n((    .*\n)+)"
+    )
+    assert "bokeh_exporter" not in found[1], found[1]

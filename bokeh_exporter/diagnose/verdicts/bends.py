@@ -13,13 +13,13 @@ from typing import NamedTuple
 import numpy as np
 
 from .rows import DESTROYED, TIME, Table
-from .trend import Floors, floors
+from .trend import Floors, floors, inverted
 
-#: From here on the pace is kept, below it never is; a cache with a time constant of five windows has 0.87.
-_KEPT, _SLOWER = 0.92, 0.75
-#: In between noise leaves it open: within so many errors of a kept pace, and so many errors above this.
-_ERRORS, _LEAST = 2.0, 0.4
-#: Where there is time to wait for certainty: one error above this.
+#: The pace is kept if it is above this by so many errors; a cache with a time constant of five windows has 0.87.
+_KEPT, _ERRORS = 0.85, 1.5
+#: The same where memory may be full before that is known, and visits in an hour from which on it may.
+_LIKELY, _BUSY = 0.78, 250.0
+#: Of two spans, each with an error of its own: one error above this.
 _CERTAIN = 0.85
 #: Slower than this, by so many errors, is a bend that ends what was told before.
 _ENDED, _CLEARLY = 0.8, 3.0
@@ -33,6 +33,10 @@ _FEWEST, _MOST, _BUCKET = 6, 12, 120.0
 _SPAN = 0.25
 #: Visits above which they are a pace, and by how much their rate may differ for time to be one, too.
 _VISITS, _SAME_RATE = 10.0, 1.2
+#: Hours of the longest window in which it is urgent.
+_SHORT = 6.0
+#: Minutes from which on they are judged, and how alike two neighbours may be.
+_MINUTES, _LASTS = 30, 0.99
 
 
 class Bend(NamedTuple):
@@ -41,11 +45,9 @@ class Bend(NamedTuple):
     ratio: float
     error: float
 
-    @property
-    def keeps(self) -> bool:
-        """Whether the pace is kept, as far as can be told."""
-        error = _ERRORS * self.error
-        return self.ratio >= max(_SLOWER, min(_KEPT, 1.0 - error)) and self.ratio - error >= _LEAST
+    def keeps(self, urgent: bool) -> bool:
+        """Whether the pace is kept, as far as can be told; where it is urgent, likely is enough."""
+        return self.ratio - self.error >= _LIKELY if urgent else self.ratio - _ERRORS * self.error >= _KEPT
 
     @property
     def certain(self) -> bool:
@@ -60,13 +62,15 @@ class Bend(NamedTuple):
 
 def keeps_its_pace(part: Table, column: int, found: Floors, *, certainly: bool = False) -> bool:
     """Whether growth in a window does not slow down, in it or against what was before it."""
-    if certainly and not all(_bend(found, pace)[0].certain for pace in (DESTROYED, TIME)):
+    if certainly and not all(_bend(found, pace).certain for pace in (DESTROYED, TIME)):
         return False
-    if not _best(found).keeps:
+    urgent = _is_urgent(found)
+    # By both: while traffic falls a cache that fills with time looks straight by visits, while it rises the other one.
+    if not all(_bend(found, pace).keeps(urgent) for pace in _known_paces(found)):
         return False
     for times in _BEFORE:
         longer = _longer(part, column, found, times)
-        if longer is not None and not _best(longer).keeps:
+        if longer is not None and not _bend(longer, _known_paces(longer)[0]).keeps(urgent):
             return False
     return all(one.certain for one in _before(part, column, found)) and _is_new(part, column, found)
 
@@ -81,34 +85,71 @@ def _longer(part: Table, column: int, found: Floors, times: float) -> Floors | N
 
 def ends(found: Floors) -> bool:
     """Whether growth certainly slows down within a window, by visits and by time: in a tide one of them always does."""
-    return all(_bend(found, pace)[0].ends for pace in (DESTROYED, TIME))
+    return all(_bend(found, pace).ends for pace in (DESTROYED, TIME))
 
 
-def _best(found: Floors) -> Bend:
-    """Return the bend by the pace that explains growth best: by the other one a cache may look straight."""
-    return min((_bend(found, pace) for pace in (DESTROYED, TIME)), key=lambda bend_and_left: bend_and_left[1])[0]
+def _is_urgent(found: Floors) -> bool:
+    hours = (found.time[-1] - found.time[0]) / 3600.0
+    visits = found.visits[-1] - found.visits[0]
+    return bool(visits < _VISITS or (visits >= _BUSY * hours and hours < _SHORT))
 
 
-def _bend(found: Floors, pace: int) -> tuple[Bend, float]:
-    """Return the bend of a parabola through the levels, and what it leaves over."""
+def _known_paces(found: Floors) -> tuple[int, ...]:
+    return (DESTROYED, TIME) if found.visits[-1] - found.visits[0] >= _VISITS else (TIME,)
+
+
+def _bend(found: Floors, pace: int) -> Bend:
+    """Return the bend, by floors or by every minute, whichever is surer."""
+    by_floors = _by_floors(found, pace)
+    if found.every is None or not math.isfinite(by_floors.ratio) or len(found.every.time) < _MINUTES:
+        return by_floors
+    return min(by_floors, _by_minutes(found.every, pace), key=lambda bend: bend.error)
+
+
+def _by_minutes(every: Floors, pace: int) -> Bend:
+    """Return the bend of a parabola through every minute, with the error of noise that lasts for minutes."""
+    at = _paced(every, pace)
+    at = (at - at[0]) / (at[-1] - at[0]) - 0.5
+    sessions = [every.there] if np.ptp(every.there) > 0.5 else []
+    level = every.level - every.level[0]
+    columns = [np.ones_like(at), at, at * at, *sessions]
+    fit, spread = _fit(columns, level)
+    rest = level - np.stack(columns, 1) @ fit
+    lasts = float(rest[1:] @ rest[:-1]) / max(float(rest @ rest), 1e-12)
+    lasts = min(max(lasts, 0.0), _LASTS)
+    return _bent(fit, spread * (1.0 + lasts) / (1.0 - lasts))
+
+
+def _bent(fit: Table, spread: Table) -> Bend:
+    """Return the bend of a parabola: its slope a third after the middle over that a third before it."""
+    early, late = fit[1] - 2 / 3 * fit[2], fit[1] + 2 / 3 * fit[2]
+    if early <= 0:
+        return Bend(math.inf if late > 0 else 0.0, 0.0)
+    ratio = float(late / early)
+    by = np.array([(1.0 - ratio) / early, 2 / 3 * (1.0 + ratio) / early])
+    return Bend(ratio, math.sqrt(max(float(by @ spread[1:3, 1:3] @ by), 0.0)))
+
+
+def _by_floors(found: Floors, pace: int) -> Bend:
+    """Return the bend of a parabola through the floors."""
     x = _paced(found, pace)
     if x[-1] <= x[0]:
-        return Bend(math.inf, 0.0), math.inf
+        return Bend(math.inf, 0.0)
     at = (x - x[0]) / (x[-1] - x[0]) - 0.5
     sessions = [found.there] if np.ptp(found.there) > 0.5 else []
     level = found.level - found.level[0]
-    fit, spread, left = _fit([np.ones_like(at), at, at * at, *sessions], level)
+    fit, spread = _fit([np.ones_like(at), at, at * at, *sessions], level)
     # White noise makes the error too small where it lasts for longer than a bucket, a walk makes it too large.
     root = 1.0 / np.sqrt(np.diff(found.time))
     columns = [np.diff(at) * root, np.diff(at * at) * root, *(np.diff(each) * root for each in sessions)]
-    _, walk, _ = _fit(columns, np.diff(level) * root)
+    _, walk = _fit(columns, np.diff(level) * root)
     early, late = fit[1] - 2 / 3 * fit[2], fit[1] + 2 / 3 * fit[2]
     if early <= 0:
-        return Bend(math.inf if late > 0 else 0.0, 0.0), left
+        return Bend(math.inf if late > 0 else 0.0, 0.0)
     ratio = float(late / early)
     by = np.array([(1.0 - ratio) / early, 2 / 3 * (1.0 + ratio) / early])
     error = float(by @ spread[1:3, 1:3] @ by) * float(by @ walk[:2, :2] @ by)
-    return Bend(ratio, max(error, 0.0) ** 0.25), left
+    return Bend(ratio, max(error, 0.0) ** 0.25)
 
 
 def _before(part: Table, column: int, found: Floors) -> Iterator[Bend]:
@@ -137,7 +178,7 @@ def _is_new(part: Table, column: int, found: Floors) -> bool:
     if earlier is None:
         return True
     sessions = [found.there] if np.ptp(found.there) > 0.5 else []
-    fit, _, _ = _fit([np.ones_like(found.time), found.time - found.time[0], *sessions], found.level)
+    fit, _ = _fit([np.ones_like(found.time), found.time - found.time[0], *sessions], found.level)
     each = float(fit[2]) if sessions else 0.0
     now = (found.level - each * found.there)[-3:]
     return float(np.median(now)) > float(np.quantile(earlier.level - each * earlier.there, 0.9))
@@ -157,7 +198,7 @@ def _paces(earlier: Floors, found: Floors) -> Iterator[int]:
 def _slope(found: Floors, pace: int) -> tuple[float, float]:
     x = _paced(found, pace)
     sessions = [found.there] if np.ptp(found.there) > 0.5 else []
-    fit, spread, _ = _fit([np.ones_like(x), x - x[0], *sessions], found.level - found.level[0])
+    fit, spread = _fit([np.ones_like(x), x - x[0], *sessions], found.level - found.level[0])
     return float(fit[1]), math.sqrt(float(spread[1, 1]))
 
 
@@ -165,10 +206,10 @@ def _paced(found: Floors, pace: int) -> Table:
     return found.visits if pace == DESTROYED else found.time
 
 
-def _fit(columns: list[Table], y: Table) -> tuple[Table, Table, float]:
-    """Return the coefficients of least squares, their covariance, and what is left over."""
+def _fit(columns: list[Table], y: Table) -> tuple[Table, Table]:
+    """Return the coefficients of least squares and their covariance."""
     a = np.stack(columns, 1)
-    inverse = np.linalg.pinv(a.T @ a)
+    inverse = inverted(a.T @ a)
     fit = inverse @ (a.T @ y)
     left = float(((y - a @ fit) ** 2).sum())
-    return fit, inverse * max(left / max(len(y) - a.shape[1], 1), 1e-12), left
+    return fit, inverse * max(left / max(len(y) - a.shape[1], 1), 1e-12)

@@ -12,7 +12,7 @@ import math
 import threading
 from array import array
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..harm.trouble import PackedApps
@@ -25,6 +25,7 @@ RECENT = 60
 #: (seconds that a bucket spans, age in seconds up to which it is kept), each tier after the one before.
 TIERS = ((60.0, 3600.0), (600.0, 6 * 3600.0), (3600.0, 24 * 3600.0))
 
+_NAN = math.nan
 _PROCESS = len(Process._fields)
 _APP = len(AppSample._fields)
 
@@ -58,7 +59,7 @@ class _Packed:
         return self.values[0]
 
     def unpacked(self) -> Sample:
-        numbers = [None if math.isnan(value) else value for value in self.values]
+        numbers = [value if value == value else None for value in self.values]  # NaN is not equal to itself
         starts = range(_PROCESS, len(numbers), _APP)
         apps = {app: AppSample._make(numbers[at : at + _APP]) for app, at in zip(self.apps, starts, strict=True)}
         sample = Sample(Process._make(numbers[:_PROCESS]), apps)
@@ -74,7 +75,9 @@ def _packed(sample: Sample, before: _Packed | None) -> _Packed:
     names = tuple(sample.apps)
     if before is not None and before.apps == names:
         names = before.apps
-    values = array("d", _numbers((sample.process, *sample.apps.values())))
+    values = array("d", _numbers(sample.process))
+    for app in sample.apps.values():
+        values.extend(_numbers(app))
     extras, trouble = sample._replace(process=Process(0.0), apps={}), None
     if sample.trouble is not None:
         trouble = PackedApps(sample.trouble, before.trouble if before is not None else None)
@@ -82,26 +85,21 @@ def _packed(sample: Sample, before: _Packed | None) -> _Packed:
     return _Packed(names, values, extras, trouble)
 
 
-def _numbers(tables: Iterable[Iterable[float | None]]) -> Iterator[float]:
-    for table in tables:
-        for value in table:
-            yield math.nan if value is None else value
+def _numbers(table: Iterable[float | None]) -> list[float]:
+    return [_NAN if value is None else value for value in table]
 
 
 def _floor(one: _Packed, other: _Packed) -> _Packed:
     """Return the lower of each number, of the apps that ``other`` has."""
-    lows = array("d", (_lower(a, b) for a, b in zip(one.values[:_PROCESS], other.values[:_PROCESS], strict=True)))
+    # A day folds millions of numbers, so this calls no function for each.
+    lows = array("d", [b if a != a or b < a else a for a, b in zip(one.values[:_PROCESS], other.values, strict=False)])
     positions = {app: _PROCESS + index * _APP for index, app in enumerate(one.apps)}
     for index, app in enumerate(other.apps):
         mine = other.values[_PROCESS + index * _APP :][:_APP]
         at = positions.get(app)
         theirs = mine if at is None else one.values[at : at + _APP]
-        lows.extend(_lower(a, b) for a, b in zip(theirs, mine, strict=True))
+        lows.extend([b if a != a or b < a else a for a, b in zip(theirs, mine, strict=True)])
     return _Packed(other.apps, lows, None)
-
-
-def _lower(one: float, other: float) -> float:
-    return other if math.isnan(one) or other < one else one
 
 
 class _Bucket:

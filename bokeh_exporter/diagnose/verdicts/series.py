@@ -7,6 +7,7 @@ grown from the first to the second but not from the second to the third was warm
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
@@ -25,6 +26,7 @@ EACH_HALF = 0.3
 GOES_ON = 0.1
 #: Spans that are looked at, in seconds: a leak that began lately is lost in a whole day.
 WINDOWS = (24 * 3600.0, 6 * 3600.0, 3600.0)
+_POSITIONS = {field: position for position, field in enumerate(AppSample._fields)}
 
 
 class Growth(NamedTuple):
@@ -87,9 +89,10 @@ def in_thirds(pairs: Sequence[tuple[float, float]]) -> Sequence[Sequence[tuple[f
 
 def windows(points: Sequence[Point]) -> Iterable[Sequence[Point]]:
     """Yield the points of the whole history, and of shorter spans that end now."""
+    times = [point.last.process.time for point in points]
     size = 0
     for seconds in WINDOWS:
-        part = [point for point in points if points[-1].time - point.time <= seconds]
+        part = points[bisect.bisect_left(times, times[-1] - seconds) :]
         if len(part) != size:
             yield part
         size = len(part)
@@ -104,8 +107,8 @@ def of_this_process(points: Sequence[Point]) -> Sequence[Point]:
 
 def total(sample: Sample, field: str) -> float:
     """Return a number summed over all apps; where no app has it, 0."""
-    position = AppSample._fields.index(field)
-    return sum(app[position] or 0 for app in sample.apps.values())
+    position = _POSITIONS[field]
+    return sum([app[position] or 0 for app in sample.apps.values()])
 
 
 def live(sample: Sample) -> float:

@@ -36,7 +36,7 @@ _ENDS = (0.0, 3600.0, 2 * 3600.0, 3 * 3600.0, 4 * 3600.0, 6 * 3600.0, 8 * 3600.0
 #: Of what had grown, the share that must still be there, and of the pace the share that it must still have.
 _HELD, _GOES_ON = 0.5, 0.25
 #: Visits of a window of two hours above which nobody waits for a longer one: memory is full soon.
-_BUSY = 500
+_BUSY = 1000
 #: An hour of rows: with less there is no window.
 _LEAST_ROWS = 60
 

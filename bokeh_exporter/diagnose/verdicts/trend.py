@@ -33,6 +33,8 @@ _HALF_THE_TIME = 0.3
 _COMPARED = 0.9
 #: Pairs of such moments that must exist: on a tide that only rises there are none, so it must have turned.
 _PAIRS = 6
+#: Determinant, of columns of length one, below which they count as the same.
+_SAME = 1e-10
 #: The bound that is reported: 95 %, one-sided and rounded up.
 BOUND = 2.0
 
@@ -82,12 +84,16 @@ class Floors(NamedTuple):
     time: Table
     visits: Table
     there: Table
+    #: The same at every minute, from which the pace can be told better than from floors where no garbage is in them.
+    every: Floors | None = None
 
 
 def floors(rows: Table, column: int, end: float, width: float, count: int) -> Floors | None:
     """Refold rows into buckets of one width that end at ``end``; None where too many of them are empty."""
     begin = end - width * count
-    part = rows[(rows[:, TIME] > begin) & (rows[:, TIME] <= end) & ~np.isnan(rows[:, column])]
+    first, last = np.searchsorted(rows[:, TIME], (begin, end), side="right")
+    part = rows[first:last]
+    part = part[~np.isnan(part[:, column])]
     if len(part) < 2 * count:
         return None
     full = part[:, GC_FULL]
@@ -108,7 +114,7 @@ def floors(rows: Table, column: int, end: float, width: float, count: int) -> Fl
     spread = float((dl * dl).sum())
     each = max(0.0, float((dl * dy).sum()) / spread) if spread > 0.5 else 0.0
     rest = level - each * there
-    order = np.lexsort((rest, bucket))
+    order = np.argsort(rest + bucket * (np.ptp(rest) + 1.0), kind="stable")  # bucket by bucket, the lowest first
     starts = np.concatenate(([0], np.cumsum(filled)[:-1]))
     rank = np.arange(len(part)) - starts[bucket[order]]
     low = order[rank < np.maximum(1, filled // 4)[bucket[order]]]
@@ -119,22 +125,23 @@ def floors(rows: Table, column: int, end: float, width: float, count: int) -> Fl
     def mean(values: Table) -> Table:
         return (np.bincount(where, values, count) / np.maximum(number, 1))[kept]
 
-    return Floors(mean(level[low]), mean(part[low, TIME]), mean(part[low, DESTROYED]), mean(there[low]))
+    every = Floors(level, part[:, TIME], part[:, DESTROYED], there)
+    return Floors(mean(level[low]), mean(part[low, TIME]), mean(part[low, DESTROYED]), mean(there[low]), every)
 
 
 def drift(found: Floors, pace: int) -> Drift | None:
     """Return how the floors move with visits (``DESTROYED``) or time (``TIME``)."""
     x = found.visits if pace == DESTROYED else found.time
-    dx, dt, dl, dy = np.diff(x), np.diff(found.time), np.diff(found.there), np.diff(found.level)
+    dx, dt, dl, dy = (each[1:] - each[:-1] for each in (x, found.time, found.there, found.level))
     if x[-1] - x[0] <= 0 or (dt <= 0).any():
         return None
     weight = 1.0 / np.sqrt(dt)  # of a random walk the variance grows with time
     columns = [dx * weight]
     if np.abs(dl).max() > 0.5:
         columns.append(dl * weight)
-    a, b = np.stack(columns, 1), dy * weight
+    a, b = np.array(columns).T, dy * weight
     free = len(b) - a.shape[1]
-    inverse = np.linalg.pinv(a.T @ a)
+    inverse = inverted(a.T @ a)
     fit = inverse @ (a.T @ b)
     left = b - a @ fit
     variance = float(left @ left) / max(free, 1)
@@ -144,9 +151,22 @@ def drift(found: Floors, pace: int) -> Drift | None:
     each = float(fit[1]) if len(fit) > 1 else 0.0
     grown = dy - dl * each
     total = slope * float(x[-1] - x[0])
-    seen = Drift(slope, error, score, _line(found, x), total, float(found.time[0]), float(found.time[-1]),
+    # The line is asked for where the walk leaves it open: it costs as much as all the rest.
+    line = _line(found, x) if pace == DESTROYED and UNLIKELY <= score < SURE else 0.0
+    seen = Drift(slope, error, score, line, total, float(found.time[0]), float(found.time[-1]),
                  float(found.visits[-1] - found.visits[0]), False, pace, each)  # fmt: skip
     return seen._replace(steady=True) if seen.sure and _is_steady(found, x, grown, slope) else seen
+
+
+def inverted(matrix: Table) -> Table:
+    """Return the inverse of a few normal equations, the pseudo-inverse where two columns say the same."""
+    if len(matrix) == 1 and matrix[0, 0] > 0:
+        return 1.0 / matrix
+    scale = np.sqrt(np.diagonal(matrix))
+    scales = scale[:, None] * scale
+    if not scales.all() or abs(np.linalg.det(scaled := matrix / scales)) < _SAME:
+        return np.linalg.pinv(matrix)
+    return np.linalg.inv(scaled) / scales
 
 
 def _normal(t: float, free: int) -> float:
@@ -160,7 +180,7 @@ def _line(found: Floors, x: Table) -> float:
     if np.ptp(found.there) > 0.5:
         columns.append(found.there)
     a = np.stack(columns, 1)
-    inverse = np.linalg.pinv(a.T @ a)
+    inverse = inverted(a.T @ a)
     level = found.level - found.level[0]
     fit = inverse @ (a.T @ level)
     left = level - a @ fit

@@ -152,6 +152,11 @@ def _patches_applied(original: Callable[..., None], hosts: Hosts) -> Callable[..
 # --- what is read ----------------------------------------------------------------------------------
 
 
+def collects_when_destroyed(document: Any) -> bool:
+    """Whether Bokeh collects all garbage when it destroys a document; Panel collects once for many."""
+    return document is not None and "destroy" not in vars(document)
+
+
 def has_been_destroyed(document: Any) -> bool:
     """Whether a document has been destroyed as far as its models: then it cannot be asked for them."""
     return "_models" not in vars(document.models)
@@ -226,6 +231,7 @@ ATTRIBUTES = (
     Attribute(f"{_MANAGER}._document", "models of live documents; those that come and go"),
     Attribute(f"{_MANAGER}.get_by_id", "causes of updates"),
     Attribute("bokeh.document:Document.models", "models of live documents"),
+    Attribute("bokeh.document:Document.destroy", "why a loop is blocked while sessions end"),
     Attribute("bokeh.document:Document._config", "which models are Bokeh's own", since="3.8"),
     Attribute("bokeh.document.callbacks:DocumentCallbackManager._session_callbacks", "how many timers there are"),
 )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import sys
 import threading
 import time
 import weakref
@@ -20,6 +21,7 @@ from typing import Any, ClassVar
 from ...state import Level
 from ..frame import Frame, Observer
 from ..hosts.bokeh_sessions import loop_of
+from .stacks import depth
 
 #: Seconds. Short against what a user feels, long against what a timer costs (20 us).
 TICK = 0.1
@@ -32,6 +34,8 @@ class LoopState:
         self.loop = weakref.ref(loop)
         #: The thread that runs it.
         self.thread = threading.get_ident()
+        #: How many of its outermost frames run it: whatever is further in was called by the loop.
+        self.outside = 0
         #: ``time.monotonic()`` of the last tick, from which ages are: the wall clock may be set while we run.
         self.ticked = time.monotonic()
         #: Unix times of the last tick and the last sample, as they are written down.
@@ -148,6 +152,7 @@ class Loops(Observer):
         if loop is None or self._stopped:
             return
         site.ticked, site.tick_time, site.thread = time.monotonic(), time.time(), threading.get_ident()
+        site.outside = depth(sys._getframe(1))
         self.state.queue.append((self._lag, max(0.0, loop.time() - site.expected), 0))
         self._schedule(site, loop)
 

@@ -39,23 +39,59 @@ IsLiteral = Callable[[str, str], bool]
 
 
 def stack_of(thread: int, limit: int = LINES) -> list[str]:
-    """Return where a thread is, ``file:line function``, the innermost last; empty if it is gone."""
-    return _lines(sys._current_frames().get(thread), limit)
+    """Return where a thread is, ``file:line function``, the innermost last; empty if it is gone.
 
-
-def blamed(thread: int) -> str | None:
-    """Name the innermost function in a thread that is the user's own, by its stack: ``app.py:slow``.
-
-    What runs the event loop started the server, as ``bin/bokeh`` or a ``main()`` does, and blocks nothing.
+    Without what is ours, unless nothing else runs: a hook or a callback of the garbage collector is seen innermost
+    since a thread that waits for the interpreter lock gets it there, not since it takes long.
     """
+    innermost = frame = sys._current_frames().get(thread)
+    while frame is not None and _is_ours(frame):
+        frame = frame.f_back
+    nothing_else = frame is None or _runs_callbacks(frame)
+    return _lines(innermost if nothing_else else frame, limit)
+
+
+def depth(frame: FrameType | None) -> int:
+    """Count the frames from one to the outermost."""
+    count = 0
+    while frame is not None:
+        count, frame = count + 1, frame.f_back
+    return count
+
+
+def sweeps(thread: int) -> bool:
+    """Whether Bokeh discards sessions in a thread that nobody looks at any more."""
     frame = sys._current_frames().get(thread)
     while frame is not None and not _runs_the_loop(frame):
+        if frame.f_code.co_name == "_cleanup_sessions" and frame.f_globals.get("__name__") == "bokeh.server.contexts":
+            return True
+        frame = frame.f_back
+    return False
+
+
+def blamed(thread: int, outside: int = 0) -> str | None:
+    """Name the innermost function in a thread that is the user's own, by its stack: ``app.py:slow``.
+
+    Args:
+        thread: which one.
+        outside: how many of its outermost frames run the event loop. They started the server, as ``bin/bokeh`` or a
+            ``main()`` does, and block nothing. uvloop has no frame of its own by which they could be told.
+    """
+    frame = sys._current_frames().get(thread)
+    inside = depth(frame) - outside
+    while frame is not None and not _runs_the_loop(frame) and inside > 0:
+        inside -= 1
         file = frame.f_code.co_filename
         library = file.startswith((*_LIBRARIES, "<")) or is_framework(frame.f_globals.get("__name__"))
         if not library and not _is_ours(frame):
             return f"{file.replace(os.sep, '/').rpartition('/')[2]}:{_qualname(frame)}"
         frame = frame.f_back
     return None
+
+
+def _runs_callbacks(frame: FrameType) -> bool:
+    """Whether a frame is that of a loop which calls what is due; under uvloop it may be any, and ours are shown."""
+    return frame.f_code.co_name == "_run" and frame.f_globals.get("__name__") == "asyncio.events"
 
 
 def _runs_the_loop(frame: FrameType) -> bool:

@@ -19,10 +19,11 @@ from collections.abc import Callable, Sequence
 
 from ...state import State
 from ...state.notices import STALLED
+from .culprits import Culprits, RunningCalls
 from .executors import Pool
-from .imports import NOTICED, Imports, importing
+from .imports import NOTICED, Imports
 from .loops import LoopState
-from .stacks import blamed, stack_of
+from .stacks import stack_of
 
 log = logging.getLogger("bokeh_exporter")
 
@@ -35,9 +36,6 @@ _STACKS = 4
 #: Seconds that ``stop`` waits: a look takes a millisecond, a log handler may hang.
 _JOIN = 2.0
 
-#: Calls of users' functions under way in a thread, the outermost first: app, callback, ``perf_counter`` of the begin.
-RunningCalls = Callable[[int], "list[tuple[str, str, float]]"]
-
 
 class _Loop:
     """What is known of one loop: its last tick, and since when there was none."""
@@ -45,6 +43,8 @@ class _Loop:
     def __init__(self, site: LoopState, now: float) -> None:
         self.site, self.ticked, self.since = site, site.ticked, now
         self.stalled: str | None = None
+        #: Whether it was let off since it last ticked: once, since what keeps the interpreter lock may do so again.
+        self.excused = False
         self.imports = Imports()
 
 
@@ -65,16 +65,19 @@ class Watcher:
         sites: lists the loops that run.
         pools: lists the thread pools in use.
         running: lists the users' functions that run in a thread.
+        leaving: how many sessions the sweep destroys, and how many of them with a full collection.
         also: are called at each look, for what has to go on while the loop is blocked.
     """
 
     def __init__(
         self, state: State, stall_after: float, *, sites: Callable[[], list[LoopState]],
         pools: Callable[[], list[Pool]], running: RunningCalls = lambda thread: [],
+        leaving: Callable[[], tuple[int, int]] = lambda: (0, 0),
         also: Sequence[Callable[[], None]] = (),
     ) -> None:  # fmt: skip
         self._numbers, self._stall_after = state, stall_after
         self._sites, self._pools, self._running, self._also = sites, pools, running, also
+        self._culprits = Culprits(running, leaving)
         self._stalls = state.counter("bokeh_event_loop_stalls_total")
         self._late = state.histogram("bokeh_exporter_gil_wait_seconds")
         self._loops: dict[LoopState, _Loop] = {}
@@ -102,7 +105,7 @@ class Watcher:
         for site in self._sites():
             age = time.monotonic() - site.ticked
             if age > after:
-                found.append(f"the event loop has not ticked for {age:.0f} s{self._culprit(site.thread, age)}")
+                found.append(f"the event loop has not ticked for {age:.0f} s{self._culprit(site, age)}")
         now = time.monotonic()
         for full in list(self._full.values()):
             if now - full.stuck > after:
@@ -156,27 +159,29 @@ class Watcher:
         for site in sites:
             loop = self._loops.setdefault(site, _Loop(site, now))
             if site.ticked != loop.ticked:
-                name = loop.imports.name
-                if name is not None and name not in self._imported:
-                    self._imported.add(name)  # once: what is imported is there
-                    log.info("importing %s took %.1f s, and the event loop waited", name, site.ticked - loop.ticked)
+                package = loop.imports.name
+                if package is not None and package not in self._imported:
+                    self._imported.add(package)  # once: what is imported is there
+                    log.info("importing %s took %.1f s, and the event loop waited", package, site.ticked - loop.ticked)
                 elif loop.stalled is not None:
                     log.info("the event loop ticks again after %.1f s%s", site.ticked - loop.ticked, loop.stalled)
                 loop.ticked, loop.since, loop.stalled, loop.imports = site.ticked, now, None, Imports()
+                loop.excused = False
                 continue
             age = now - loop.since
             if age >= NOTICED:
                 loop.imports.look(site.thread)
             if age < self._stall_after or loop.stalled is not None:
                 continue
-            if late > age / 2:
-                loop.since = now  # we did not run either, so the loop has yet to get its chance
+            if late > age / 2 and not loop.excused:
+                loop.since, loop.excused = now, True  # we did not run either, so the loop has yet to get its chance
                 continue
             self._stalls.inc()
             # Kept until it is over, when other things run.
-            loop.stalled = self._culprit(site.thread, age)
+            name, loop.stalled = self._culprits.of_loop(site, age)
             stack = stack_of(site.thread)
-            self._emit(site.thread, age)
+            culprit: dict[str, str | float] = {"bokeh.event_loop.culprit": name} if name is not None else {}
+            self._numbers.notices.emit(STALLED, {"bokeh.event_loop.stall.age": age} | culprit, warns=True)
             log.warning("the event loop has not ticked for %.1f s%s. The server answers no one. Its thread is at\n%s",
                         age, loop.stalled, _indented(stack))  # fmt: skip
 
@@ -206,39 +211,12 @@ class Watcher:
 
     # --- words ---------------------------------------------------------------------------------
 
-    def _who(self, thread: int, age: float = 0.0) -> tuple[str, float] | None:
-        """Name the user's function that has run in a thread for most of the time, and when it began."""
-        since = time.perf_counter() - age / 2
-        calls = self._running(thread)
-        calls = [call for call in calls if call[2] <= since] or calls[-1:]
-        for app, name, begun in reversed(calls):  # innermost, but not the last of many short ones
-            if ":" in name:
-                return f"{app}: {name}", begun
-        # A framework's callback, or what is no callback: a build, a request.
-        found = blamed(thread)
-        if calls:
-            app, name, begun = calls[-1]
-            return f"{app}: {found or name}", begun
-        return (found, 0.0) if found is not None else None
-
-    def _culprit(self, thread: int, age: float) -> str:
-        package = importing(thread)
-        if package is not None:
-            return f"; importing {package}"
-        who = self._who(thread, age)
-        if who is None:
-            return ""
-        name, begun = who
-        return f"; {name} " + (f"has been running for {time.perf_counter() - begun:.0f} s" if begun else "is running")
-
-    def _emit(self, thread: int, age: float) -> None:
-        who = self._who(thread, age)
-        culprit: dict[str, str | float] = {"bokeh.event_loop.culprit": who[0]} if who is not None else {}
-        self._numbers.notices.emit(STALLED, {"bokeh.event_loop.stall.age": age} | culprit, warns=True)
+    def _culprit(self, site: LoopState, age: float) -> str:
+        return self._culprits.of_loop(site, age)[1]
 
     def _busy(self, full: _FullPool, age: float) -> str:
         threads = full.pool.threads()
-        holders = Counter(who[0] for thread in threads if (who := self._who(thread)) is not None)
+        holders = Counter(who[0] for thread in threads if (who := self._culprits.who(thread)) is not None)
         names = ", ".join(f"{name} ({count})" for name, count in holders.most_common())
         return (
             f"all {len(threads)} worker threads have been busy for {age:.0f} s with work waiting: {names or 'unknown'}"

@@ -15,7 +15,9 @@ from typing import Any, ClassVar
 from ...state import Level
 from ..frame import Frame, Observer
 from ..hosts import Leave
+from ..hosts.bokeh_documents import collects_when_destroyed
 from ..hosts.bokeh_server import check_interval, keep_alive, rebind_sweep, servers, unused_lifetime
+from ..hosts.bokeh_sessions import connection_count, document_of, left_at, sessions_of
 
 
 class Sweeps(Observer):
@@ -27,6 +29,8 @@ class Sweeps(Observer):
         super().__init__(frame)
         self._servers: weakref.WeakKeyDictionary[Any, float] = weakref.WeakKeyDictionary()
         self._adopted = False
+        #: Sessions that were to go when the last sweep began, and those of them that Bokeh collects all garbage after.
+        self.leaving = (0, 0)
 
     def start(self) -> None:
         """Subscribe to servers that are made, and to their sweeps."""
@@ -51,6 +55,7 @@ class Sweeps(Observer):
 
     def _sweeping(self, server: Any) -> Leave:
         start = time.perf_counter()
+        self.leaving = self._expired(unused_lifetime(server))
 
         def leave(result: object, error: BaseException | None) -> None:
             if error is None:
@@ -58,6 +63,16 @@ class Sweeps(Observer):
                 self._servers[server] = time.time()
 
         return leave
+
+    def _expired(self, lifetime: float) -> tuple[int, int]:
+        left = time.monotonic() - lifetime
+        gone = [
+            session
+            for context, _ in self.apps.alive()
+            for session in sessions_of(context)
+            if not connection_count(session) and left_at(session) < left
+        ]
+        return len(gone), sum(collects_when_destroyed(document_of(session)) for session in gone)
 
     def pings(self) -> bool:
         """Whether a server that is known pings its browsers. From any thread."""
