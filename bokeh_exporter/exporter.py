@@ -33,10 +33,13 @@ from .expose.live.feed import Feed
 from .expose.pages import Pages
 from .expose.prometheus import LevelCollector, build_registry_extras
 from .expose.status import Status
+from .observe.callbacks.document_locks import DocumentLocks
 from .observe.frame import Frame
 from .observe.hosts.bokeh_sessions import contexts, loop_of, session_count
 from .observe.loop.clocks import WallClock
+from .observe.loop.culprits import RunningCalls
 from .observe.loop.executors import Executors, Pool
+from .observe.loop.holds import LongHolds
 from .observe.loop.loops import Loops
 from .observe.loop.stacks import report
 from .observe.loop.watcher import Watcher
@@ -193,16 +196,23 @@ class Exporter:
             self.state.swallow("endpoint", error)
 
     def _watch(self) -> Watcher:
+        running: RunningCalls = lambda thread: self._frame.running(thread)  # noqa: E731
+        holds = LongHolds(
+            lambda: self._frame.find(DocumentLocks).holds if self.config.includes(DocumentLocks.level) else {},
+            self.config.stall_after, running,
+            lambda: all(time.monotonic() - site.ticked < 1.0 for site in self._loops.sites()),
+        )  # fmt: skip
         watcher = Watcher(
             self.state, self.config.stall_after, sites=self._loops.sites, pools=self._pools,
-            running=lambda thread: self._frame.running(thread), leaving=lambda: self._frame.find(Sweeps).leaving,
+            running=running, leaving=lambda: self._frame.find(Sweeps).leaving,
             also=(
-                self._drain.look, lambda: self._monitor.look(), lambda: self._gathering.look(self._monitor, self._read),
-                self._telemetry.look, WallClock().look, ElementsWriter(self.state, self.config, self._feed).look,
-                self._operating.look,
+                self._drain.look, holds.look, lambda: self._monitor.look(),
+                lambda: self._gathering.look(self._monitor, self._read), self._telemetry.look, WallClock().look,
+                ElementsWriter(self.state, self.config, self._feed).look, self._operating.look,
             ),
         )  # fmt: skip
         self._monitor = Monitor(self.state, self.config, self._read, lambda: watcher.problems(self.config.stall_after))
+        self._monitor.also_harms = holds.harm
         return watcher
 
     def _operate(self, watcher: Watcher) -> None:

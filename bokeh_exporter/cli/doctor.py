@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from ..diagnose.blame.constants import HARMLESS
 from .common import HEALTHY, SETTINGS, UNHEALTHY, fail
 from .debug import Refused, asked
 from .explain import grown, tree
@@ -19,8 +20,6 @@ from .target import target_and_token, url_of
 _PERIOD = 2.0
 #: Evidence of the verdicts that do not lead is shown, but not without end.
 _EVIDENCE = 8
-#: Destroyed sessions that may stay without anything being wrong: Bokeh keeps the last, Panel one per process.
-_HARMLESS = 1
 #: Keys of ``full_at``.
 _FULL = ("time", "earliest", "latest")
 _COLORS = {"healthy": "green", "event_loop_stalled": "red"}
@@ -74,7 +73,7 @@ def _holders(url: str, token: str | None, status: Mapping[str, Any]) -> dict[str
     found: list[Any] = []
     containers: list[Any] = []
     try:
-        if verdicts & {"retained_sessions", "process_growth"} or kept > _HARMLESS:
+        if verdicts & {"retained_sessions", "process_growth"} or kept > HARMLESS:
             answer = asked(url, "/debug/explain", token)
             found, containers = answer["retained"], answer.get("containers") or []
         elif "lingering_sessions" in verdicts:
@@ -128,7 +127,7 @@ def _lines(status: Mapping[str, Any]) -> Iterator[str]:
     for app in status["apps"]:
         states = app.get("sessions", {})
         counts = ", ".join(f"{number:.0f} {state}" for state, number in states.items() if number)
-        yield f"{app['app']}: {counts or 'no sessions'}{_kept(app)}{_constant(app, name)}"
+        yield f"{app['app']}: {counts or 'no sessions'}{_kept(app)}{_constant(app, verdict)}"
     yield ""
     yield from _hooks(status["hooks"])
     for line in status.get("known_leaks") or ():
@@ -158,10 +157,11 @@ def _kept(app: Mapping[str, Any]) -> str:
     return f"; of destroyed sessions {', '.join(kept)}" if kept else ""
 
 
-def _constant(app: Mapping[str, Any], verdict: str) -> str:
+def _constant(app: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
     """Say whose the one is that Bokeh and Panel keep: it is no leak, and looks like one."""
-    one = app.get("uncollected_sessions", {}).get("retained", 0) == _HARMLESS
-    return " (normal: the host always keeps one)" if one and verdict != "retained_sessions" else ""
+    texts = [one["text"] for one in verdict.get("constant") or () if one["app"] == app["app"]]
+    kept = app.get("uncollected_sessions", {}).get("retained", 0) == HARMLESS
+    return f" ({texts[0]})" if texts and kept and verdict["name"] != "retained_sessions" else ""
 
 
 def _hooks(hooks: Mapping[str, bool]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..diagnose import Evidence, Judgement, Point, Sample, judge
+from ..diagnose.blame.constants import kept_by_host
 from ..diagnose.verdicts.judgement import HEALTHY, LINGERING, RETAINED, GrowthKind
 from ..diagnose.verdicts.retained import KINDS, says
 from ..diagnose.verdicts.series import size
@@ -155,6 +156,7 @@ def report(plan: Plan, found: Found, thresholds: Thresholds, grace: float) -> Re
         "used": found.controls,
         "not_used": found.not_used,
         "retained": found.retained,
+        "constant": kept_by_host(total(end, "retained_sessions"), panel=plan.host == "panel"),
         "undecided": undecided,
         "excluded": _excluded(known) if judgement.name == HEALTHY else [],
     }

@@ -38,6 +38,8 @@ def lines(content: Mapping[str, Any], judgement: Judgement, used: Sequence[tuple
         f"retained            {content['retained_sessions']} sessions, {content['retained_models']} models; "
         f"{content['pending_sessions']} sessions wait for a collection"
     )
+    if content["constant"]:
+        yield f"constant            {content['constant']}"
     yield f"lingering           {content['lingering_sessions']} sessions"
     yield from _per_use(used)
     if content["used"]:

@@ -23,13 +23,23 @@ _OFF = (
 )
 
 
-def observing(points: Sequence[Point], thresholds: Thresholds, collects: bool = True) -> str | None:
+#: The same of Python's own, in the words of who turned it off.
+_DISABLED = (
+    "Python's garbage collection is off (gc.disable()): what is in a cycle stays until a full collection by Bokeh or "
+    "the exporter, and memory rises up to there"
+)
+
+
+def observing(
+    points: Sequence[Point], thresholds: Thresholds, collects: bool = True, disabled: bool = False
+) -> str | None:
     """Return what has not been seen enough of yet, None if nothing is missing.
 
     Args:
         points: the history.
         thresholds: how many sessions are needed.
         collects: whether full collections are run where the judge waits for one.
+        disabled: whether Python runs none by itself.
     """
     if not points:
         return "no sample yet"
@@ -46,6 +56,8 @@ def observing(points: Sequence[Point], thresholds: Thresholds, collects: bool = 
         missing.append(f"{duration(span)} of the {duration(_ENOUGH)} needed to detect slow leaks")
     if not collects:
         missing.append(_OFF)
+    if disabled:
+        missing.append(_DISABLED)
     return ", ".join(missing) or None
 
 

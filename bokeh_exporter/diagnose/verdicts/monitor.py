@@ -7,6 +7,7 @@ verdict at once and not at the end of a period.
 from __future__ import annotations
 
 import dataclasses
+import gc
 import logging
 import time
 from collections import deque
@@ -18,6 +19,7 @@ from ...config import Config
 from ...state import Level, State
 from ...state.notices import VERDICT
 from ...state.numbers import Numbers, of_state
+from ..blame.constants import kept_by_host
 from .history import History, Point
 from .judgement import HEALTHY, STALLED, GrowthKind, Judgement
 from .plot_columns import Columns, columns
@@ -59,8 +61,12 @@ class Monitor:
         self.since = time.time()
         #: The last times that nobody was served: when it was seen, and why in a line; the newest last.
         self.stalls: deque[tuple[float, str]] = deque(maxlen=_STALLS)
+        #: What harms users at this moment, beside what the samples say, in the shape of a verdict's ``harm``.
+        self.also_harms: Callable[[], list[dict[str, str]]] = list
+        #: What of each app's destroyed sessions the host itself keeps, in words.
+        self._constant: list[dict[str, str]] = []
         self._due = 0.0
-        self._seen = self._was_stalled = False
+        self._seen = self._was_stalled = self._disabled = False
 
     def look(self) -> None:
         """Judge if it is time to, or if whether anybody is served has changed. Takes milliseconds, then."""
@@ -75,10 +81,16 @@ class Monitor:
         self._due, self._was_stalled = now + self._options.verdict_period, bool(stalled)
         self.history.add(sample_of(of_state(self._numbers, self._read(), ROWS), time.time()))
         points, settled = self.history.points(), self.settled
-        collects = self._options.collect_garbage
+        kept = {app: kept_by_host(each.retained_sessions or 0) for app, each in points[-1].last.apps.items()}
+        self._constant = [{"app": app, "text": text} for app, text in kept.items() if text is not None]
+        # Twice in a row: a walk of the heap turns it off for milliseconds.
+        disabled, self._disabled = self._disabled and not gc.isenabled(), not gc.isenabled()
         self._replace(
-            judge(points, self._options, grace=self._options.grace, stalled=stalled, settled=settled, collects=collects)
-        )
+            judge(
+                points, self._options, grace=self._options.grace, stalled=stalled, settled=settled,
+                collects=self._options.collect_garbage, disabled=disabled,
+            )
+        )  # fmt: skip
 
     def _replace(self, new: Judgement) -> None:
         old, self.judgement = self.judgement, new
@@ -112,7 +124,8 @@ class Monitor:
             rest = [one for one in plain["evidence"] if one["verdict"] != STALLED]
             plain = {**plain, "evidence": [*(dataclasses.asdict(stall(text)) for text in blocked), *rest]}
         stalls = [{"time": seen, "text": text} for seen, text in list(self.stalls)]
-        return {**plain, "since": self.since, "stalls": stalls}
+        harm = [*self.also_harms(), *plain["harm"]]
+        return {**plain, "harm": harm, "constant": self._constant, "since": self.since, "stalls": stalls}
 
     def columns(self, since: float, numbers: Numbers, now: float) -> Columns:
         """Return what came after ``since``, of the last six hours, as columns.

@@ -78,6 +78,7 @@ def judge(
     released: float | None = None,
     without: Collection[str] = (),
     collects: bool = True,
+    disabled: bool = False,
 ) -> Judgement:
     """Judge a history.
 
@@ -90,6 +91,7 @@ def judge(
         released: bytes that a trim returned right after the last point; None if there was none.
         without: verdicts that whoever drove the server knows not to hold.
         collects: whether full collections are run where the judge waits for one.
+        disabled: whether Python runs none by itself, as after ``gc.disable()``.
     """
     evidence = [stall(text) for text in stalled]
     points = of_this_process(points)
@@ -103,14 +105,16 @@ def judge(
         slack = sum(one.bytes or 0 for one in kept)
         evidence = [*(one for one in evidence if explains(one, slack)), *kept]
     found = _judgement([one for one in evidence if one.verdict not in without], settled, points)
-    return dataclasses.replace(_beside(found, points, thresholds, collects), harm=harm(points))
+    return dataclasses.replace(_beside(found, points, thresholds, collects, disabled), harm=harm(points))
 
 
-def _beside(found: Judgement, points: Sequence[Point], thresholds: Thresholds, collects: bool) -> Judgement:
+def _beside(
+    found: Judgement, points: Sequence[Point], thresholds: Thresholds, collects: bool, disabled: bool
+) -> Judgement:
     """Return a judgement with what is missing and excluded, or when memory is full."""
     if found.name != HEALTHY:
         return dataclasses.replace(found, full_at=full_at(points)) if _GROWTH & {found.name, *found.others} else found
-    missing, bounds = observing(points, thresholds, collects), exclusions(points)
+    missing, bounds = observing(points, thresholds, collects, disabled), exclusions(points)
     advice = found.advice
     if missing:
         advice = f"Nothing to do so far. Observing: {missing}."

@@ -11,7 +11,7 @@ from ...state import Level
 from ...state.interactions import current
 from .. import slots
 from ..apps import App
-from ..frame import Observer
+from ..frame import Frame, Observer
 from ..hosts import document_locks
 from ..hosts.bokeh_sessions import sessions_of
 from ..sessions.totals import SessionTotals, mark
@@ -22,6 +22,11 @@ class DocumentLocks(Observer):
 
     name: ClassVar[str] = "locks"
     level: ClassVar[options.CollectLevel] = "callback"
+
+    def __init__(self, frame: Frame) -> None:
+        super().__init__(frame)
+        #: The locks that are held now, by the ``id`` of each.
+        self.holds: dict[int, document_locks.Hold] = {}
 
     def start(self) -> None:
         """Subscribe to new sessions, and watch the locks of those that exist."""
@@ -36,6 +41,7 @@ class DocumentLocks(Observer):
         for context, _ in self.apps.alive():
             for session in sessions_of(context):
                 document_locks.unwatch(session)
+        self.holds.clear()
 
     def _opened(self, session: Any, document: object, context: Any) -> None:
         if context is not None:
@@ -60,7 +66,8 @@ class DocumentLocks(Observer):
                 known.active = monotonic()
             queue.append((observe_held, seconds, current.get()))
 
-        document_locks.watch(session, waited, app.zeros(row), held)
+        hold = document_locks.Hold(app.label, self.holds)
+        document_locks.watch(session, hold, waited, app.zeros(row), held)
 
     def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:
         """Read from the totals what is registered, by kind."""

@@ -7,6 +7,7 @@ tornado's lock is that of the semaphore in it.
 
 from __future__ import annotations
 
+import asyncio
 import weakref
 from collections.abc import Awaitable, Callable
 from time import perf_counter
@@ -26,23 +27,54 @@ ATTRIBUTES = (
 )
 
 
+class Hold:
+    """The lock of one session's document: since when it is held, and the task that took it.
+
+    Args:
+        app: the label of the app.
+        holds: where it stands while it is held, by its ``id``.
+    """
+
+    __slots__ = ("app", "at", "holds", "task")
+
+    def __init__(self, app: str, holds: dict[int, Hold]) -> None:
+        self.app, self.holds = app, holds
+        #: ``perf_counter`` of the moment at which it was taken; 0 while that is not known.
+        self.at = 0.0
+        self.task: weakref.ref[asyncio.Task[Any]] | None = None
+
+    def take(self) -> None:
+        """Somebody has it now, on this thread."""
+        self.at = perf_counter()
+        task = asyncio.current_task()
+        self.task = weakref.ref(task) if task is not None else None
+        self.holds[id(self)] = self
+
+    def let_go(self) -> float:
+        """Nobody has it now; return when it was taken."""
+        begin, self.at, self.task = self.at, 0.0, None
+        self.holds.pop(id(self), None)
+        return begin
+
+
 def watch(
-    session: Any, waited: Callable[[float, float], None], free: Callable[[], Any], held: Callable[[float], None]
-) -> None:
+    session: Any, hold: Hold, waited: Callable[[float, float], None], free: Callable[[], Any],
+    held: Callable[[float], None],
+) -> None:  # fmt: skip
     """Call one of two each time somebody acquires the lock of a session's document.
 
     Args:
         session: the session.
+        hold: is told when its lock is taken and let go.
         waited: called with the ``perf_counter`` of begin and end of the wait, once it is over.
         free: called where nobody held it.
         held: called with the seconds for which it was held, once it is let go.
     """
     lock: Any = lock_of(session)
     if hasattr(lock.acquire, "__self__"):  # a method: not watched yet
-        since = _Since()
-        lock.acquire = _acquiring(type(lock).acquire, lock, waited, free, since)
+        lock.acquire = _acquiring(type(lock).acquire, lock, waited, free, hold)
         let_go = _releasing(lock)
-        let_go.release = _released(type(let_go).release, let_go, held, since)
+        let_go.release = _released(type(let_go).release, let_go, held, hold)
 
 
 def unwatch(session: Any) -> None:
@@ -52,27 +84,16 @@ def unwatch(session: Any) -> None:
     _releasing(lock).__dict__.pop("release", None)
 
 
-class _Since:
-    """When a lock was taken; 0 while it is not known."""
-
-    __slots__ = ("at",)
-
-    def __init__(self) -> None:
-        self.at = 0.0
-
-
 def _releasing(lock: Any) -> Any:
     """Return what has the ``release`` that lets the lock go."""
     return lock if hasattr(type(lock), "locked") else lock._block
 
 
-def _released(
-    release: Callable[..., None], lock: Any, held: Callable[[float], None], since: _Since
-) -> Callable[[], None]:
+def _released(release: Callable[..., None], lock: Any, held: Callable[[float], None], hold: Hold) -> Callable[[], None]:
     reference = weakref.ref(lock)
 
     def release_and_report() -> None:
-        begin, since.at = since.at, 0.0
+        begin = hold.let_go()
         release(reference())
         if begin:
             held(perf_counter() - begin)
@@ -82,7 +103,7 @@ def _released(
 
 def _acquiring(
     acquire: Callable[..., Awaitable[Any]], lock: Any, waited: Callable[[float, float], None], free: Callable[[], Any],
-    since: _Since,
+    hold: Hold,
 ) -> Callable[..., Awaitable[Any]]:  # fmt: skip
     reference = weakref.ref(lock)  # the lock must not hold itself in a cycle that only gc ends
 
@@ -90,7 +111,7 @@ def _acquiring(
         start = perf_counter()
         try:
             taken = await awaitable
-            since.at = perf_counter()
+            hold.take()
             return taken
         finally:
             waited(start, perf_counter())
@@ -100,7 +121,7 @@ def _acquiring(
         awaitable: Any = acquire(reference(), timeout)
         if not awaitable.done():
             return timed(awaitable)
-        since.at = perf_counter()
+        hold.take()
         free()
         return cast("Awaitable[Any]", awaitable)
 
@@ -109,7 +130,7 @@ def _acquiring(
         # It has waiters for a moment after it was let go; who comes then waits behind them.
         if lock._locked or lock._waiters:
             return timed(acquire(lock))
-        since.at = perf_counter()
+        hold.take()
         free()
         return acquire(lock)
 

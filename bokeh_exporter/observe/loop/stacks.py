@@ -51,6 +51,19 @@ def stack_of(thread: int, limit: int = LINES) -> list[str]:
     return _lines(innermost if nothing_else else frame, limit)
 
 
+def awaiting(task: asyncio.Task[Any]) -> str | None:
+    """Name the outermost function of the user's that a task runs: ``app.py:wait``."""
+    coroutine: Any = task.get_coro()
+    for _ in range(_DEPTH):
+        frame = _frame_of(coroutine)
+        if frame is None:
+            return None
+        if not _is_library(frame) and not _is_ours(frame):
+            return _named_by_file(frame)
+        coroutine = _awaited_by(coroutine, frame)
+    return None
+
+
 def depth(frame: FrameType | None) -> int:
     """Count the frames from one to the outermost."""
     count = 0
@@ -81,12 +94,19 @@ def blamed(thread: int, outside: int = 0) -> str | None:
     inside = depth(frame) - outside
     while frame is not None and not _runs_the_loop(frame) and inside > 0:
         inside -= 1
-        file = frame.f_code.co_filename
-        library = file.startswith((*_LIBRARIES, "<")) or is_framework(frame.f_globals.get("__name__"))
-        if not library and not _is_ours(frame):
-            return f"{file.replace(os.sep, '/').rpartition('/')[2]}:{_qualname(frame)}"
+        if not _is_library(frame) and not _is_ours(frame):
+            return _named_by_file(frame)
         frame = frame.f_back
     return None
+
+
+def _is_library(frame: FrameType) -> bool:
+    file = frame.f_code.co_filename
+    return file.startswith((*_LIBRARIES, "<")) or is_framework(frame.f_globals.get("__name__"))
+
+
+def _named_by_file(frame: FrameType) -> str:
+    return f"{frame.f_code.co_filename.replace(os.sep, '/').rpartition('/')[2]}:{_qualname(frame)}"
 
 
 def _runs_callbacks(frame: FrameType) -> bool:

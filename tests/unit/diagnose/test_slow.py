@@ -58,6 +58,9 @@ def test_healthy_says_what_it_excludes_and_observing_what_is_missing() -> None:
     off = judge(calm, Thresholds(), collects=False)
     assert off.observing is not None
     assert "full collections by the exporter are off" in off.observing
+    off = judge(calm, Thresholds(), disabled=True)
+    assert off.observing is not None
+    assert "gc.disable()" in off.observing
 
 
 def test_a_leak_with_a_limit_says_when_memory_is_full() -> None:
