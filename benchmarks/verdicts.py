@@ -73,6 +73,8 @@ def healthy(days: int, seed: int, only: str = "") -> int:
                 false[kind] += 1
                 print(f"{kind} {number}, hour {hour}: {found.name}: {found.evidence[0].text}", flush=True)
                 break
+        if number % 100 == 99 and number + 1 < days:
+            print(f"{number + 1} days: {sum(false.values())} with a false verdict", flush=True)
     print(f"{sum(false.values())} of {days} healthy days with a false verdict: {dict(false)}")
     return sum(false.values())
 

@@ -126,6 +126,9 @@ def test_a_clean_server_is_healthy_from_the_start_and_after_visits(
     assert found["schema"] == 1
     assert found["verdict"].keys() >= VERDICT_KEYS
     assert (found["verdict"]["others"], found["verdict"]["evidence"]) == ([], [])
+    host = "Panel keeps one Document" if "panel" in path else "Bokeh keeps one session"
+    for one in found["verdict"]["constant"]:
+        assert one == {"app": path, "text": f"normal: {host}, however many visits come"}
     assert 0 <= found["stale_seconds"] < 5
     assert found["time"] >= found["verdict"]["since"]
     (app,) = (app for app in found["apps"] if app["app"] == path)
