@@ -33,7 +33,7 @@ class LongHolds:
 
     Args:
         holds: the locks that are held now.
-        after: seconds from which on that is long.
+        after: seconds above which that is long.
         running: lists the users' functions that run in a thread.
         ticks: whether the loops tick; where they do not, that is what is said.
     """
