@@ -30,6 +30,7 @@ from .expose.fleet import fleet
 from .expose.http import Endpoint, EndpointError
 from .expose.listening import open_endpoint
 from .expose.live.feed import Feed
+from .expose.live.histories import Histories
 from .expose.pages import Pages
 from .expose.prometheus import LevelCollector, build_registry_extras
 from .expose.status import Status
@@ -234,7 +235,8 @@ class Exporter:
             self._explaining.studies() if debug else {},
             debug={**self._acting.debug(), "about": lambda: about(self.config)} if debug else {},
             status=status, fleet=fleet(self.config, status, lambda: self.port),
-            feed=self._feed, one_by_one=self._frame.find(SessionsOneByOne).rows if debug else None,
+            feed=self._feed, histories=Histories(self._monitor.app_columns),
+            one_by_one=self._frame.find(SessionsOneByOne).rows if debug else None,
         )  # fmt: skip
 
     def _open(self, watcher: Watcher) -> None:

@@ -19,6 +19,7 @@ from .access import logged_in
 from .fleet import FLEET, Fleet
 from .http import Answer, Later, Request, Route
 from .live.feed import Feed
+from .live.histories import Histories
 from .live.interactions import trace
 from .live.sessions import Rows, sessions
 from .page import files, status_page
@@ -46,6 +47,7 @@ class Pages:
         studies: what takes its time, by path below ``/debug``; empty while debugging is off.
         status: answers ``/api/v1/status``.
         feed: answers ``/api/v1/events``.
+        histories: answers ``/api/v1/apps``.
         one_by_one: reads the live sessions for ``/api/v1/sessions``; None while debugging is off.
         debug: what else is done on ``POST /debug/NAME`` and answered as JSON, by name; empty while it is off.
         fleet: answers ``/api/v1/fleet``.
@@ -64,6 +66,7 @@ class Pages:
         debug: Mapping[str, Callable[[], Mapping[str, Any]]] | None = None,
         fleet: Fleet | None = None,
         feed: Feed | None = None,
+        histories: Histories | None = None,
         one_by_one: Rows | None = None,
     ) -> None:
         self._state = state
@@ -78,6 +81,7 @@ class Pages:
         self._debug = debug or {}
         self._fleet = fleet
         self._feed = feed
+        self._histories = histories
         self._one_by_one = one_by_one
 
     def routes(self) -> Mapping[tuple[str, str], Route]:
@@ -95,6 +99,8 @@ class Pages:
         if self._fleet is not None:
             routes["GET", FLEET] = self._fleet.answer
         routes["GET", "/api/v1/interactions/{number}/trace"] = functools.partial(trace, self._state)
+        if self._histories is not None:
+            routes["GET", "/api/v1/apps"] = self._histories.answer
         if self._feed is not None:
             routes["GET", "/api/v1/events"] = self._feed.answer
         if self._one_by_one is not None:

@@ -185,15 +185,20 @@ def test_the_page_shows_the_tree_and_what_is_touched(server: ServerProcess, tab:
         unused.wait_for(state="hidden")
         summary.press("Enter")
 
-        button = page.locator("#interactions-table button").first
-        button.press("Enter")
-        page.wait_for_selector("#timeline-rows .part-functions")
-        assert "wave(): functions" in page.inner_text("#timeline-rows")
-        trace = json.loads(get(f"{server.exporter_url}/{page.get_attribute('#timeline-link', 'href')}").text)
+        page.locator("#interactions summary", has_text="“factor” 3 → 9").press("Enter")
+        opened = page.locator("#interactions details[open]")
+        opened.locator(".timeline .part-functions").first.wait_for()
+        assert "wave(): functions" in opened.inner_text()
+        assert f"rebuilt {plot.split(' (')[0]}" in opened.inner_text(), "what it built, by name"
+        link = opened.locator("a[download]").get_attribute("href")
+        trace = json.loads(get(f"{server.exporter_url}/{link}").text)
         assert {each["cat"] for each in trace["traceEvents"] if each["ph"] == "X"} >= {"functions", "models", "send"}
         sessions = page.locator("#sessions-table tbody tr")
         sessions.first.wait_for()
         assert "/elements_tree" in sessions.first.inner_text()
+        sessions.locator("button").first.click()  # what this session did
+        page.locator("#one-session").wait_for()
+        page.locator("#interactions > details").first.wait_for()
         found = Axe().run(page).response["violations"]
         assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found] == []
         browser.close()

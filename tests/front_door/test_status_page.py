@@ -48,7 +48,7 @@ class Watched:
     """A page of which all that the console says and all that it asks for is kept."""
 
     def __init__(self, browser: Browser, url: str | None = None) -> None:
-        self.page: Page = browser.new_page(viewport={"width": 1280, "height": 900})
+        self.page: Page = browser.new_page(viewport={"width": 1400, "height": 900})
         self.page.set_default_timeout(PATIENCE)
         self.said: list[str] = []
         self.asked: list[str] = []
@@ -82,7 +82,7 @@ class Watched:
         for scheme in ("light", "dark"):
             self.page.emulate_media(color_scheme=scheme)
             self.page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
-            self.page.wait_for_timeout(1500)  # the plots are drawn anew
+            self.page.wait_for_timeout(1500)  # colours change slowly
             path = PICTURES / f"page-{name}-{scheme}.png"
             self.page.screenshot(path=path, full_page=whole)
             with Image.open(path) as taken:
@@ -112,9 +112,29 @@ def pages_share_an_answer(url: str) -> None:
     assert asked(viewer)["time"] < asked()["time"], "who does not ask again and again gets a new one"
     assert len(asked(viewer)["interactions"]) == 1
     assert len(asked()["interactions"]) > 1
+    (app,) = json.loads(get(f"{url}/api/v1/apps").body)["apps"].values()
+    assert {len(column) for column in app.values()} == {len(app["time"])}
+    assert app["sessions"][-1] == 1
+    assert len(json.loads(get(f"{url}/api/v1/apps?since={app['time'][-1]}").body)["apps"]["/slider_bokeh"]["time"]) < 9
+    assert get(f"{url}/api/v1/apps?since=yesterday").status == 400
     for query in ("?since=yesterday", "?since=0&interactions=-1"):
         refused = get(f"{url}/api/v1/status{query}")
         assert (refused.status, refused.text.count("\n")) == (400, 1)
+
+
+def a_report_is_copied(page: Page) -> None:
+    """The text for a ticket: into the clipboard, and by hand where neither way to it is allowed."""
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.click("#copy")
+    wait_until(lambda: "Copied" in page.inner_text("#copied"), 10, "it is copied")
+    report = page.evaluate("navigator.clipboard.readText()")
+    assert report.startswith("Verdict: retained sessions, since 2")
+    assert "/02_curdoc_by_user: 0 sessions, 12 retained" in report
+    page.evaluate("navigator.clipboard.writeText = () => Promise.reject(); document.execCommand = () => false")
+    page.click("#copy")
+    page.wait_for_selector("#report")
+    assert page.input_value("#report").startswith("Verdict: retained sessions")
+    page.evaluate("document.querySelector('#copy-by-hand').hidden = true")
 
 
 def test_while_it_loads_before_anybody_came_and_when_it_is_not_answered(serve: Serve, browser: Browser) -> None:
@@ -130,26 +150,34 @@ def test_while_it_loads_before_anybody_came_and_when_it_is_not_answered(serve: S
     assert page.evaluate("document.body.dataset.state") == "loading"
     assert page.inner_text("#connection") == "Loading ..."
     assert "healthy" in page.inner_text("#verdict-name").lower(), "the verdict is there before a script has run"
-    assert page.inner_text("#plot-sessions .now") == "No numbers yet: wait a few seconds."
+    assert page.text_content("#plot-sessions .now") == "No numbers yet: wait a few seconds."
     watched.state("loading")
     page.unroute(asked)
     page.reload()
 
     watched.shows('body[data-state="live"]')
-    assert "/slider_bokeh" in page.inner_text("#apps-table")
+    assert "/slider_bokeh" in page.inner_text("#apps")
     assert page.inner_text("#interactions-state") == "None yet: open the app, and move a slider in it."
     assert page.is_hidden("#interactions")
+    page.click("#internals > summary")
     assert page.inner_text("#plot-callbacks-time .now") == "No callback has run yet."
+    watched.audit()
+    page.click("#internals > summary")
     assert "BOKEH_EXPORTER_DEBUG=1" in page.inner_text("#retention-state")
     assert page.is_hidden("#explain")
     watched.state("empty")
 
     with server.open_tab("/slider_bokeh") as tab:
         assert tab
-        wait_until(lambda: "connected 1" in page.inner_text("#plot-sessions .legend"), 30, "the session is drawn")
-        assert page.is_hidden("#plot-sessions .empty")
-        watched.shows("#interactions-table tbody tr")
+        wait_until(lambda: page.inner_text("#fact-sessions b") == "1", 30, "the session is counted")
+        assert page.is_visible("#observing"), "ten minutes say nothing on slow leaks yet"
+        wait_until(lambda: "1 connected" in page.inner_text("#apps article"), 30, "the session is in its app's card")
+        watched.shows("#interactions details")
         watched.state("healthy")
+        page.click("#internals > summary")
+        wait_until(lambda: "connected 1" in page.inner_text("#plot-sessions .legend"), 30, "the session is drawn")
+        assert page.evaluate("document.querySelectorAll('#plot-sessions path.line').length") > 0
+        page.click("#internals > summary")
         pages_share_an_answer(server.exporter_url)
     assert watched.said == []
 
@@ -196,12 +224,27 @@ def test_by_keyboard(serve: Serve, browser: Browser) -> None:
     for _ in range(40):
         page.keyboard.press("Tab")
         reached.append(page.evaluate(focus))
+        if reached[-1] == "moment":  # values of another moment, by arrow keys
+            wait_until(lambda: int(page.get_attribute("#moment", "max") or 0) > 2, 30, "there is a past")
+            page.keyboard.press("Home")
+            assert page.inner_text("#moment-text") != "now"
+            assert "0 sessions" in (page.get_attribute("#moment", "aria-valuetext") or "")
+            page.keyboard.press("End")
+            assert page.inner_text("#moment-text") == "now"
         if reached[-1] == "explain":
             break
-    assert "Resident memory as a table" in reached
+    assert {"copy", "moment"} <= set(reached)
     assert reached[-1] == "explain", reached
     page.keyboard.press("Enter")
     wait_until(lambda: "Nothing is retained" in page.inner_text("#retention-state"), 30, "the answer to the button")
+    reached = []
+    while len(reached) < 60 and "Resident memory as a table" not in reached:
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate(focus))
+        if reached[-1].strip().startswith("Internals"):
+            page.keyboard.press("Enter")
+            watched.shows("#plot-memory path.line")
+    assert reached[-1] == "Resident memory as a table", reached
     assert watched.said == []
     page.close()
 
@@ -214,7 +257,7 @@ def test_it_shows_what_leaks_and_asks_nobody_else(serve: Serve, browser: Browser
     watched = Watched(browser, server.exporter_url)
     page = watched.page
     watched.shows('body[data-state="live"][data-verdict="healthy"]')
-    watched.shows("#plot-memory canvas, #plot-memory .bk-Figure, #plot-memory .canvas > *")
+    watched.shows("#fact-memory path.line")
     for user in range(12):
         with server.open_tab("/02_curdoc_by_user", f"user={user}") as tab:
             assert tab
@@ -227,13 +270,18 @@ def test_it_shows_what_leaks_and_asks_nobody_else(serve: Serve, browser: Browser
 
     wait_until(all_retained, 30, "all sessions are retained")
     watched.shows('body[data-verdict="retained_sessions"]')
-    wait_until(lambda: "12 retained" in page.inner_text("#apps-table"), 30, "the table of apps")
+    wait_until(lambda: "12 retained" in page.inner_text("#apps"), 30, "the card of the app")
+    wait_until(lambda: "12 retained" in page.inner_text("#fact-retained"), 30, "the number of the process")
+    page.click("#internals > summary")
     wait_until(lambda: "retained 12" in page.inner_text("#plot-uncollected .legend"), 30, "the plot of them")
     page.click("#plot-uncollected summary")
     newest = page.locator("#plot-uncollected tbody tr").first
     wait_until(lambda: newest.inner_text().split("\t")[-1] == "12", 10, "the table behind the plot")
     page.keyboard.press("Tab")
     page.click("#plot-uncollected summary")
+    page.click("#internals > summary")
+    page.click("#apps article summary")
+    assert "Never had a browser" not in page.inner_text("#apps article"), "what has nothing to say is left out"
     page.click("#explain")
     wait_until(lambda: "by_user" in page.inner_text("#retained").lower(), 30, "who holds them")
     watched.picture("whole", whole=True)
@@ -241,15 +289,21 @@ def test_it_shows_what_leaks_and_asks_nobody_else(serve: Serve, browser: Browser
     verdict = doctor(server)  # now: it asks who holds them, too, and no two may in the same second
     assert verdict["name"] == page.evaluate("document.body.dataset.verdict")
     assert verdict["advice"] == page.inner_text("#advice")
+    a_report_is_copied(page)
 
-    page.set_viewport_size({"width": 320, "height": 640})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320, "nothing is wider than a small screen"
+    page.set_viewport_size({"width": 390, "height": 844})
     watched.state("small")
+    page.click("#internals > summary")
+    page.locator("#interactions > details > summary").first.click()
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.focus("#moment")  # with a time beside it the slider has least room
+    page.keyboard.press("Home")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320, "nothing is wider than a small screen"
     assert watched.said == []
     assert {urlsplit(url).netloc for url in watched.asked} == {urlsplit(server.exporter_url).netloc}
-    own = [url for url in watched.asked if "/static/" not in url and "api/v1" not in url]
+    own = [url for url in watched.asked if not any(part in url for part in ("/api/v1/", "/debug/"))]
     sizes = {url: len(get(url).body) for url in set(own) if "favicon" not in url}
-    assert len(sizes) >= 5
+    assert len(sizes) >= 10
     assert sum(sizes.values()) < 300_000
     assert server.scrape().value("bokeh_sessions_created_total", app="/02_curdoc_by_user") == 12, "the page is none"
     page.close()
@@ -324,7 +378,8 @@ def test_a_stall_and_a_restart(serve: Serve, browser: Browser, tmp_path: Path) -
     watched.state("disconnected")
     serve(bokeh_serve("slider_bokeh.py", env=env))
     watched.shows('body[data-state="live"]')
-    wait_until(lambda: "/slider_bokeh" in page.inner_text("#apps-table"), 30, "the app of the new server")
+    wait_until(lambda: "/slider_bokeh" in page.inner_text("#apps"), 30, "the app of the new server")
+    assert "/blocked_bokeh" not in page.inner_text("#apps")
     assert page.is_hidden("#banner")
     page.close()
 
@@ -377,6 +432,6 @@ def test_who_is_refused(serve: Serve) -> None:
     assert status("/debug/stacks", "POST", Sec_Fetch_Site="same-site") == 403, "an app on another port is another site"
     assert status("/debug/stacks", "POST", Origin="http://evil.example") == 403
     assert status("/debug/stacks", "POST", Origin=f"http://127.0.0.1:{port}") == 200
-    policy = get(f"{url}/").headers["Content-Security-Policy"]
-    scripts = next(part for part in policy.split(";") if part.strip().startswith("script-src"))
-    assert scripts.split() == ["script-src", "'self'"]
+    policy = [part.split() for part in get(f"{url}/").headers["Content-Security-Policy"].split(";")]
+    assert ["script-src", "'self'"] in policy
+    assert ["style-src", "'self'"] in policy

@@ -35,6 +35,8 @@ class AppSample(NamedTuple):
     data_bytes: float | None = None
     messages: float | None = None
     calls: float | None = None
+    #: Seconds that those calls took, ever.
+    calls_seconds: float | None = None
     #: Registered periodic callbacks.
     periodic: float | None = None
     attributed_session_create: float | None = None
@@ -79,6 +81,7 @@ APP_SOURCES: Mapping[str, tuple[str, tuple[str | None, ...]]] = {
     "data_bytes": ("bokeh_data_source_size_bytes", ()),
     "messages": ("bokeh_websocket_received_messages_total", (None,)),
     "calls": ("bokeh_callback_duration_seconds_count", (None,)),
+    "calls_seconds": ("bokeh_callback_duration_seconds_sum", (None,)),
     "periodic": ("bokeh_session_callbacks", ("periodic",)),
     "attributed_session_create": ("bokeh_memory_attributed_bytes", ("session_create",)),
     "attributed_session_destroy": ("bokeh_memory_attributed_bytes", ("session_destroy",)),

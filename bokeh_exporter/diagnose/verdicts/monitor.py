@@ -22,7 +22,7 @@ from ...state.numbers import Numbers, of_state
 from ..blame.constants import kept_by_host
 from .history import History, Point
 from .judgement import HEALTHY, STALLED, GrowthKind, Judgement
-from .plot_columns import Columns, columns
+from .plot_columns import Columns, app_columns, columns
 from .samples import ROWS, sample_of, sum_of
 from .verdict import judge, stall
 
@@ -126,6 +126,12 @@ class Monitor:
         stalls = [{"time": seen, "text": text} for seen, text in list(self.stalls)]
         harm = [*self.also_harms(), *plain["harm"]]
         return {**plain, "harm": harm, "constant": self._constant, "since": self.since, "stalls": stalls}
+
+    def app_columns(self, since: float) -> Mapping[str, Columns]:
+        """Return the same of each app by itself, with a last row that is of now."""
+        now = time.time()
+        sample = sample_of(of_state(self._numbers, self._read(), ROWS), now)
+        return app_columns([*self.history.points(since), Point(sample, sample)])
 
     def columns(self, since: float, numbers: Numbers, now: float) -> Columns:
         """Return what came after ``since``, of the last six hours, as columns.

@@ -4,21 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from .fields import AppSample
 from .history import Point
 from .series import live, total
 
 #: Seconds that the columns go back, and their maximum number of rows.
 SPAN, ROWS = 6 * 3600.0, 180
+#: Apps that have columns of their own, those with most sessions ever; there is a small plot for each number of each.
+APPS = 20
 
 Columns = Mapping[str, Sequence[float | None]]
 
 
 def columns(points: Sequence[Point]) -> Columns:
     """Return the last six hours as columns, ``time`` among them; a number that is not known is None."""
+    kept = _kept(points)
+    return {name: [number(point) for point in kept] for name, number in _COLUMN.items()}
+
+
+def app_columns(points: Sequence[Point]) -> Mapping[str, Columns]:
+    """Return the last six hours of each app as columns, ``time`` among them."""
+    kept = _kept(points)
+    apps = kept[-1].last.apps if kept else {}
+    busiest = sorted(apps, key=lambda app: -(apps[app].created or 0))[:APPS]
+    return {app: _of_app(app, kept) for app in busiest}
+
+
+def _of_app(app: str, points: Sequence[Point]) -> Columns:
+    seen = [(point.time, point.last.apps[app]) for point in points if app in point.last.apps]
+    return {
+        "time": [time for time, _ in seen],
+        **{name: [number(sample) for _, sample in seen] for name, number in _APP_COLUMN.items()},
+    }
+
+
+def _kept(points: Sequence[Point]) -> list[Point]:
     points = [point for point in points if points[-1].time - point.time <= SPAN]
     step = -(-len(points) // ROWS) or 1
-    kept = points[::-1][::step][::-1]  # the newest is always there
-    return {name: [number(point) for point in kept] for name, number in _COLUMN.items()}
+    return points[::-1][::step][::-1]  # the newest is always there
 
 
 def _summed(field: str) -> Callable[[Point], float | None]:
@@ -69,3 +92,14 @@ _COLUMN: Mapping[str, Callable[[Point], float | None]] = {
     },
     **{field: _own(field) for field in ("ticked", "threads", "tasks", "executor_busy", "executor_queue")},
 }  # fmt: skip
+
+_APP_COLUMN: Mapping[str, Callable[[AppSample], float | None]] = {
+    "sessions": lambda app: app.live,
+    "retained_sessions": lambda app: app.retained_sessions,
+    "pending_sessions": lambda app: app.pending_sessions,
+    "models": lambda app: app.models,
+    "data_source_bytes": lambda app: app.data_bytes,
+    # Sums and counts ever: of two rows, the mean between them.
+    "callback_seconds_sum": lambda app: app.calls_seconds,
+    "callback_seconds_count": lambda app: app.calls,
+}

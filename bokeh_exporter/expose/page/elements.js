@@ -1,15 +1,14 @@
-// The tree of an app, widget -> function -> element, kept up by server-sent events, and the timeline of an interaction.
+// The tree of an app, widget -> function -> element, kept up by server-sent events.
 // Nested <details>: keyboards and screen readers know them. What is touched is said in words, the colour repeats it.
 
-import { bytes, clock, element, none, number, seconds } from "./tables.js";
+import { at, bytes, clock, element, none, plural, seconds } from "./tables.js";
 
-const at = (id) => document.getElementById(id);
 const HOW = {
   constructed: "built", rebuilt: "rebuilt", in_place: "updated in place", updated: "updated in place", rendered: "rebuilt",
   untouched: "untouched", unused: "never used",
 };
 const KIND = { constructed: "rebuilt", rebuilt: "rebuilt", rendered: "rebuilt", in_place: "in-place", updated: "in-place", untouched: "untouched", unused: "unused" };
-const RECENT = 200, WIDGETS = 100, SPANS = 80;
+const RECENT = 200, WIDGETS = 100;
 
 const place = (one) => (one.file ? ` (${one.file}:${one.line})` : "");
 const bare = (label) => label.split(":").at(-1);
@@ -77,7 +76,7 @@ class App {
       for (const one of node.elements) {
         const inside = one.inside ? ` inside ${one.inside} pane` : "";
         const leaf = below.leaf(`${one.class}${place(one)}`, `${one.class}${one.name ? ` ${one.name}` : ""}${place(one)}${inside}`);
-        leaf.is(one.how, cost(one.count > 1 && `${one.count} times`, one.models && `${number(one.models)} models`, one.seconds > 0 && seconds(one.seconds)));
+        leaf.is(one.how, cost(one.count > 1 && `${one.count} times`, one.models && plural(one.models, "model"), one.seconds > 0 && seconds(one.seconds)));
         this.leaves.add(leaf);
         touched.add(leaf);
       }
@@ -152,26 +151,4 @@ export class Elements {
     const chosen = at("elements-app").value;
     for (const [path, app] of this.apps) app.root.item.hidden = chosen !== "" && chosen !== path;
   }
-}
-
-// --- the timeline of one interaction -----------------------------------------------------------------
-
-export async function showTimeline(one) {
-  const state = at("timeline-title"), list = at("timeline-rows");
-  at("timeline").hidden = false;
-  state.textContent = `Where the time of interaction ${one} went`;
-  const answer = await fetch(`api/v1/interactions/${one}/trace`, { cache: "no-store" });
-  if (!answer.ok) return list.replaceChildren(element("li", {}, "It is not remembered any more."));
-  const slices = (await answer.json()).traceEvents.filter((each) => each.ph === "X");
-  const whole = Math.max(1, ...slices.map((each) => each.ts + each.dur));
-  const shown = [...slices].sort((a, b) => b.dur - a.dur).slice(0, SPANS).sort((a, b) => a.ts - b.ts || b.dur - a.dur);
-  list.replaceChildren(...shown.map((each) => {
-    const bar = element("span", { class: `bar part-${each.cat}` });
-    bar.style.marginLeft = `${(100 * each.ts) / whole}%`;
-    bar.style.width = `${Math.max(0.3, (100 * each.dur) / whole)}%`;
-    return element("li", {}, element("span", { class: "name" }, `${each.name}: ${each.cat}, ${seconds(each.dur / 1e6)}`), element("span", { class: "track", "aria-hidden": "true" }, bar));
-  }));
-  at("timeline-link").href = `api/v1/interactions/${one}/trace`;
-  at("timeline").scrollIntoView({ block: "nearest" });
-  return undefined;
 }

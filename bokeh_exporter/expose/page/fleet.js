@@ -1,10 +1,9 @@
 // The processes that belong together, each a row: those of one --num-procs, and the peers that the options name.
 
-import { bytes, element, fill, none, number } from "./tables.js";
+import { at, bytes, element, fill, none, number } from "./tables.js";
 
 // Milliseconds between two questions, where there is one process and where there are more, and for an answer.
 const ALONE = 60000, OFTEN = 5000, PATIENCE = 30000;
-const at = (id) => document.getElementById(id);
 
 // Only what the options name is a link, and only to a page.
 const process = (row) => {

@@ -1,5 +1,10 @@
 // Tables and numbers for people. Text of the app goes into the page as text only, never as HTML.
 
+export const at = (id) => document.getElementById(id);
+
+// Only what is different: a screen reader reads each change.
+export const set = (id, text) => { if (at(id).textContent !== text) at(id).textContent = text; };
+
 export const none = (value) => value === null || value === undefined;
 
 export function element(tag, attributes = {}, ...children) {
@@ -24,6 +29,7 @@ export function bytes(value) {
 
 export function seconds(value) {
   if (none(value)) return "–";
+  if (value < 0.001) return `${number(Math.round(value * 1e6))} µs`;
   if (value < 1) return `${number(value * 1000)} ms`;
   if (value < 120) return `${number(value)} s`;
   return value < 7200 ? `${Math.round(value / 60)} min` : `${Math.round(value / 3600)} h`;
@@ -59,62 +65,40 @@ export function fill(table, columns, rows) {
   // A table that is the same stays, and with it what has the focus; else the same button gets it back.
   const now = element("table", {}, element("thead", {}, head), body);
   if (table.innerHTML === now.innerHTML) return;
-  const focused = table.contains(document.activeElement) ? document.activeElement.dataset.number : undefined;
+  const focused = table.contains(document.activeElement) ? document.activeElement.dataset.session : undefined;
   table.replaceChildren(...now.childNodes);
-  if (focused !== undefined) table.querySelector(`[data-number="${CSS.escape(focused)}"]`)?.focus();
+  if (focused !== undefined) table.querySelector(`[data-session="${CSS.escape(focused)}"]`)?.focus();
 }
 
-const states = (counts) =>
-  Object.entries(counts ?? {}).filter(([, count]) => count).map(([state, count]) => `${number(count)} ${state}`).join(", ") || "0";
+// What the states of a session are called, and which say nothing while nobody is in them.
+export const STATES = {
+  connected: "connected", unused: "without a browser", blocked: "kept open by a callback", pending: "being created",
+};
+export const LEFT = { pending: "waiting for the garbage collector", retained: "retained" };
 
-export const APPS = [
-  ["App", (app) => app.app],
-  ["Sessions", (app) => states(app.sessions)],
-  ["Created", (app) => number(app.created), true],
-  ["Destroyed", (app) => number(total(app.destroyed)), true],
-  ["Destroyed, still in memory", (app) => states(app.uncollected_sessions)],
-  ["Models", (app) => number(app.models), true],
-  ["Models of those", (app) => states(app.uncollected_models)],
-  ["Data sources", (app) => bytes(app.data_source_bytes), true],
-];
+export const counted = (counts, words) =>
+  Object.entries(words).filter(([state]) => counts?.[state]).map(([state, word]) => `${number(counts[state])} ${word}`).join(", ");
+
+export const plural = (count, one, more = `${one}s`) => `${number(count)} ${count === 1 ? one : more}`;
+
+// Names with how many of each, those with most first: "3 Column, 2 Markdown, and 12 more".
+export function names(counts, listed = 4) {
+  if (none(counts)) return "–";
+  if (typeof counts !== "object") return number(counts);
+  const sorted = Object.entries(counts).filter(([, count]) => count).sort((one, other) => other[1] - one[1]);
+  const shown = sorted.slice(0, listed).map(([name, count]) => (count > 1 ? `${number(count)} ${name}` : name));
+  const rest = sorted.slice(listed).reduce((sum, [, count]) => sum + count, 0);
+  return [...shown, ...(rest ? [`${number(rest)} more`] : [])].join(", ") || "none";
+}
 
 export const SESSIONS = [
-  ["Session", (row) => row.session ?? "–"],
+  ["Session", (row) => (row.session ? element("button", { type: "button", class: "small", "data-session": row.session, "aria-label": `Interactions of session ${row.session}` }, row.session) : "–")],
   ["App", (row) => row.app],
   ["Models", (row) => number(row.models), true],
   ["Data sources", (row) => bytes(row.data_source_bytes), true],
   ["Busy", (row) => seconds(row.busy_seconds), true],
   ["Last activity", (row) => moment(row.last_activity)],
   ["Connections", (row) => number(row.connections), true],
-];
-
-function cause(one) {
-  const { widget, label, property, old, new: now, file, line } = one.cause;
-  if (none(widget) && none(property)) return one.kind ?? "–";
-  const named = [widget, label ? `“${label}”` : "", property].filter(Boolean).join(" ");
-  const change = none(old) && none(now) ? "" : `: ${old} → ${now}`;
-  return `${named}${change}${file ? ` (${file}:${line})` : ""}`;
-}
-
-// The parts of an interaction in words, and the button that shows its timeline; below the level element there is none.
-function timeline(one) {
-  if (!one.parts) return "–";
-  const parts = Object.entries(one.parts).sort((a, b) => b[1] - a[1]).slice(0, 2).filter(([, took]) => took > 0);
-  const text = parts.map(([name, took]) => `${name} ${seconds(took)}`).join(", ");
-  return element("button", { type: "button", class: "small", "data-number": one.number, "aria-label": `Timeline of interaction ${one.number}: ${text}` }, text || "timeline");
-}
-
-export const INTERACTIONS = [
-  ["Time", (one) => clock(one.time)],
-  ["App", (one) => one.app],
-  ["Cause", cause],
-  ["Functions", (one) => (one.functions ?? []).map((each) => `${each.name} ${seconds(each.seconds)}`).join(", ") || "–"],
-  ["Created", (one) => number(total(one.models.created)), true],
-  ["Removed", (one) => number(total(one.models.removed)), true],
-  ["Reused", (one) => number(total(one.models.reused)), true],
-  ["Sent", (one) => bytes(one.bytes_sent), true],
-  ["Took", (one) => seconds(one.seconds), true],
-  ["Time", timeline],
 ];
 
 export const REBUILT = [
