@@ -83,7 +83,7 @@ class Drain:
         """Say why the process takes no visitors, None if it does."""
         if self._asked is None:
             return None
-        return f"draining, {_WHY[self._asked]}: {self._left} sessions left, at most {self.seconds_left():.0f} s to go"
+        return f"draining, {_WHY[self._asked]}: {_sessions(self._left)} left, at most {self.seconds_left():.0f} s to go"
 
     def not_ready(self, apps: int, wants_loop: bool, loop_runs: bool) -> str | None:
         """Say why the process should get no visitors, None if it should.
@@ -127,14 +127,12 @@ class Drain:
         if self._left and now < self._deadline:
             if now - self._logged >= _LOG_EVERY:
                 self._logged = now
-                log.info("draining: %d sessions left, %.0f s to the deadline", self._left, self._deadline - now)
+                log.info("draining: %s left, %.0f s to the deadline", _sessions(self._left), self._deadline - now)
             return
         log.warning(
             "drained after %.1f s, %s; the server ends now",
             now - (self._begun or now),
-            f"{self._left} session{'s' if self._left > 1 else ''} cut off at the deadline"
-            if self._left
-            else "no session is left",
+            f"{_sessions(self._left)} cut off at the deadline" if self._left else "no session is left",
         )
         self._ended = True
         self._end()
@@ -144,8 +142,8 @@ class Drain:
         self._deadline = now + (self._seconds or DEADLINE)
         self._numbers.counter("bokeh_server_drains_total", reason).inc()
         log.warning(
-            "draining, since %s: not ready for new visitors, %d sessions left, which have up to %.0f s",
-            _WHY[reason], self._left, self._deadline - now,
+            "draining, since %s: not ready for new visitors, %s left, with up to %.0f s to end",
+            _WHY[reason], _sessions(self._left), self._deadline - now,
         )  # fmt: skip
 
     def _watch_memory(self, now: float) -> None:
@@ -156,3 +154,7 @@ class Drain:
         self._over = self._over + 1 if share is not None and share >= self._recycle_at else 0
         if self._over >= _MEMORY_LOOKS:
             self._asked = "memory"
+
+
+def _sessions(number: int) -> str:
+    return f"{number} session{'' if number == 1 else 's'}"

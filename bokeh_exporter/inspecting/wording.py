@@ -116,5 +116,5 @@ def size(number: float) -> str:
     """Return a number of bytes."""
     for unit, of in (("MB", 1e6), ("kB", 1e3)):
         if number >= of:
-            return f"{number / of:.3g} {unit}"
+            return f"{number / of:.0f} {unit}" if number >= 100 * of else f"{number / of:.3g} {unit}"
     return f"{number:.0f} B"

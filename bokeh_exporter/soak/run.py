@@ -154,7 +154,8 @@ class _Soak:
             done = await self.visits.explore(tab)
             self.found.used.append((done, await self._look()))
             for part in range(1, LOOKS + 1):
-                self.say("using the page", f"{done} of {uses} times")
+                if uses:
+                    self.say("using the page", f"{done} of {uses} times")
                 done += await self.visits.use(tab, max(0, (uses - done) // (LOOKS + 1 - part)))
                 self.found.used.append((done, await self._look()))
             await asyncio.sleep(STAY)

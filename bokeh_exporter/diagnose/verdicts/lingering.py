@@ -98,6 +98,11 @@ def _held(points: Sequence[Point], app: str, seconds: float, holds: Callable[[Sa
     return since is not None and count >= 2 and points[-1].time - since >= seconds
 
 
+def _sessions(number: float | None, app: str, one: str, more: str) -> str:
+    """Write how many sessions, with the verb that follows."""
+    return f"1 session of {app} {one}" if number == 1 else f"{number or 0:.0f} sessions of {app} {more}"
+
+
 def _aged(app: str, sample: Sample, thresholds: Thresholds, limit: float) -> Evidence:
     now, process = sample.apps[app], sample.process
     age = now.unused_age or 0
@@ -106,7 +111,7 @@ def _aged(app: str, sample: Sample, thresholds: Thresholds, limit: float) -> Evi
     if swept is not None and swept > max(limit / 2, 2 * (process.check or 0), thresholds.linger_seconds):
         return Evidence(
             LINGERING, f"the sweep of unused sessions last finished {duration(swept)} ago, although it is due every "
-            f"{process.check:g} s: a session-destroyed hook hangs. {now.unused:.0f} sessions of {app} wait",
+            f"{process.check:g} s: a session-destroyed hook hangs. {_sessions(now.unused, app, 'waits', 'wait')}",
             "bokeh_session_cleanup_last_completed_timestamp_seconds", swept, app, "sweep",
         )  # fmt: skip
     return Evidence(
@@ -123,7 +128,7 @@ def _blocked(app: str, sample: Sample) -> Evidence:
     else:
         text, reason = "a callback holds the document lock, or the app blocks expiration", "blocked"
     return Evidence(
-        LINGERING, f"{now.blocked:.0f} sessions of {app} have had no browser and could not expire for "
+        LINGERING, f"{_sessions(now.blocked, app, 'has', 'have')} had no browser and could not expire for "
         f"{duration(now.blocked_age or 0)}: {text}",
         "bokeh_session_expiration_blocked_age_max_seconds", now.blocked_age, app, reason,
     )  # fmt: skip
@@ -137,13 +142,13 @@ def _many(app: str, points: Sequence[Point], thresholds: Thresholds) -> Evidence
     probes = never >= _PROBES * destroyed if destroyed else not now.messages
     if probes:
         return Evidence(
-            LINGERING, f"{now.unused:.0f} sessions of {app} wait for a browser that never connects, and "
+            LINGERING, f"{_sessions(now.unused, app, 'waits', 'wait')} for a browser that never connects, and "
             f"{never:.0f} of the last {destroyed:.0f} destroyed never had one: probes or bots request its page",
             "bokeh_sessions_never_connected_total", never, app, "probes",
         )  # fmt: skip
     if (process.lifetime or 0) >= thresholds.long_lifetime and (now.unused or 0) > 3 * (now.connected or 0):
         return Evidence(
-            LINGERING, f"{now.unused:.0f} sessions of {app} have no browser, and each stays for "
+            LINGERING, f"{_sessions(now.unused, app, 'has', 'have')} no browser, and each stays for "
             f"{duration(process.lifetime or 0)}", "bokeh_sessions", now.unused, app, "lifetime",
         )  # fmt: skip
     return Evidence(LINGERING, "many sessions are unused, each within its lifetime")

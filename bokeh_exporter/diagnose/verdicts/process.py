@@ -14,7 +14,7 @@ from ...thresholds import Thresholds
 from .fields import Process
 from .history import Point
 from .judgement import FRAGMENTATION, PROCESS, Evidence, GrowthKind
-from .series import Growth, at_rest, collected, duration, growth, resident, size, total, windows
+from .series import Growth, amount, at_rest, collected, duration, growth, resident, size, total, windows
 
 #: Sessions after which imports and first caches are warm.
 _WARM = 2
@@ -82,7 +82,7 @@ def _by_visit(rest: Sequence[Point], thresholds: Thresholds) -> Iterator[Evidenc
     for row, what, number, least in _COUNTS:
         found = grown(number)
         if found is not None and found.slope >= least and not _is_steps(rest, number):
-            yield _evidence(f"{found.slope:.2g} {what}", found, row, "objects", None)
+            yield _evidence(f"{amount(found.slope)} {what}", found, row, "objects", None)
     blocks = grown(lambda process: process.blocks)
     if blocks is not None and blocks.slope >= thresholds.process_blocks:
         yield _evidence(
@@ -117,8 +117,9 @@ def holders(points: Sequence[Point], thresholds: Thresholds, *, certain: bool) -
             grown.append((found.slope, name, found))
     for slope, name, found in sorted(grown, key=lambda one: (not _says_more(one[1]), -one[0]))[:_HOLDERS]:
         begin = f"{_says_more(name)}: " if _says_more(name) else ""
-        what = name if name.startswith(_WATCHERS) else f"entries of {name}"
-        text = f"{begin}each of {found.span:.0f} visits left {slope:.2g} {what} behind"
+        left = amount(slope)
+        what = name if name.startswith(_WATCHERS) else f"{'entry' if left == '1' else 'entries'} of {name}"
+        text = f"{begin}each of {found.span:.0f} visits left {left} {what} behind"
         yield Evidence(PROCESS, text, "bokeh_shared_entries", slope, None, "objects")
 
 

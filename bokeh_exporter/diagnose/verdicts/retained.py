@@ -14,7 +14,7 @@ from ...thresholds import Thresholds
 from .fields import AppSample
 from .history import Point
 from .judgement import RETAINED, Evidence
-from .series import growth, in_thirds, windows
+from .series import amount, growth, in_thirds, windows
 
 #: What is retained at least before it is called growth; a host keeps one.
 _LEAST = 3
@@ -62,7 +62,7 @@ def says(sessions: float, app: str, kept: float, field: str) -> str:
     """Say how much of how many destroyed sessions stays; ``field`` is that of a sample."""
     return (
         f"of {sessions:.0f} destroyed sessions of {app}, {kept:.0f} {KINDS[field][1]} are still in memory "
-        f"after full collections ({kept / sessions:.2g} per session)"
+        f"after full collections ({amount(kept / sessions)} per session)"
     )
 
 

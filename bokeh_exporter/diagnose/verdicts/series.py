@@ -144,6 +144,11 @@ def at_rest(points: Sequence[Point]) -> list[Point]:
     return [point for point, number in zip(points, there, strict=True) if number <= max(least + 1, 1.1 * least)]
 
 
+def amount(number: float) -> str:
+    """Write a number for people: two digits, never an exponent."""
+    return f"{number:,.0f}" if abs(number) >= 10 else f"{number:.2g}"
+
+
 def size(number: float) -> str:
     """Write bytes for people."""
     for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):

@@ -36,6 +36,11 @@ def test_what_is_of_no_use_to_anybody_is_evidence_of_its_own(holder: str, text: 
     assert found.evidence[0].text.startswith(text), found.evidence[0].text
 
 
+def test_large_numbers_have_no_exponent() -> None:
+    found = on_server(course({"Button._stylesheets": 2200.0}), 51)
+    assert "each of 47 visits left 2,200 entries of Button._stylesheets behind" in found.evidence[0].text
+
+
 def test_a_container_of_the_apps_is_named_where_the_process_grows_and_no_evidence_alone() -> None:
     assert on_server(course({"shared.cache": 1.0}), 51).name == "healthy", "it may be a cache that fills"
     found = on_server(course({"shared.cache": 1.0, "panel.state._views": 3.0}, blocks=2000.0), 51)
@@ -43,7 +48,7 @@ def test_a_container_of_the_apps_is_named_where_the_process_grows_and_no_evidenc
     assert "2000 blocks" in texts[0]
     assert texts[1:] == [
         "each of 47 visits left 3 entries of panel.state._views behind",
-        "each of 47 visits left 1 entries of shared.cache behind",
+        "each of 47 visits left 1 entry of shared.cache behind",
     ]
 
 
