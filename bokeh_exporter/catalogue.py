@@ -464,7 +464,8 @@ CATALOGUE: tuple[Metric, ...] = (
     # --- Event loop ----------------------------------------------------------------------------
     Metric(
         LOOP, "bokeh_event_loop_lag_seconds", "histogram", (),
-        "Scheduling delay of a 100 ms timer", "bokeh.event_loop.lag", "s", "a timer on the server's loop", DURATION,
+        "Scheduling delay of a timer that is due twice a second", "bokeh.event_loop.lag", "s",
+        "a timer on the server's loop", DURATION,
     ),
     Metric(
         LOOP, "bokeh_event_loop_last_tick_timestamp_seconds", "gauge", (),

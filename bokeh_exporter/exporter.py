@@ -43,7 +43,7 @@ from .observe.loop.executors import Executors, Pool
 from .observe.loop.holds import LongHolds
 from .observe.loop.loops import Loops
 from .observe.loop.stacks import report
-from .observe.loop.watcher import Watcher
+from .observe.loop.watcher import IDLE, Watcher
 from .observe.memory.cgroups import Cgroups
 from .observe.sessions.lifetimes import Sessions
 from .observe.sessions.one_by_one import SessionsOneByOne
@@ -211,6 +211,8 @@ class Exporter:
                 lambda: self._gathering.look(self._monitor, self._read), self._telemetry.look, WallClock().look,
                 ElementsWriter(self.state, self.config, self._feed).look, self._operating.look,
             ),
+            idle=min(IDLE, self.config.stall_after / 5, self.config.verdict_period),
+            hurries=lambda: self._drain.reason() is not None or self._feed.heard,
         )  # fmt: skip
         self._monitor = Monitor(self.state, self.config, self._read, lambda: watcher.problems(self.config.stall_after))
         self._monitor.also_harms = holds.harm

@@ -26,13 +26,14 @@ class Count:
         #: Counts one. What it returns is nobody's business.
         self.one: Callable[[], Any] = self._counter.__next__
 
-    def settle(self) -> None:
-        """Apply what was counted since the last time. Not by two threads at once."""
+    def settle(self) -> bool:
+        """Apply what was counted since the last time, and say whether anything was. Not by two threads at once."""
         # The one way to look at it that is not deprecated: "count(7)".
         total = int(repr(self._counter)[6:-1])
         new, self._seen = total - self._seen, total
         if new:
             self._apply(new)
+        return new > 0
 
 
 class Counts:
@@ -49,13 +50,15 @@ class Counts:
             found = self._counts.setdefault(child, Count(apply))
         return found
 
-    def settle(self, failed: Callable[[Exception], None]) -> None:
-        """Apply all of them. Not by two threads at once."""
+    def settle(self, failed: Callable[[Exception], None]) -> bool:
+        """Apply all of them, and say whether there was anything. Not by two threads at once."""
+        something = False
         for count in list(self._counts.values()):
             try:
-                count.settle()
+                something |= count.settle()
             except Exception as error:
                 failed(error)
+        return something
 
     def forget(self, child: EventCounter | EventHistogram) -> None:
         """Drop the count of a child that is removed."""

@@ -63,6 +63,8 @@ class State:
         #: Called with every observation of a histogram; empty while nobody needs more than the sums.
         self.listeners: list[Listener] = []
         self._draining = threading.Lock()
+        #: Whether hot paths have recorded something. Set by :meth:`drain`, and taken back by who has seen it.
+        self.busy = False
         #: Called by :meth:`drain`: what hot paths, garbage collector and weak references left elsewhere is applied.
         self.on_drain: list[Callable[[], None]] = []
         #: How often an app was removed: who keeps children by label drops them when it has changed.
@@ -151,7 +153,8 @@ class State:
             batch = [queue.popleft() for _ in range(len(queue))]
             if batch:
                 self._apply(batch)
-            self.counts.settle(lambda error: self.swallow("drain", error))
+            counted = self.counts.settle(lambda error: self.swallow("drain", error))
+            self.busy = self.busy or counted or bool(batch)
         for left in list(self.on_drain):
             try:
                 left()

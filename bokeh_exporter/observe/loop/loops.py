@@ -1,10 +1,10 @@
 """The event loops that servers run on: their ticks, and the samples taken on them.
 
 A loop is known from the first moment that something of a host runs on it: the load hook of an
-application, uvicorn's start, or, on hosts without either, the first session. On each, a 100 ms timer measures
-how late it is called, as JupyterHub does, and another samples. Both start in an empty context, since tasks copy
-contexts and would keep what is in them. Nothing here holds a loop. Rejected: tornado's ``PeriodicCallback``, which
-goes by the wall clock: set back by two days, it samples again in two days.
+application, uvicorn's start, or, on hosts without either, the first session. On each, a timer measures how late it
+is called, as JupyterHub does, and takes the samples, since to wake costs more than to sample. It starts in an empty
+context, since tasks copy contexts and would keep what is in them. Nothing here holds a loop. Rejected: tornado's
+``PeriodicCallback``, which goes by the wall clock: set back by two days, it samples again in two days.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
@@ -23,8 +24,13 @@ from ..frame import Frame, Observer
 from ..hosts.bokeh_sessions import loop_of
 from .stacks import depth
 
-#: Seconds. Short against what a user feels, long against what a timer costs (20 us).
-TICK = 0.1
+#: Seconds between two ticks, at most: as often as a stall of 5 s must be seen. Each wakes a process that sleeps, which
+#: took 0.3 ms with all the caches that it found empty: ten in a second were most of what an idle server spent on us.
+TICK = 0.5
+#: Ticks within the time that is a stall, where that is shorter.
+_TICKS = 10
+#: Lags that are kept until they are looked at, a few times a second.
+_LAGS = 10_000
 
 
 class LoopState:
@@ -41,6 +47,8 @@ class LoopState:
         #: Unix times of the last tick and the last sample, as they are written down.
         self.tick_time = self.sample_time = time.time()
         self.last: dict[str, list[Level]] = {}
+        #: When the next sample is due, and what waits for it where that is between two ticks.
+        self.due = 0.0
         self.sampler: asyncio.TimerHandle | None = None
         self.timer: asyncio.TimerHandle | None = None
         self.expected = 0.0
@@ -60,13 +68,19 @@ class Loops(Observer):
         super().__init__(frame)
         self._sites: dict[int, LoopState] = {}
         self._guard = threading.Lock()
-        self._lag = self.state.histogram("bokeh_event_loop_lag_seconds").observe
+        self._lag = self.state.histogram("bokeh_event_loop_lag_seconds")
+        #: How late the ticks were since the last look. Not in the queue, by which the watcher knows who is at work.
+        self.lags: deque[float] = deque(maxlen=_LAGS)
         self._duration = self.state.histogram("bokeh_exporter_sample_duration_seconds")
         self._stopped = False
+        self.tick = min(TICK, frame.config.stall_after / _TICKS)
+        #: Whether a tick takes the samples. More often than every second tick they have a timer of their own.
+        self._with_ticks = frame.config.sample_period >= 2 * self.tick
         frame.loops = lambda: [loop for site in self.sites() if (loop := site.loop()) is not None]
 
     def start(self) -> None:
         """Subscribe to what says that a loop runs, and find the loops that already do."""
+        self.state.on_drain.append(self.drain)
         self.on.after("context_made", self._made)
         self.on.before("loop_runs", self._running)
         self.on.before("session_made", self._running)
@@ -78,15 +92,24 @@ class Loops(Observer):
     def stop(self) -> None:
         """Stop the timers, each on its own loop."""
         self._stopped = True
+        if self.drain in self.state.on_drain:
+            self.state.on_drain.remove(self.drain)
         for site in list(self._sites.values()):
             loop = site.loop()
             if loop is not None and not loop.is_closed():
                 loop.call_soon_threadsafe(self._detach, site, context=contextvars.Context())
         self._sites.clear()
 
+    def drain(self) -> None:
+        """Count how late the ticks were."""
+        late = [self.lags.popleft() for _ in range(len(self.lags))]
+        if late:
+            self._lag.observe_all(late)
+
     def forget(self) -> None:
         """In a forked server process: the parent's loops are not ours."""
         self._guard = threading.Lock()
+        self.lags.clear()
         for key in list(self._sites):
             self.state.levels.remove(key)
         self._sites.clear()
@@ -144,7 +167,7 @@ class Loops(Observer):
     # --- on the loop ---------------------------------------------------------------------------
 
     def _schedule(self, site: LoopState, loop: asyncio.AbstractEventLoop) -> None:
-        site.expected = loop.time() + TICK
+        site.expected = loop.time() + self.tick
         site.timer = loop.call_at(site.expected, self._tick, site)
 
     def _tick(self, site: LoopState) -> None:
@@ -153,7 +176,10 @@ class Loops(Observer):
             return
         site.ticked, site.tick_time, site.thread = time.monotonic(), time.time(), threading.get_ident()
         site.outside = depth(sys._getframe(1))
-        self.state.queue.append((self._lag, max(0.0, loop.time() - site.expected), 0))
+        late = max(0.0, loop.time() - site.expected)
+        self.lags.append(late)
+        if self._with_ticks and site.expected + late >= site.due - self.tick / 2:
+            self._sample_again(site)
         self._schedule(site, loop)
 
     def _sample_again(self, site: LoopState) -> None:
@@ -162,7 +188,9 @@ class Loops(Observer):
             return
         self._sample(site)
         # From the end of one sample to the begin of the next, so that slow ones do not follow on each other's heels.
-        site.sampler = loop.call_later(self.frame.config.sample_period, self._sample_again, site)
+        site.due = loop.time() + self.frame.config.sample_period
+        if not self._with_ticks:
+            site.sampler = loop.call_at(site.due, self._sample_again, site)
 
     def _sample(self, site: LoopState) -> None:
         if self._stopped:

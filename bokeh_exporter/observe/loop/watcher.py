@@ -1,7 +1,7 @@
 """The watcher: a thread that notices a blocked server, and logs the cause once and the end once.
 
-Four times a second it applies what the hot paths recorded, and checks whether each loop has ticked and
-each thread pool takes work. How late it woke itself is the only trace of a C call that keeps the
+Four times a second, and once where nothing happens, it applies what the hot paths recorded, and checks whether each
+loop has ticked and each thread pool takes work. How late it woke itself is the only trace of a C call that keeps the
 interpreter lock: meanwhile nothing in the process can run, so it is reported afterwards. Rejected: a
 signal with ``faulthandler``, which needs the main thread and names no callback; asyncio's debug mode,
 which names a slow callback only once it has ended.
@@ -22,13 +22,18 @@ from ...state.notices import STALLED
 from .culprits import Culprits, RunningCalls
 from .executors import Pool
 from .imports import NOTICED, Imports
-from .loops import LoopState
+from .loops import TICK, LoopState
 from .stacks import stack_of
 
 log = logging.getLogger("bokeh_exporter")
 
-#: Seconds between two looks: a twentieth of a stall. A look costs microseconds.
+#: Seconds between two looks: a twentieth of a stall.
 PERIOD = 0.25
+#: Seconds between two looks while nothing happens: to wake costs more than to look. Who falls silent is seen to do so
+#: by a look, and is looked at as often as any other from then on.
+IDLE = 1.0
+#: Seconds without anything recorded after which nothing happens: an interaction is over after half of one.
+_CALM = 2.0
 #: Seconds without a tick, or with work that no thread takes up, after which liveness and readiness fail.
 STALE = 10.0
 #: Different stacks of a pool that are logged: six threads mostly stand at the same line.
@@ -67,17 +72,20 @@ class Watcher:
         running: lists the users' functions that run in a thread.
         leaving: how many sessions the sweep destroys, and how many of them with a full collection.
         also: are called at each look, for what has to go on while the loop is blocked.
+        idle: seconds between two looks while nothing happens.
+        hurries: whether one of ``also`` wants to be called often now.
     """
 
     def __init__(
         self, state: State, stall_after: float, *, sites: Callable[[], list[LoopState]],
         pools: Callable[[], list[Pool]], running: RunningCalls = lambda thread: [],
         leaving: Callable[[], tuple[int, int]] = lambda: (0, 0),
-        also: Sequence[Callable[[], None]] = (),
+        also: Sequence[Callable[[], None]] = (), idle: float = IDLE, hurries: Callable[[], bool] = lambda: False,
     ) -> None:  # fmt: skip
         self._numbers, self._stall_after = state, stall_after
         self._sites, self._pools, self._running, self._also = sites, pools, running, also
         self._culprits = Culprits(running, leaving)
+        self._idle, self._hurries, self._calm_since = max(PERIOD, idle), hurries, time.monotonic()
         self._stalls = state.counter("bokeh_event_loop_stalls_total")
         self._late = state.histogram("bokeh_exporter_gil_wait_seconds")
         self._loops: dict[LoopState, _Loop] = {}
@@ -116,10 +124,10 @@ class Watcher:
 
     def _run(self) -> None:
         # From one look to the next, not from where the last one ended: the process may stop within a look as well.
-        cpu, woke, own = time.process_time(), time.monotonic(), 0.0
-        while not self._ending.wait(PERIOD):
+        cpu, woke, own, period = time.process_time(), time.monotonic(), 0.0, PERIOD
+        while not self._ending.wait(period):
             now = time.monotonic()
-            late = max(0.0, now - woke - PERIOD - own)
+            late = max(0.0, now - woke - period - own)
             meanwhile, woke, cpu = time.process_time() - cpu, now, time.process_time()
             spent = time.thread_time()
             looks: list[Callable[[], object]] = [
@@ -136,12 +144,21 @@ class Watcher:
                     self._numbers.swallow("watcher", error)
             own = time.thread_time() - spent
             self._numbers.overhead[0] += own
+            period = PERIOD if self._something_happens(now) else self._idle
+
+    def _something_happens(self, now: float) -> bool:
+        """Whether to look again soon: somebody is at work, or no longer, or waits for us."""
+        if self._numbers.busy:
+            self._numbers.busy, self._calm_since = False, now
+        if now - self._calm_since < _CALM or self._full or self._hurries():
+            return True
+        return any(now - site.ticked > TICK + PERIOD for site in self._sites())
 
     def _woke(self, late: float, cpu: float) -> None:
         """Measure how late we are: somebody kept the interpreter lock, or the process did not run."""
         self._late.observe(late)
         ages = [time.monotonic() - site.ticked for site in self._sites()]
-        if late <= self._stall_after or any(PERIOD < age < late - PERIOD for age in ages):
+        if late <= self._stall_after or any(max(PERIOD, late / 4) < age < late - PERIOD for age in ages):
             return  # where a loop ticked meanwhile, it was one of our looks that waited, as for a slow log handler
         if cpu > late / 2:
             why = "a call into C code held the interpreter lock"
