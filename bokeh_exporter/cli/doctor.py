@@ -112,7 +112,7 @@ def _lines(status: Mapping[str, Any]) -> Iterator[str]:
         when, *bounds = (time.strftime("%a %Y-%m-%d %H:%M", time.localtime(full[key])) for key in _FULL)
         yield f"Out of memory on {when} (between {bounds[0]} and {bounds[1]}) at current traffic"
     if verdict.get("beside"):
-        yield f"Also on, and uses more and more memory itself: {', '.join(verdict['beside'])}"
+        yield f"Also switched on, and uses more memory over time: {', '.join(verdict['beside'])}"
     stale = status["stale_seconds"]
     if stale is not None and stale > 5:
         yield click.style(f"The event loop is blocked: its numbers are {stale:.0f} s old.", fg="yellow")

@@ -31,7 +31,7 @@ def lines(content: Mapping[str, Any], judgement: Judgement, used: Sequence[tuple
     yield from (f"  {text}" for text in content["evidence"])
     yield f"  {judgement.advice}"
     if judgement.beside:
-        yield f"  Note that {', '.join(judgement.beside)} is on, which uses more and more memory itself."
+        yield f"  Note that {', '.join(judgement.beside)} is on, which uses more memory over time."
     each = _signed(content["bytes_per_session"])
     yield f"sessions            {content['sessions']}, {each} each; {WARM_UP} warm-up visits before them are left out"
     yield (

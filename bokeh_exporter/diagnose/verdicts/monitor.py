@@ -145,6 +145,6 @@ class Monitor:
 def _log_text(judgement: Judgement) -> str:
     texts = [one.text for one in judgement.evidence if one.verdict == judgement.name][:_TOLD]
     beside = (
-        f" Also on, and uses more and more memory itself: {', '.join(judgement.beside)}." if judgement.beside else ""
+        f" Also switched on, and uses more memory over time: {', '.join(judgement.beside)}." if judgement.beside else ""
     )
     return f": {'; '.join(texts)}. {judgement.advice}{beside}" if texts else "." + beside

@@ -29,6 +29,7 @@ const DETAILS = [
   ["Longest without a browser", (app) => app.unused_age_seconds > 0 && seconds(app.unused_age_seconds)],
   ["Longest kept open by a callback", (app) => app.blocked_age_seconds > 1 && seconds(app.blocked_age_seconds)],
   ["Destroyed, still in memory", (app) => counted(app.uncollected_sessions, LEFT) || "none"],
+  ["Kept by the host itself", (app) => app.constant],
   ["Models of those", (app) => counted(app.uncollected_models, LEFT)],
   ["Oldest of those", (app) => app.uncollected_age_seconds > 0 && `destroyed ${seconds(app.uncollected_age_seconds)} ago`],
   ["Models", (app) => `${number(app.models)}, at most ${number(app.models_max)} in one session`],
@@ -56,8 +57,8 @@ class Card {
       element("div", { class: "stats" }, ...this.stats.map((stat) => stat.place)), this.details);
   }
 
-  update(app, callbacks, time) {
-    this.app = app;
+  update(app, callbacks, time, constant) {
+    this.app = { ...app, constant };
     // Between two answers of the history, what the status says; callbacks are counted there only.
     this.rows.merge({ time: [time], sessions: [total(app.sessions) - (app.sessions?.pending ?? 0)], models: [app.models ?? null],
       retained_sessions: [app.uncollected_sessions?.retained ?? null], pending_sessions: [app.uncollected_sessions?.pending ?? null] }, CARRIED);
@@ -109,7 +110,8 @@ export class Apps {
         at("apps").append(this.cards.get(app.app).place);
         this.due = 0;
       }
-      this.cards.get(app.app).update(app, status.callbacks.filter((each) => each.app === app.app), status.time);
+      this.cards.get(app.app).update(app, status.callbacks.filter((each) => each.app === app.app), status.time,
+        (status.verdict.constant ?? []).filter((one) => one.app === app.app).map((one) => one.text).join("; "));
     }
     this.crowd();
     this.draw();

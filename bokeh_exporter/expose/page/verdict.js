@@ -37,7 +37,7 @@ const excluded = (one) => `${one.what} above ${/byte/i.test(one.unit) ? bytes(on
 function others(verdict) {
   const full = verdict.full_at ? `Out of memory on ${day(verdict.full_at.time)} (between ${day(verdict.full_at.earliest)} and ${day(verdict.full_at.latest)}) at current traffic. ` : "";
   const also = verdict.others.length ? `Also: ${spaced(verdict.others.join(", "))}. ` : "";
-  const beside = verdict.beside?.length ? `Also on, and uses more and more memory itself: ${verdict.beside.join(", ")}.` : "";
+  const beside = verdict.beside?.length ? `Also switched on, and uses more memory over time: ${verdict.beside.join(", ")}.` : "";
   return full + also + beside;
 }
 
