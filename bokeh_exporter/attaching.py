@@ -7,6 +7,7 @@ own code would be. What happened goes into a file, for whoever has attached.
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import json
 import os
@@ -15,7 +16,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 #: Seconds for a loop to come by, and for the endpoint to listen.
 _PATIENCE = 60.0
@@ -29,6 +32,11 @@ def attach(answer: str, given: Mapping[str, Any], paths: Sequence[str] = ()) -> 
     _apart(answer, lambda: _attach(given))
 
 
+def explain(answer: str) -> None:
+    """Find who holds what destroyed sessions left, and write it into the file ``answer``."""
+    _apart(answer, _explain)
+
+
 def detach(answer: str) -> None:
     """Take the exporter out again, and say so in the file ``answer``."""
     _apart(answer, _detach)
@@ -38,6 +46,8 @@ def _apart(answer: str, work: Callable[[], dict[str, Any]]) -> None:
     def run() -> None:
         try:
             found = work()
+        except TimeoutError as error:
+            found = {"error": str(error)}
         except ImportError as error:
             found = {"error": f"the server's Python has no {error.name}: pip install bokeh-exporter there"}
         except Exception as error:
@@ -62,39 +72,68 @@ def _attach(given: Mapping[str, Any]) -> dict[str, Any]:
     if "bokeh.server.contexts" not in sys.modules:
         return {"error": "there is no Bokeh server in that process"}
     from . import installation
+    from .diagnose.heap.interpreter import InterpreterError
     from .observe.hosts.bokeh_sessions import contexts, loop_of, session_count
 
     found = [(loop, session_count(context)) for context in contexts() if (loop := loop_of(context)) is not None]
-    loops = {id(loop): loop for loop, _ in found if loop.is_running()}
+    loops = [loop for loop, _ in found if loop.is_running()]
     if not loops:
         return {"error": "there is no Bokeh server that runs in that process"}
-    done, made, failed = threading.Event(), [], []
-
-    def install() -> None:
-        try:
-            made.append(installation.install(**given))
-        except Exception as error:
-            failed.append(f"{type(error).__name__}: {error}")
-        done.set()
-
-    next(iter(loops.values())).call_soon_threadsafe(install, context=contextvars.Context())
-    if not done.wait(_PATIENCE):
-        return {"error": f"the event loop has been blocked for {_PATIENCE:.0f} s; it will be attached after that"}
-    if failed:
-        return {"error": failed[0]}
-    exporter, deadline = made[0], time.monotonic() + _PATIENCE
+    exporter, deadline = _on(loops[0], lambda: installation.install(**given)), time.monotonic() + _PATIENCE
     while exporter.url is None and exporter.config.prometheus and time.monotonic() < deadline:
         time.sleep(0.05)
     if exporter.url is None:
         return {"error": "the exporter does not listen; the server's log says why"}
-    return {"url": exporter.url, "sessions": sum(number for _, number in found), "pid": os.getpid()}
+    answer = {"url": exporter.url, "sessions": sum(number for _, number in found), "pid": os.getpid()}
+    try:
+        return {**answer, "left": exporter.adopt(), "unseen": ""}
+    except InterpreterError as error:
+        return {**answer, "left": {}, "unseen": str(error)}
+
+
+def _on(loop: asyncio.AbstractEventLoop, work: Callable[[], T]) -> T:
+    """Do it on an event loop, and return what it returns.
+
+    Raises:
+        TimeoutError: the loop is blocked; it will be done after that.
+    """
+    done, made, failed = threading.Event(), list[T](), list[Exception]()
+
+    def run() -> None:
+        try:
+            made.append(work())
+        except Exception as error:
+            failed.append(error)
+        done.set()
+
+    # Tasks and timers of ours must not keep alive what happens to run now.
+    loop.call_soon_threadsafe(run, context=contextvars.Context())
+    if not done.wait(_PATIENCE):
+        raise TimeoutError(f"the event loop has been blocked for {_PATIENCE:.0f} s; it will be done after that")
+    if failed:
+        raise failed[0]
+    return made[0]
+
+
+def _explain() -> dict[str, Any]:
+    from .installation import current
+
+    exporter = current()
+    if exporter is None:
+        return {"error": "there is no bokeh_exporter in that process"}
+    return dict(exporter.explain())
 
 
 def _detach() -> dict[str, Any]:
-    from .installation import installed, uninstall
+    from .installation import current, uninstall
+    from .observe.hosts.bokeh_sessions import contexts, loop_of
 
-    if not installed():
+    exporter = current()
+    if exporter is None:
         return {"error": "there is no bokeh_exporter in that process"}
+    loops = [loop for context in contexts() if (loop := loop_of(context)) is not None and loop.is_running()]
+    if loops:  # handlers of signals are the main thread's
+        _on(loops[0], exporter.give_back_signals)
     uninstall()
     while _added:
         path = _added.pop()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from .acting import Acting
+from .catalogue import OTHER
 from .config import Config
 from .control.collecting import Collecting
 from .control.gathered import send
@@ -17,12 +18,15 @@ from .diagnose.heap.capture import Capture
 from .diagnose.heap.capture import study as capture_study
 from .diagnose.heap.explainer import EventAttributes, Explainer
 from .diagnose.heap.holders import Target
+from .diagnose.heap.leftovers import leftovers
 from .diagnose.heap.roots import Host
 from .diagnose.rules import GROWTH, RETAINED, Rule, Rules, read
 from .diagnose.verdicts.monitor import Monitor
 from .expose.about import about
 from .observe.frame import Frame
+from .observe.hosts.bokeh_models import left_classes, left_over
 from .observe.hosts.bokeh_sessions import sessions_of
+from .observe.leaks.adoption import adopt
 from .observe.leaks.ledger import Ledger
 from .observe.leaks.zombies import kept_by, zombies
 from .observe.loop.loops import Loops
@@ -114,6 +118,23 @@ class Explaining:
         log.warning("what grew: %s", captured.text())
         monitor.settled = captured.of
 
+    def adopt(self) -> Mapping[str, int]:
+        """Take what destroyed sessions left before the exporter was there into the ledger; return how much it was.
+
+        One look at all objects, in a thread that is not an event loop's.
+
+        Raises:
+            InterpreterError: it cannot be done on this interpreter.
+        """
+        labels = self._frame.apps.labels()
+        app = next(iter(labels)) if len(labels) == 1 else OTHER
+        self._searches(True)
+        try:
+            left = leftovers(left_classes(), lambda thing: left_over(thing) is not None)
+        finally:
+            self._searches(False)
+        return adopt(self._frame.find(Ledger).accounts, app, left)
+
     # --- what the observers know -----------------------------------------------------------------
 
     def _targets(self, live: bool) -> Iterable[Target]:
@@ -125,7 +146,7 @@ class Explaining:
             thing = held.reference()
             if thing is not None:
                 note = raised.get(id(thing), "")
-                found.append(Target(held.app, held.kind, held.reference, held.destroyed, held.cls, note))
+                found.append(Target(held.app, held.kind, held.reference, held.destroyed, held.cls, note, held.adopted))
             del thing
         return found
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -126,6 +126,18 @@ class Exporter:
             if self._endpoint is not None:
                 self._endpoint.close()
             self._on_close()  # last: who installs next finds the port free
+
+    def adopt(self) -> Mapping[str, int]:
+        """Take what is in memory of sessions that had ended before into the ledger; see :meth:`.Explaining.adopt`."""
+        return self._explaining.adopt()
+
+    def explain(self) -> Mapping[str, object]:
+        """Return who holds what destroyed sessions left, as :meth:`.Explainer.run` does."""
+        return self._explaining.explainer.run().content()
+
+    def give_back_signals(self) -> None:
+        """Give back the signals that were taken. On the main thread, before :meth:`close` in another."""
+        self._explaining.explainer.deafen()
 
     def use_providers(self, providers: Any) -> None:
         """Give the numbers to OpenTelemetry's providers of metrics, traces and logs too."""

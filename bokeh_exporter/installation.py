@@ -88,6 +88,11 @@ def installed() -> bool:
     return _current is not None
 
 
+def current() -> Exporter | None:
+    """Return the exporter of this process."""
+    return _current
+
+
 def use_providers(providers: Any) -> None:
     """Let the exporter of this process, now or once there is one, give its numbers to OpenTelemetry too.
 

@@ -12,8 +12,9 @@ import click
 from .. import config as options
 from ..clients.remote_exec import RemoteError, run_in
 from ..diagnose.verdicts.series import size
-from .common import SETTINGS, fail
+from .common import SETTINGS, UNHEALTHY, fail
 from .debug import Refused, post, text_of
+from .explain import show
 from .target import reached, target_and_token
 
 #: Rows of a census that are printed.
@@ -103,26 +104,40 @@ def _text(target: str | None, token: str | None, path: str) -> str:
 @click.option(
     "--debug/--no-debug", default=True, show_default=True, help="Whether it may explain, trim, count and so on."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one object: url and sessions.")
-def attach(pid: int, port: int, collect: str, debug: bool, as_json: bool) -> None:
+@click.option("--explain", "explains", is_flag=True, help="Then show what keeps destroyed sessions in memory.")
+@click.option("--json", "as_json", is_flag=True, help="Print one object: url, sessions, left and explained.")
+def attach(pid: int, port: int, collect: str, debug: bool, explains: bool, as_json: bool) -> int:
     """Install the exporter into the Bokeh or Panel server of process PID, without a restart, and print its URL.
 
-    Sessions that are open are watched from now on, counts begin now. The server must run the same minor version of
-    Python, 3.14 or newer. This package may come from here: its folder is put behind the server's own path.
+    Sessions that are open are watched from now on, counts begin now. What destroyed sessions left in memory before is
+    recognised by its state. The server must run the same minor version of Python, 3.14 or newer. This package may come
+    from here: its folder is put behind the server's own path. Exit status with --explain: as that of explain.
 
     \b
     bokeh-exporter attach 4711
+    bokeh-exporter attach 4711 --explain
     bokeh-exporter detach 4711
     """
     given = {"port": port, "collect": collect, "debug": debug}
     done = _run_in(pid, f"attaching.attach(answer, {given!r}, paths)")
+    answer = {key: done[key] for key in ("url", "sessions", "left")}
+    if not as_json:
+        click.echo(done["url"])
+        click.echo(
+            f"attached; {done['sessions']} sessions that were there are watched from now on, counts begin now", err=True
+        )
+        click.echo(_words_of(done["left"]) or f"what had ended before is not seen: {done['unseen']}", err=True)
+    answer["explained"] = found = _run_in(pid, "attaching.explain(answer)") if explains else None
     if as_json:
-        click.echo(json.dumps({key: done[key] for key in ("url", "sessions")}))
-        return
-    click.echo(done["url"])
-    click.echo(
-        f"attached; {done['sessions']} sessions that were there are watched from now on, counts begin now", err=True
-    )
+        click.echo(json.dumps(answer))
+    elif found is not None:
+        show(found)
+    return UNHEALTHY if found is not None and found["retained"] else 0
+
+
+def _words_of(left: Mapping[str, int]) -> str:
+    words = [f"{left[kind]} {kind if kind != 'document' else 'Document'}s" for kind in left]
+    return f"in memory of what had ended before: {', '.join(words)}" if words else ""
 
 
 @click.command("detach", context_settings=SETTINGS, short_help="Take the exporter out of a server that runs.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
@@ -32,15 +32,20 @@ def command(target: str | None, token: str | None, live: bool, as_json: bool) ->
     if as_json:
         click.echo(json.dumps(answer, indent=2))
     else:
-        for found in answer["retained"]:
-            click.echo("\n".join(tree(found)) + "\n")
-        if not answer["retained"]:
-            click.echo("nothing is retained")
-        for found in answer.get("constant") or ():
-            click.echo(f"constant: {found['text']}")
-        for found in answer.get("containers") or ():
-            click.echo("\n" + "\n".join(grown(found)))
+        show(answer)
     return UNHEALTHY if answer["retained"] and not live else 0
+
+
+def show(answer: Mapping[str, Any]) -> None:
+    """Print what was found."""
+    for found in answer["retained"]:
+        click.echo("\n".join(tree(found)) + "\n")
+    if not answer["retained"]:
+        click.echo("nothing is retained")
+    for found in answer.get("constant") or ():
+        click.echo(f"constant: {found['text']}")
+    for found in answer.get("containers") or ():
+        click.echo("\n" + "\n".join(grown(found)))
 
 
 def grown(found: dict[str, Any]) -> Iterator[str]:

@@ -108,12 +108,13 @@ class Explanation:
 
 def end_of(target: Target) -> str:
     """Say what a target is, where it ends a chain."""
-    ago = _duration(time.monotonic() - target.destroyed)
+    ago = f"{_duration(time.monotonic() - target.destroyed)} ago"
+    ended = "before the exporter was attached" if target.before else ago
     if target.kind == "live_session":
-        return f"live session of {target.app}{target.note}, opened {ago} ago"
+        return f"live session of {target.app}{target.note}, opened {ago}"
     if target.kind == "model":
-        return f"{target.cls}(...) of {target.app}, its session destroyed {ago} ago"
-    return f"{'Document' if target.kind == 'document' else 'session'} of {target.app}{target.note}, destroyed {ago} ago"
+        return f"{target.cls}(...) of {target.app}, its session destroyed {ended}"
+    return f"{'Document' if target.kind == 'document' else 'session'} of {target.app}{target.note}, destroyed {ended}"
 
 
 def _duration(seconds: float) -> str:

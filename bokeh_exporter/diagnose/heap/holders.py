@@ -35,6 +35,8 @@ class Target:
     destroyed: float
     cls: str
     note: str = ""
+    #: Whether its session had been destroyed before the exporter was there.
+    before: bool = False
 
 
 @dataclass

@@ -8,9 +8,9 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
-from ...state.safe_looks import is_a
+from ...state.safe_looks import attributes, is_a
 from . import Hosts
 from .param import wrap_wherever_taken
 from .patches import stack_level
@@ -49,6 +49,27 @@ def id_in(fields: dict[str, Any]) -> str | None:
     """Return the id that the attributes of a model have; None where they are no model's."""
     found = fields.get("_id")
     return found if isinstance(found, str) else None
+
+
+def left_classes() -> tuple[type, ...]:
+    """Return the classes of what destroyed sessions may leave: sessions, documents and models."""
+    return find("bokeh.server.session", "ServerSession"), find("bokeh.document", "Document"), model_class()
+
+
+def left_over(thing: Any) -> Literal["session", "document", "model"] | None:
+    """Say what a destroyed session, document or model is, by its state; None if it is not destroyed.
+
+    A model that has never been in a document and has never been given a value looks like a destroyed one.
+    """
+    session, document, model = left_classes()
+    fields = attributes(thing) or {}
+    if is_a(thing, model):
+        return "model" if fields.get("_document", thing) is None and not fields.get("_property_values", True) else None
+    if is_a(thing, session):
+        return "session" if fields.get("_destroyed") is True else None
+    if is_a(thing, document) and "_session_context" in fields and "_roots" not in fields:
+        return "document"
+    return None
 
 
 def overrides_destroy(model: Any) -> bool:
@@ -161,6 +182,8 @@ ATTRIBUTES = (
     Attribute(f"{_MODEL}._materialized_defaults", "models that are kept", since="4.0"),
     Attribute(f"{_MODEL}.properties_with_refs", "models that are kept"),
     Attribute(f"{_MODEL}.properties", "values of causes"),
+    Attribute("bokeh.server.session:ServerSession._destroyed", "what sessions left that ended before an attach"),
+    Attribute("bokeh.document:Document._roots", "what sessions left that ended before an attach"),
     Attribute("bokeh.events:_CONCRETE_EVENT_CLASSES", "names of events in causes"),
     Attribute("bokeh.core.has_props:_default_resolver", "known classes of models"),
 )

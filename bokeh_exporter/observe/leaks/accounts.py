@@ -23,7 +23,7 @@ _WAITING = 100_000
 class Accounts:
     """All entries. ``freed`` is called when a Document has died, ``retained`` with what is judged so, see ``drain``."""
 
-    def __init__(self, freed: Callable[[str, float], None], retained: Callable[[Owner], None]) -> None:
+    def __init__(self, freed: Callable[[Owner], None], retained: Callable[[Owner], None]) -> None:
         self._freed, self._retained = freed, retained
         self.lock = threading.Lock()
         self._changed: deque[ModelRef | Owner] = deque()
@@ -82,7 +82,7 @@ class Accounts:
         owner = self.owners.get(id(document))
         if owner is None or owner.document is None or owner.document() is not document:
             owner = Owner()
-            owner.document = self._link(document, owner)
+            owner.document = self.link(document, owner)
             self.owners[id(document)] = owner
         return owner
 
@@ -90,7 +90,7 @@ class Accounts:
         """Note that a session has come, with its Document."""
         owner = self.owner(document)
         owner.app = app
-        owner.session = self._link(session, owner)
+        owner.session = self.link(session, owner)
         return owner
 
     def ended(self, owner: Owner, now: float) -> None:
@@ -105,7 +105,8 @@ class Accounts:
             ref.exempt = True
             self._changed.append(ref)
 
-    def _link(self, thing: Any, owner: Owner) -> OwnerRef:
+    def link(self, thing: Any, owner: Owner) -> OwnerRef:
+        """Return a weak reference that says when an owner's Document or session has died."""
         link = OwnerRef(thing, self._dead.append)
         link.key, link.owner = id(thing), owner
         return link
@@ -201,7 +202,7 @@ class Accounts:
         if owner.document is not None:
             account.documents[0] += 1
         elif owner.ended is not None:
-            self._freed(owner.app, owner.ended)
+            self._freed(owner)
         for ref in list(owner.removed.values()):
             self._book(ref)
         self._settle(owner)
@@ -219,7 +220,7 @@ class Accounts:
             del self.owners[dead.key]
         if owner.closed and owner.ended is not None:
             self.by_app[owner.app].documents[owner.retained] -= 1
-            self._freed(owner.app, owner.ended)
+            self._freed(owner)
             self._settle(owner)
         return owner.models > 0 and not owner.closed
 

@@ -35,6 +35,8 @@ class Held(NamedTuple):
     destroyed: float
     retained: bool
     cls: str
+    #: Whether its session had been destroyed before there was a ledger: then ``destroyed`` is when that was noticed.
+    adopted: bool
 
 
 class Left(NamedTuple):
@@ -116,12 +118,15 @@ class Ledger(Observer):
         owner = self._destroying.get(threading.get_ident())
         return owner.app if owner is not None else None
 
-    def _freed(self, app: str, ended: float) -> None:
-        seconds = max(0.0, time.monotonic() - ended)
-        self.apps.labelled(app).histogram("bokeh_session_collect_duration_seconds").observe(seconds)
+    def _freed(self, owner: Owner) -> None:
+        if not owner.adopted and owner.ended is not None:
+            seconds = max(0.0, time.monotonic() - owner.ended)
+            self.apps.labelled(owner.app).histogram("bokeh_session_collect_duration_seconds").observe(seconds)
 
     def _retained(self, owner: Owner) -> None:
-        # With the accounts' lock held: an append and no more.
+        # With the accounts' lock held: an append and no more. Who has adopted it has said so, once for all of it.
+        if owner.adopted:
+            return
         age = time.monotonic() - (owner.ended or 0.0)
         attributes: dict[str, str | float] = {
             "bokeh.app": owner.app,
@@ -188,4 +193,4 @@ def _age(owners: Iterable[Owner], now: float) -> float:
 
 
 def _held(owner: Owner, kind: Literal["session", "document", "model"], ref: weakref.ref[Any], cls: str) -> Held:
-    return Held(owner.app, kind, ref, owner.ended or 0.0, owner.retained, cls)
+    return Held(owner.app, kind, ref, owner.ended or 0.0, owner.retained, cls, owner.adopted)

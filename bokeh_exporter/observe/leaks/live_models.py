@@ -7,6 +7,7 @@ and dropped when it dies: three hooks instead of a walk of the heap.
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
@@ -20,6 +21,8 @@ from ..hosts.bokeh_sessions import document_of, sessions_of
 from .ledger import Ledger
 
 _ORPHANED = "bokeh_models_orphaned"
+#: Blocks of memory that Python has allocated in a process that has just begun: 0.8 million with Panel and HoloViews.
+_SMALL = 2_000_000
 
 
 class LiveModels(Observer):
@@ -43,9 +46,10 @@ class LiveModels(Observer):
         for document in [document for session in sessions if (document := document_of(session)) is not None]:
             for model in models_of(document):
                 accounts.attached(model, document)
-        if not sessions:
+        if not sessions and sys.getallocatedblocks() < _SMALL:
             # The one walk of the heap, 40 ms in a fresh Panel process. Not with sessions there: the list of objects,
-            # seen while one is destroyed, is what Bokeh takes for a leak of its module.
+            # seen while one is destroyed, is what Bokeh takes for a leak of its module. Not in the large heap of a
+            # server that has run for days and was attached to: that would be a stall.
             cls = model_class()
             for model in [each for each in gc.get_objects() if issubclass(type(each), cls)]:
                 self._adopt(model)

@@ -42,7 +42,7 @@ class OwnerRef(weakref.ref[Any]):
 class Owner:
     """What is known of a Document and of the session that it belongs to, if any. Refers to neither."""
 
-    __slots__ = ("app", "closed", "document", "ended", "models", "removed", "retained", "session")
+    __slots__ = ("adopted", "app", "closed", "document", "ended", "models", "removed", "retained", "session")
 
     def __init__(self) -> None:
         #: Label of the app; empty for a Document that no session has.
@@ -51,6 +51,8 @@ class Owner:
         self.session: OwnerRef | None = None
         #: ``time.monotonic()`` at which the session's ``destroy`` had returned.
         self.ended: float | None = None
+        #: Whether it had been destroyed before there was a ledger: then ``ended`` is when that was noticed.
+        self.adopted = False
         #: Whether that is booked.
         self.closed = False
         self.retained = False
