@@ -11,7 +11,7 @@ GRAFANA_RENDER ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint field fuzz soak-all explain-all bench deploy deploy-check site docs dashboards e2e pictures clean
+.PHONY: help run test test-pythons lint field fuzz soak-all explain-all bench deploy deploy-check site docs dashboards e2e pictures clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -22,6 +22,9 @@ run: ## serve three small apps with the exporter, visit them, and say what to op
 
 test: ## style, types, generated documents, and the suite on each line of Python, Bokeh and Panel
 	@$(PYTHON) .ci/lines.py test $(ARGS)
+
+test-pythons: ## the front door on Python 3.13, 3.14 and 3.15; as root on Debian it makes those that are not there
+	@$(PYTHON) .ci/pythons.py $(ARGS)
 
 lint: ## style, types and generated documents only
 	@$(PYTHON) .ci/lines.py lint

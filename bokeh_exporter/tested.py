@@ -30,6 +30,9 @@ LINES = (
     Line("3.12", "4.0.0.dev8", None),
 )
 
+#: Newer Pythons, on which the front door is tested beside: `make test-pythons`, which makes what is not there.
+PYTHONS = (Line("3.13", "3.10", "1.10"), Line("3.14", "3.10", "1.10"), Line("3.15", "3.10", "1.10"))
+
 
 def pin(package: str, version: str) -> str:
     """Return what pip installs for a version of a line: the newest patch of a minor release, or exactly that one."""

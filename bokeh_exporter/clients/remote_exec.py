@@ -30,6 +30,7 @@ _OLD = (
 _SCRIPT = """
 import json, os, sys
 answer, paths = {answer!r}, [path for path in {paths!r} if path not in sys.path]
+open(answer + ".begun", "w").close()
 sys.path += paths
 try:
     from bokeh_exporter import attaching
@@ -106,19 +107,22 @@ def _execute(execute: Any, pid: int, script: str) -> None:
 
 def _answer(pid: int, path: Path, say: Callable[[str], None]) -> Mapping[str, Any]:
     """Wait for the answer: the process runs the script when its main thread next runs Python."""
-    begun, told = time.monotonic(), False
+    begun, told, begins = time.monotonic(), False, Path(f"{path}.begun")
     while not path.exists():
         waited = time.monotonic() - begun
         if not psutil.pid_exists(pid):
             raise RemoteError(f"process {pid} has ended")
+        runs = begins.exists()
         if waited > _WAITS:
             raise RemoteError(
+                f"process {pid} has not answered for {_WAITS:.0f} s: it goes on with what it was asked for" if runs else
                 f"process {pid} has not run any Python for {_WAITS:.0f} s in its main thread: it is blocked in C"
-            )
+            )  # fmt: skip
         if waited > _SAYS and not told:
-            say(f"waiting: process {pid} is blocked, or busy with something else")
+            say(f"waiting: process {pid} is {'at it' if runs else 'blocked'}, or its event loop is busy")
             told = True
-        _wake(pid)
+        if not runs:
+            _wake(pid)
         time.sleep(0.1)
     done: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     if "error" in done:

@@ -32,7 +32,7 @@ _Made = TypeVar("_Made", bound="Answer | Later | Stream")
 
 def _remedy(error: Exception) -> str:
     """Say what helps where no file or thread is to be had."""
-    if "interpreter shutdown" in str(error):  # Python 3.12 and newer start no thread then, for nobody
+    if "interpreter shutdown" in str(error):  # Python 3.12 starts no thread then, for nobody
         return "the main thread of the program has ended: serve in it, or let it wait for the thread that serves"
     return "raise the limits of this process"
 

@@ -1,35 +1,71 @@
 """python attached_server.py - a Bokeh server at ``PORT`` that knows nothing of us; with SIGUSR1 it runs ``SCRIPT``.
 
 As ``sys.remote_exec`` has it: between two lines of the main thread, in a namespace of its own. ``FOUND`` gets the names
-of what Bokeh's classes hold, whenever a session is made.
+of what all classes and modules of the hosts hold, and what else of a process can be changed, when a session is made.
+``?keep=1`` keeps the Document for ever, ``?block=SECONDS`` blocks the event loop.
 """
 
+import builtins
+import gc
+import inspect
 import json
+import logging
 import os
 import signal
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bokeh.document import Document
-from bokeh.model import Model
 from bokeh.models import Column, Slider
-from bokeh.server.contexts import ApplicationContext
 from bokeh.server.server import Server
-from bokeh.server.session import ServerSession
+
+KEPT: list[Any] = []
+HOSTS = ("bokeh.", "tornado.", "asyncio.")
+#: All that is imported later, by the exporter, too: compared is what is there before.
+MODULES = [module for name, module in list(sys.modules.items()) if name.startswith(HOSTS)]
 
 
 def run(number: int, frame: object) -> None:
     exec(compile(Path(os.environ["SCRIPT"]).read_text(), "script", "exec"), {})
 
 
+def held() -> Iterator[str]:
+    for module in MODULES:
+        for name, entry in list(vars(module).items()):
+            if inspect.isfunction(entry):
+                yield f"{module.__name__}.{name} {id(entry)}"
+            if inspect.isclass(entry) and entry.__module__ == module.__name__:
+                yield from (f"{module.__name__}.{name}.{key} {id(of)}" for key, of in list(vars(entry).items())
+                            if callable(of) or isinstance(of, property | classmethod | staticmethod))  # fmt: skip
+    yield from (f"handler of {number} {signal.getsignal(number)}" for number in signal.valid_signals())
+    yield from (f"finder {each}" for each in sys.meta_path)
+    yield from (f"collection {each}" for each in gc.callbacks)
+    loggers = [name for name in logging.root.manager.loggerDict if not name.startswith("bokeh_exporter")]
+    yield from (f"filter {each}" for name in loggers for each in logging.getLogger(name).filters)
+    yield f"import {builtins.__import__}"
+    yield f"path {sys.path}"
+
+
 def build(doc: Any) -> None:
+    asked = doc.session_context.request.arguments
     doc.add_root(Column(children=[Slider(name="n", start=0, end=9, value=0)]))
-    classes = (ApplicationContext, Document, Model, ServerSession)
-    held = [f"{cls.__name__}.{name} {id(entry)}" for cls in classes for name, entry in vars(cls).items()]
-    Path(os.environ["FOUND"]).write_text(json.dumps(held))
+    if "keep" in asked:
+        KEPT.append(doc)
+    found = Path(os.environ["FOUND"])
+    found.with_suffix(".ended").write_text(str(sum("_roots" not in vars(each) for each in KEPT)))
+    found.write_text(json.dumps(list(held())))
+    if "block" in asked:
+        found.with_suffix(".blocked").touch()
+        time.sleep(float(asked["block"][0]))
 
 
 signal.signal(signal.SIGUSR1, run)
-server = Server({"/app": build}, port=int(os.environ["PORT"]), address="127.0.0.1")
+server = Server(
+    {"/app": build}, port=int(os.environ["PORT"]), address="127.0.0.1",
+    unused_session_lifetime_milliseconds=int(os.environ["LIFETIME_MS"]),
+    check_unused_sessions_milliseconds=int(os.environ["CHECK_MS"]),
+)  # fmt: skip
 server.start()
 server.io_loop.start()

@@ -1,7 +1,7 @@
 """``attach`` and ``detach``: the exporter gets into a server that runs, and out again.
 
-``sys.remote_exec`` is of Python 3.14. Elsewhere a signal stands in for it: the server runs the same script between two
-lines of its main thread.
+``sys.remote_exec`` is of Python 3.14, where it is used (``make test-pythons``). Elsewhere a signal stands in for it:
+the server runs the same script between two lines of its main thread.
 """
 
 from __future__ import annotations
@@ -13,27 +13,31 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from bokeh_exporter.cli import commands
+from bokeh_exporter.clients import remote_exec
 
 from ..support import ServerProcess, get, python_script, scrape, wait_until
 from ..support.servers import environment
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="a signal stands in for sys.remote_exec")
 Serve = Callable[[ServerProcess], ServerProcess]
+#: Python's own way, None before 3.14.
+REAL = getattr(sys, "remote_exec", None)
 
 
 class Attached:
     """A server that knows nothing of us, and what stands in for ``sys.remote_exec``."""
 
-    def __init__(self, serve: Serve, folder: Path) -> None:
+    def __init__(self, serve: Serve, folder: Path, lifetime_ms: int) -> None:
         self.script, self.found = folder / "script.py", folder / "found.json"
         env = {"SCRIPT": str(self.script), "FOUND": str(self.found)}
-        self.server = serve(python_script("attached_server.py", env=env, lifetime_ms=60_000))
+        self.server = serve(python_script("attached_server.py", env=env, lifetime_ms=lifetime_ms))
 
     def execute(self, pid: int, path: str) -> None:
         shutil.copy(path, self.script)
@@ -42,6 +46,11 @@ class Attached:
     def command(self, *arguments: str) -> tuple[int, str, str]:
         done = CliRunner().invoke(commands, [*arguments, str(self.server.pid)])
         return done.exit_code, done.stdout, done.stderr
+
+    def ended(self) -> int:
+        """Open a page, and return of how many kept Documents the session has ended."""
+        get(f"{self.server.url}/app")
+        return int(self.found.with_suffix(".ended").read_text())
 
     def classes(self) -> list[str]:
         """Open a page, and return what Bokeh's classes hold then."""
@@ -52,13 +61,20 @@ class Attached:
 
 
 @pytest.fixture
-def attached(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Attached:
-    found = Attached(serve, tmp_path)
-    monkeypatch.setattr(sys, "remote_exec", found.execute, raising=False)
-    return found
+def make(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Attached]:
+    def made(lifetime_ms: int) -> Attached:
+        found = Attached(serve, tmp_path, lifetime_ms)
+        if REAL is None:
+            monkeypatch.setattr(sys, "remote_exec", found.execute, raising=False)
+        return found
+
+    return made
 
 
-def test_sessions_that_are_there_are_watched_and_afterwards_every_class_is_as_before(attached: Attached) -> None:
+def test_sessions_that_are_there_are_watched_and_afterwards_every_class_is_as_before(
+    make: Callable[[int], Attached],
+) -> None:
+    attached = make(60_000)
     before = attached.classes()
     with attached.server.open_tab("/app"):
         status, printed, said = attached.command("attach")
@@ -82,6 +98,32 @@ def test_sessions_that_are_there_are_watched_and_afterwards_every_class_is_as_be
     assert (status, "no bokeh_exporter in that process" in said) == (2, True)
 
 
+def test_what_ended_before_is_explained_after_a_wait_for_the_blocked_loop(
+    make: Callable[[int], Attached], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attached = make(200)
+    for _ in range(2):
+        attached.server.open_tab("/app", "keep=1").close()
+    wait_until(lambda: attached.ended() == 2, 60, "sessions of kept Documents to end")
+    with ThreadPoolExecutor() as pool:
+        pool.submit(get, f"{attached.server.url}/app?block=3", timeout=60)
+        wait_until(attached.found.with_suffix(".blocked").exists, 60, "a blocked event loop")
+        monkeypatch.setattr(remote_exec, "_SAYS", 0.3)
+        status, printed, said = attached.command("attach", "--explain", "--json")
+    assert status == 0, said  # click makes 1 of what is retained where the program ends
+    assert said.startswith(f"waiting: process {attached.server.pid} is ")
+    answer = json.loads(printed)
+    (held,) = answer["explained"]["retained"]
+    assert answer["left"]["document"] >= 2
+    assert (held["app"], held["kind"], held["count"], held["root"]) == ("/app", "document", 2, "module __main__, KEPT")
+    assert "Document of /app, destroyed before the exporter was attached" in held["text"]
+    count = wait_until(
+        lambda: scrape(answer["url"]).value("bokeh_sessions_uncollected", app="/app", state="retained"), 60
+    )
+    assert count >= 2
+    assert attached.command("detach")[0] == 0
+
+
 def test_a_process_without_a_server_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = tmp_path / "script.py"
     program = (
@@ -98,7 +140,8 @@ def test_a_process_without_a_server_is_refused(tmp_path: Path, monkeypatch: pyte
                 shutil.copy(path, script)
                 os.kill(pid, signal.SIGUSR1)
 
-            monkeypatch.setattr(sys, "remote_exec", execute, raising=False)
+            if REAL is None:
+                monkeypatch.setattr(sys, "remote_exec", execute, raising=False)
             done = CliRunner().invoke(commands, ["attach", str(process.pid)])
             assert (done.exit_code, done.stdout) == (2, "")
             assert done.stderr.endswith("bokeh-exporter: there is no Bokeh server in that process\n")
@@ -124,6 +167,16 @@ def test_what_python_refuses_is_one_line_with_the_remedy(
     done = CliRunner().invoke(commands, ["attach", str(os.getpid())])
     assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert words in done.stderr
+
+
+@pytest.mark.once
+def test_a_process_that_never_runs_the_script_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "remote_exec", lambda pid, path: None, raising=False)
+    monkeypatch.setattr(remote_exec, "_SAYS", 0.1)
+    monkeypatch.setattr(remote_exec, "_WAITS", 0.3)
+    done = CliRunner().invoke(commands, ["attach", str(os.getpid())])
+    assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (2, "", 2)
+    assert "it is blocked in C" in done.stderr
 
 
 @pytest.mark.once

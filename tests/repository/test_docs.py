@@ -217,6 +217,7 @@ def test_versions_in_the_documents_are_those_that_are_tested() -> None:
     oldest, *newer, coming = tested.LINES
     assert {(row[1], row[3]) for row in rows} == {(oldest.bokeh, oldest.panel)}
     by_python = {row[0]: (row[2], row[4]) for row in rows}
+    newer += tested.PYTHONS
     assert [by_python[line.python] for line in newer] == [(line.bokeh, line.panel) for line in newer]
     assert f"Bokeh {coming.bokeh}" in versions
     assert f'"bokeh>={oldest.bokeh}"' in project

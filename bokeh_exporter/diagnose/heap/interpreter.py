@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 #: CPython with the GIL.
-ALLOWED = ((3, 10), (3, 11), (3, 12), (3, 13), (3, 14))
+ALLOWED = ((3, 10), (3, 11), (3, 12), (3, 13), (3, 14), (3, 15))
 
 
 class InterpreterError(MemoryError):
@@ -29,5 +29,5 @@ def check(
     if name != "cpython" or version not in ALLOWED or not gil:
         what = f"{name} {'.'.join(map(str, version))}{'' if gil else ' without the GIL'}"
         raise InterpreterError(
-            f"explain was not tested on {what}, and does not run there: use CPython 3.10 to 3.14 with the GIL"
+            f"explain was not tested on {what}, and does not run there: use CPython 3.10 to 3.15 with the GIL"
         )

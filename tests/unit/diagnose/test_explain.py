@@ -277,7 +277,7 @@ HOLDERS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "chained exception": (chained, ".__context__ -> ValueError traceback"),
     "weak keys": (only_weak, ".data[<ReferenceType>]"),
     "queue": (queued, ".queue[0]"),
-    "simple queue": (simply_queued, "SimpleQueue[0]"),
+    "simple queue": (simply_queued, "SimpleQueue"),
     "executor's future": (submitted, "._result"),
     "thread": (lambda kept: threading.Thread(args=(kept,)), "._args[0]"),
     "timer": (lambda kept: threading.Timer(9, id, (kept,)), ".args[0]"),

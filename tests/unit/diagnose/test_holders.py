@@ -130,6 +130,8 @@ def test_an_hour_later_the_difference_is_told(module: Any) -> None:
     assert first.content()["change_bytes"] is None
     now[0] += 3600
     references += leak(kept, lambda number: np.zeros(125_000))
+    # From Python 3.13 on the variables of a frame whose code uses locals() can be read, as pytest's assert does here.
+    del kept
     (second,) = search(references, history=history).retained
     row = second.content()
     assert row["change_bytes"] == pytest.approx(3_000_000, rel=0.05)
@@ -258,12 +260,14 @@ def _named() -> None: ...
 def test_a_key_that_is_no_literal_of_the_code_is_not_shown(module: Any, key: str) -> None:
     kept: list[Any] = []
     module.CACHE[key] = kept
-    (found,) = search(leak(kept, lambda number: None)).retained
+    references = leak(kept, lambda number: None)
+    del kept  # else the frame holds it, which can be read from Python 3.13 on
+    (found,) = search(references).retained
     assert key not in str(found.content())
     assert keys.hidden(key) in found.text()
 
 
-@pytest.mark.parametrize("given", [("cpython", (3, 15), True), ("cpython", (3, 14), False), ("pypy", (3, 11), True)])
+@pytest.mark.parametrize("given", [("cpython", (3, 16), True), ("cpython", (3, 14), False), ("pypy", (3, 11), True)])
 def test_an_interpreter_that_is_not_on_the_list_is_refused_in_a_line(given: tuple[str, tuple[int, ...], bool]) -> None:
     with pytest.raises(InterpreterError, match="was not tested on"):
         check(*given)
