@@ -14,6 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
@@ -122,7 +123,9 @@ def main(arguments: list[str]) -> int:
     summary = []
     for line in every:
         if line.python not in without:
-            summary.append(lines.test(line, arguments))
+            installed: Future[str | None] = Future()
+            installed.set_result(lines.install(line))
+            summary.append(lines.test(line, installed, arguments))
         elif why is None:
             summary.append(try_inside(line, arguments))
         else:

@@ -17,8 +17,7 @@ from .diagnose.blame.sources import has_literal
 from .diagnose.heap.capture import Capture
 from .diagnose.heap.capture import study as capture_study
 from .diagnose.heap.explainer import EventAttributes, Explainer
-from .diagnose.heap.holders import Target
-from .diagnose.heap.leftovers import leftovers
+from .diagnose.heap.holders import Target, leftovers
 from .diagnose.heap.roots import Host
 from .diagnose.rules import GROWTH, RETAINED, Rule, Rules, read
 from .diagnose.verdicts.monitor import Monitor

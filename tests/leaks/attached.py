@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -55,7 +56,8 @@ def holders(found: dict[str, Any]) -> dict[str, int]:
     rows: dict[str, int] = {}
     for each in found["retained"]:
         step = each["path"][0]["name"] if each["path"] else ""
-        name = f"{each['kind']}: {each['root']} {step.partition('[')[0]}".strip()
+        words = each["root"].removesuffix("._scheduled")  # a timer may run at the moment of the search
+        name = re.sub(r"[0-9]+", "", f"{each['kind']}: {words} {step.partition('[')[0]}").strip()
         rows[name] = rows.get(name, 0) + each["count"]
     return rows
 

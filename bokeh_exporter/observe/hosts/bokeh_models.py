@@ -182,7 +182,6 @@ ATTRIBUTES = (
     Attribute(f"{_MODEL}._materialized_defaults", "models that are kept", since="4.0"),
     Attribute(f"{_MODEL}.properties_with_refs", "models that are kept"),
     Attribute(f"{_MODEL}.properties", "values of causes"),
-    Attribute("bokeh.server.session:ServerSession._destroyed", "what sessions left that ended before an attach"),
     Attribute("bokeh.document:Document._roots", "what sessions left that ended before an attach"),
     Attribute("bokeh.events:_CONCRETE_EVENT_CLASSES", "names of events in causes"),
     Attribute("bokeh.core.has_props:_default_resolver", "known classes of models"),

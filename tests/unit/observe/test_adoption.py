@@ -10,7 +10,7 @@ import pytest
 from bokeh.document import Document
 from bokeh.models import Div, Slider
 
-from bokeh_exporter.diagnose.heap.leftovers import leftovers
+from bokeh_exporter.diagnose.heap.holders import leftovers
 from bokeh_exporter.observe.hosts.bokeh_models import left_classes, left_over
 from bokeh_exporter.observe.leaks.accounts import Accounts
 from bokeh_exporter.observe.leaks.adoption import adopt
