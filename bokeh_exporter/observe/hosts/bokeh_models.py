@@ -66,7 +66,8 @@ def left_over(thing: Any) -> Literal["session", "document", "model"] | None:
     if is_a(thing, model):
         return "model" if fields.get("_document", thing) is None and not fields.get("_property_values", True) else None
     if is_a(thing, session):
-        return "session" if fields.get("_destroyed") is True else None
+        # Not one whose constructor is running.
+        return "session" if "_expiration_blocked_count" in fields and thing.destroyed else None
     if is_a(thing, document) and "_session_context" in fields and "_roots" not in fields:
         return "document"
     return None
