@@ -175,6 +175,16 @@ CATALOGUE: tuple[Metric, ...] = (
         "bokeh.sessions.created_by_websocket", "{session}", "WSHandler._async_open",
     ),
     Metric(
+        SESSIONS, "bokeh_sessions_created_by_client_total", "counter", (APP,),
+        "Those of them whose WebSocket is a program's (bokeh.client.pull_session), not a page's",
+        "bokeh.sessions.created_by_client", "{session}", "WSHandler._async_open, the token",
+    ),
+    Metric(
+        SESSIONS, "bokeh_sessions_without_page", "gauge", (APP,),
+        "Sessions now that a program opened (bokeh.client.pull_session) and no page has joined",
+        "bokeh.sessions.without_page", "{session}", "ServerSession.subscribe, the token",
+    ),
+    Metric(
         SESSIONS, "bokeh_session_create_errors_total", "counter", (APP, Label("step", CREATE_STEPS)),
         "Creations in which a session-created hook, the app's code or the token failed",
         "bokeh.session.create_errors", "{error}",

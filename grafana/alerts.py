@@ -86,7 +86,10 @@ _MEANT = f"({_UNUSED} <= 1 and {SAME} {_REUSED})"
 _DESTROYED = by("sum", _APP, increase(series("bokeh_sessions_destroyed_total"), HOUR))
 _NEVER = by("sum", _APP, increase(series("bokeh_sessions_never_connected_total"), HOUR))
 _SERVICE = ("job", "namespace", "app")
-_LANDED = by("sum", _SERVICE, increase(series("bokeh_sessions_created_by_websocket_total", why="unknown"), "15m"))
+_BY_WEBSOCKET = by("sum", _SERVICE, increase(series("bokeh_sessions_created_by_websocket_total", why="unknown"), "15m"))
+_BY_CLIENT = by("sum", _SERVICE, increase(series("bokeh_sessions_created_by_client_total"), "15m"))
+#: Programs have no page that could be on another process; older exporters do not count them.
+_LANDED = f"({_BY_WEBSOCKET} - {_BY_CLIENT} or {_BY_WEBSOCKET})"
 _MADE = by("sum", _SERVICE, increase(series("bokeh_sessions_created_total"), "15m"))
 _NOT_STICKY = f"{_LANDED} / {_MADE} > {at('landed_share')}\nand\n{_LANDED} >= {at('landed')}"
 _ERRORS = by("sum", _SERVICE, increase(series("bokeh_session_create_errors_total"), HOUR))

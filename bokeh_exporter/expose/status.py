@@ -44,6 +44,7 @@ _APP_ROWS = {
     "create_errors": "bokeh_session_create_errors_total",
     "destroyed": "bokeh_sessions_destroyed_total",
     "never_connected": "bokeh_sessions_never_connected_total",
+    "without_page": "bokeh_sessions_without_page",
     "unused_age_seconds": "bokeh_session_unused_age_max_seconds",
     "blocked_age_seconds": "bokeh_session_expiration_blocked_age_max_seconds",
     "uncollected_sessions": "bokeh_sessions_uncollected",
@@ -64,7 +65,6 @@ _MEMORY_ROWS = {
     for metric in CATALOGUE
     if metric.group in (MEMORY, CONTAINER) and metric.name not in _SKIPPED
 } | {"models": "bokeh_models", "models_orphaned": "bokeh_models_orphaned", "components": "panel_components"}
-
 #: Key below ``loop`` -> row.
 _LOOP_ROWS = {
     "ticked": "bokeh_event_loop_last_tick_timestamp_seconds",

@@ -15,6 +15,7 @@ from typing import Any
 from ..clients.protocol import Json
 from ..diagnose import Evidence, Judgement
 from ..diagnose.verdicts.judgement import HEALTHY, PRECEDENCE, SESSION
+from ..diagnose.verdicts.series import size
 
 #: Messages of a source, and seconds between the first and the last of them, above which a stream is no burst.
 LEAST, SPREAD = 4, 4.0
@@ -80,7 +81,7 @@ class Unbounded:
         bound = "without rollover" if self.rollover is None else "with a rollover that rises as well"
         return (
             f"the data source with the columns {names} is streamed to {bound}: it grows by "
-            f"{self.rows_per_second:,.3g} rows, about {self.bytes_per_second / 1000:,.3g} kB, per second"
+            f"{self.rows_per_second:,.0f} rows, about {size(self.bytes_per_second)}, per second"
         )
 
 

@@ -150,6 +150,8 @@ class Visits:
 
     def not_used(self) -> dict[str, str]:
         """Return what was on some page and was never used, with the reason."""
+        if self._plan.interact and not self.used and not self.not_usable:
+            return {"the page": "it has no widget; soak does not move the pointer over plots"}
         return {name: why for name, why in sorted(self.not_usable.items()) if name not in self.used}
 
     async def visits(self, number: int, seconds: float, progress: Callable[[], None]) -> int:

@@ -3,7 +3,7 @@
 from bokeh.io import curdoc
 from bokeh.plotting import figure
 
-large = bytearray(20_000_000)
+large = bytearray(5_000_000)
 plot = figure(width=200, height=200)
 plot.line([0, 1], [0, len(large)])
 curdoc().add_root(plot)

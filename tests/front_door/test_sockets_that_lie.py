@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from bokeh.client import pull_session
 from bokeh.util.token import generate_jwt_token, generate_session_id
 from tornado.websocket import WebSocketClosedError
 
@@ -114,6 +115,7 @@ def test_without_pings_nobody_knows_who_is_silent(serve: Serve) -> None:
         assert connected.value(SILENT, app=APP) is None
 
 
+@pytest.mark.filterwarnings("ignore:There is no current event loop:DeprecationWarning")  # bokeh.client asks for one
 @pytest.mark.parametrize("host", ["tornado", *(["asgi"] if HAS_ASGI else [])])
 def test_sessions_that_a_websocket_makes_and_why(serve: Serve, host: str) -> None:
     app = APP if host == "tornado" else "/slider"
@@ -129,7 +131,15 @@ def test_sessions_that_a_websocket_makes_and_why(serve: Serve, host: str) -> Non
     landed = until(server, lambda s: s.total(BY_WEBSOCKET, app=app) == 2, "two made by websockets")
     assert landed.by(BY_WEBSOCKET, "why", app=app) == {"unknown": 1, "expired": 1}
     assert landed.total("bokeh_sessions_created_total", app=app) == 3
-    assert landed.total("bokeh_exporter_errors_total") == 0
+    assert landed.total("bokeh_sessions_created_by_client_total", app=app) == 0, "browsers send an origin"
+    with pull_session(url=f"{server.url}{app}") as first, pull_session(url=f"{server.url}{app}"):
+        pulled = until(server, lambda s: s.total("bokeh_sessions_without_page", app=app) == 2, "in no page")
+        assert pulled.total("bokeh_sessions_created_by_client_total", app=app) == 2
+        page = server.get(f"{app}?bokeh-session-id={first.id}").body
+        with server.open_tab(app, token=token_of(page)):
+            until(server, lambda s: s.total("bokeh_sessions_without_page", app=app) == 1, "a page has joined one")
+    until(server, lambda s: s.total("bokeh_sessions_without_page", app=app) == 0, "the programs are done")
+    assert server.scrape().total("bokeh_exporter_errors_total") == 0
 
 
 NGINX = """

@@ -6,13 +6,13 @@ where that is less, so that what was fixed goes away by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from ..verdicts.series import duration, size
-from .remedies import WHY, remedy
-from .trouble import AppTrouble, Trouble
+from ..verdicts.series import duration
+from .connections import cut, landed, programs, refused, silent, unread
+from .seen import Harm, Seen
+from .trouble import Trouble
 
 if TYPE_CHECKING:  # what judges imports this
     from ..verdicts.history import Point
@@ -21,57 +21,12 @@ if TYPE_CHECKING:  # what judges imports this
 _SPAN = 3600.0
 #: Calls of a callback that must have raised, and their share of its calls: one odd value among thousands is no trouble.
 _RAISED, _RAISED_SHARE = 3, 0.01
-#: Websockets that must have been refused, and their share of all: a laptop that woke up has one.
-_REFUSED, _REFUSED_SHARE = 3, 0.05
-#: Sessions that websockets must have made, and their share of all: two servers without stickiness give a third. The
-#: first minutes are left out, in which tabs come back after a restart.
-_LANDED, _LANDED_SHARE, _BACK = 5, 0.2, 300.0
 #: Pages whose token must have been refused: robots follow old links.
 _TOKENS = 5
 #: Seconds that a page takes on average to be called slow, over so many pages. People leave after ten.
 _SLOW, _SLOW_PAGES = 5.0, 3
-#: Bytes that browsers have not taken for so many seconds. A page on a slow line is done in less.
-_UNSENT, _UNREAD = 100_000, 120.0
 #: Things of a kind that are named.
 _LISTED = 3
-
-
-@dataclass(frozen=True)
-class Harm:
-    """One thing that harms users.
-
-    Attributes:
-        what: its kind, in a word.
-        text: what happens, in numbers.
-        advice: what to do about it.
-    """
-
-    what: str
-    text: str
-    advice: str
-
-
-class _Seen(NamedTuple):
-    """What is judged: the newest numbers, those that they are compared with, and the points between."""
-
-    now: Trouble
-    before: Trouble
-    points: Sequence[Point]
-    #: As it ends a sentence.
-    span: str
-
-    def rise(self, app: str, field: str) -> float:
-        """Return by how much a counter of an app rose."""
-        now, before = self.now.apps.get(app, _NONE), self.before.apps.get(app, _NONE)
-        return max(0.0, float(getattr(now, field)) - float(getattr(before, field)))
-
-    def rises(self, field: str) -> Mapping[str, float]:
-        """Return by how much it rose, of the apps where it did, those with most first."""
-        found = {app: self.rise(app, field) for app in self.now.apps}
-        return {app: found[app] for app in sorted(found, key=lambda app: -found[app]) if found[app]}
-
-
-_NONE = AppTrouble()
 
 
 def harm(points: Sequence[Point]) -> tuple[Harm, ...]:
@@ -84,21 +39,21 @@ def harm(points: Sequence[Point]) -> tuple[Harm, ...]:
     return tuple(found for rule in _RULES for found in rule(seen)) if seen is not None else ()
 
 
-def _seen(points: Sequence[Point]) -> _Seen | None:
+def _seen(points: Sequence[Point]) -> Seen | None:
     if not points or points[-1].last.trouble is None:
         return None
     end = points[-1].time
     known = [point for point in points if point.last.trouble is not None and end - point.time <= _SPAN]
     if known[0] is points[0]:  # all of its life: what was counted before the first sample is in it
-        return _Seen(points[-1].last.trouble, Trouble(), known, "since the start")
+        return Seen(points[-1].last.trouble, Trouble(), known, "since the start")
     before = known[0].last.trouble or Trouble()
-    return _Seen(points[-1].last.trouble, before, known, f"in the last {duration(end - known[0].time)}")
+    return Seen(points[-1].last.trouble, before, known, f"in the last {duration(end - known[0].time)}")
 
 
 # --- what raises -------------------------------------------------------------------------------------
 
 
-def _scripts(seen: _Seen) -> Iterator[Harm]:
+def _scripts(seen: Seen) -> Iterator[Harm]:
     texts = [
         f"{count:.0f} of {seen.rise(app, 'created'):.0f} runs of the script of {app} failed"
         for app, count in seen.rises("script").items()
@@ -108,7 +63,7 @@ def _scripts(seen: _Seen) -> Iterator[Harm]:
         yield Harm("script_errors", _joined(texts, seen), advice)
 
 
-def _creations(seen: _Seen) -> Iterator[Harm]:
+def _creations(seen: Seen) -> Iterator[Harm]:
     hooks = [f"{count:.0f} session-created hooks of {app} raised" for app, count in seen.rises("hook").items()]
     if hooks:
         advice = "Read the traceback in the server's log: what the hook prepares is missing in those sessions."
@@ -126,7 +81,7 @@ def _creations(seen: _Seen) -> Iterator[Harm]:
         yield Harm("page_refused", _joined(tokens, seen), advice)
 
 
-def _callbacks(seen: _Seen) -> Iterator[Harm]:
+def _callbacks(seen: Seen) -> Iterator[Harm]:
     found: list[tuple[float, str]] = []
     for key, (calls, errors) in seen.now.raised.items():
         calls_before, errors_before = seen.before.raised.get(key, (0.0, 0.0))
@@ -138,73 +93,10 @@ def _callbacks(seen: _Seen) -> Iterator[Harm]:
         yield Harm("callback_errors", _joined([text for _, text in sorted(found)], seen), advice)
 
 
-# --- who is refused or cut off -----------------------------------------------------------------------
-
-
-def _refused(seen: _Seen) -> Iterator[Harm]:
-    rose = {reason: count - seen.before.refused.get(reason, 0.0) for reason, count in seen.now.refused.items()}
-    # Those that were let in: what has ended since, and what is open more than before.
-    opened = sum(seen.rise(app, "closed") for app in seen.now.apps)
-    opened += sum(one.connections for one in seen.now.apps.values())
-    opened -= sum(one.connections for one in seen.before.apps.values())
-    tried = max(opened, 0.0) + sum(rose.values())
-    for reason, count in sorted(rose.items(), key=lambda one: -one[1]):
-        if count >= _REFUSED and count >= _REFUSED_SHARE * tried:
-            text = f"{count:.0f} of {tried:.0f} websockets were refused {seen.span}: {WHY.get(reason, reason)}"
-            yield Harm("websockets_refused", text, remedy(reason, seen.now.token_lifetime))
-
-
-def _landed(seen: _Seen) -> Iterator[Harm]:
-    later = [point.last.trouble or seen.now for point in seen.points if point.time - seen.points[0].time >= _BACK]
-    since = seen._replace(before=later[0] if later else seen.now)
-    for app, count in since.rises("landed").items():
-        made = since.rise(app, "created")
-        if count >= _LANDED and count >= _LANDED_SHARE * made:
-            text = (
-                f"{count:.0f} of {made:.0f} sessions of {app} were made by a websocket whose page came from elsewhere"
-            )
-            advice = (
-                "Let the load balancer keep a visitor on one process (a sticky cookie; nginx: ip_hash): each visit "
-                "makes two sessions, and what the page was given is lost."
-            )
-            yield Harm("websockets_elsewhere", text, advice)
-
-
-def _cut(seen: _Seen) -> Iterator[Harm]:
-    for app, one in seen.now.apps.items():
-        if one.cut_age:
-            alive = seen.now.keep_alive
-            now = f" (now {duration(alive)})" if alive else " (pings are off)" if alive == 0 else ""
-            yield Harm(
-                "websockets_cut",
-                f"websockets of {app} are cut off at the same age, {duration(one.cut_age)}",
-                f"That is the time-out of a proxy or load balancer in between: raise it (nginx: proxy_read_timeout), "
-                f"and set --keep-alive below it{now}, so that no connection is silent for that long.",
-            )
-
-
-def _unread(seen: _Seen) -> Iterator[Harm]:
-    end = seen.points[-1].time
-    for app, one in seen.now.apps.items():
-        since = end
-        for point in reversed(seen.points):
-            trouble = point.last.trouble
-            if trouble is None or trouble.apps.get(app, _NONE).unsent < _UNSENT:
-                break
-            since = point.time
-        if end - since >= _UNREAD:
-            text = f"browsers of {app} have not read for {duration(end - since)}: {size(one.unsent)} wait for them"
-            advice = (
-                "Send less: a stream with a rollover, an update only where something changed, a slower timer. What "
-                "waits is the server's memory."
-            )
-            yield Harm("browsers_not_reading", text, advice)
-
-
 # --- what is slow ------------------------------------------------------------------------------------
 
 
-def _slow(seen: _Seen) -> Iterator[Harm]:
+def _slow(seen: Seen) -> Iterator[Harm]:
     texts = []
     for app in seen.now.apps:
         pages = max(seen.rise(app, "ready_count"), seen.rise(app, "build_count"))
@@ -223,11 +115,11 @@ def _slow(seen: _Seen) -> Iterator[Harm]:
         yield Harm("slow_pages", _joined(texts, seen), advice)
 
 
-def _joined(texts: Sequence[str], seen: _Seen) -> str:
+def _joined(texts: Sequence[str], seen: Seen) -> str:
     more = [f"{len(texts) - _LISTED} more"] if len(texts) > _LISTED else []
     return f"{'; '.join([*texts[:_LISTED], *more])} {seen.span}"
 
 
-_RULES: tuple[Callable[[_Seen], Iterator[Harm]], ...] = (
-    _scripts, _refused, _landed, _callbacks, _creations, _cut, _unread, _slow,
+_RULES: tuple[Callable[[Seen], Iterator[Harm]], ...] = (
+    _scripts, refused, landed, _callbacks, _creations, cut, unread, _slow, silent, programs,
 )  # fmt: skip

@@ -26,6 +26,9 @@ class AppTrouble(NamedTuple):
     token: float = 0.0
     #: Sessions that a websocket made, whose page came from elsewhere.
     landed: float = 0.0
+    #: Those that a program made, and those now that no page has joined.
+    by_client: float = 0.0
+    without_page: float = 0.0
     #: Seconds and number of builds of documents.
     build_sum: float = 0.0
     build_count: float = 0.0
@@ -37,6 +40,8 @@ class AppTrouble(NamedTuple):
     connections: float = 0.0
     #: Bytes that browsers have not taken.
     unsent: float = 0.0
+    #: Seconds since any open websocket gave its last sign of life.
+    silent: float = 0.0
     #: Seconds of age at which websockets are cut off; 0 where they have none in common.
     cut_age: float = 0.0
 
@@ -82,6 +87,8 @@ _APP_ROWS: Mapping[str, tuple[str, str | None]] = {
     "script": ("bokeh_session_create_errors_total", "script"),
     "token": ("bokeh_session_create_errors_total", "token"),
     "landed": ("bokeh_sessions_created_by_websocket_total", "unknown"),
+    "by_client": ("bokeh_sessions_created_by_client_total", None),
+    "without_page": ("bokeh_sessions_without_page", None),
     "build_sum": ("bokeh_session_create_duration_seconds_sum", None),
     "build_count": ("bokeh_session_create_duration_seconds_count", None),
     "ready_sum": ("panel_render_duration_seconds_sum", None),
@@ -89,6 +96,7 @@ _APP_ROWS: Mapping[str, tuple[str, str | None]] = {
     "closed": ("bokeh_websocket_closed_total", None),
     "connections": ("bokeh_websocket_connections", None),
     "unsent": ("bokeh_websocket_send_buffer_bytes", None),
+    "silent": ("bokeh_websocket_silent_age_max_seconds", None),
     "cut_age": ("bokeh_websocket_cut_age_seconds", None),
 }
 #: Every row that is read here.

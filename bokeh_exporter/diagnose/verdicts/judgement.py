@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..harm.judged import Harm
+from ..harm.seen import Harm
 
 HEALTHY = "healthy"
 STALLED = "event_loop_stalled"

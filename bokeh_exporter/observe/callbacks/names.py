@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import functools
 import sys
+import weakref
 from collections.abc import Callable
 from types import CodeType, FunctionType, MethodType
 from typing import Any, TypeVar
 
 from ...state.ledger.source_names import remember
 from ...state.safe_looks import (
+    attribute_of_class,
     attributes,
     called,
     class_namespace,
@@ -73,6 +75,8 @@ def _follow(callback: Any) -> str | None:
             inner = known[1](callback)
             if inner is None:
                 return _describe(callback)
+            if type(inner) is str:
+                return inner
             callback = inner
         elif kind is MethodType:
             callback = callback.__func__
@@ -101,8 +105,11 @@ def _learn(function: FunctionType) -> tuple[CodeType, Callable[[Any], Any] | Non
 def _leads_on(function: FunctionType) -> Callable[[Any], Any] | None:
     if _wrapped(function) is not None:
         return _wrapped
-    cells = [index for index, name in enumerate(function.__code__.co_freevars) if name in _CLOSED_OVER]
-    return functools.partial(_closed_over, cells) if cells and is_framework(function.__module__) else None
+    code = function.__code__
+    if is_framework(function.__module__):
+        cells = [index for index, name in enumerate(code.co_freevars) if name in _CLOSED_OVER]
+        return functools.partial(_closed_over, cells) if cells else None
+    return _component if code.co_freevars and code.co_name == "<lambda>" and _is_library(code) else None
 
 
 def _wrapped(function: FunctionType) -> Any:
@@ -124,6 +131,24 @@ def _closed_over(cells: list[int], function: FunctionType) -> Any:
             continue
         if callable(content):
             return content
+    return None
+
+
+def _component(function: FunctionType) -> str | None:
+    """Return the label of a library's lambda over a weak reference to what it updates, as Dask's dashboard has them.
+
+    All its components share the one lambda; which is expensive is known by the class.
+    """
+    for cell in function.__closure__ or ():
+        try:
+            content = cell.cell_contents
+        except ValueError:  # not filled yet
+            continue
+        if type(content) is weakref.ref and (owner := content()) is not None:
+            kind = type(owner)
+            # The lambda names the method, or a function of that name that calls it.
+            named = [name for name in function.__code__.co_names if callable(attribute_of_class(kind, name))]
+            return clean(f"{type_module(kind)}:{'.'.join([type_name(kind), *named[:1]])}")
     return None
 
 

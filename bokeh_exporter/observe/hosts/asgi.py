@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from . import tornado
 from .seams import Attribute, Seam
 from .tornado import AUTOLOAD, LIVENESS, METADATA, NO_ROUTE, STATIC
 
@@ -192,6 +193,13 @@ def context_of_websocket(host: Any, scope: Message) -> Any | None:
     """Return the application context that a websocket is for; None for an app that does not exist."""
     resolved = host._resolve_application(host._route_path(scope) or "//")
     return resolved[0] if resolved is not None else None
+
+
+def is_of_client(scope: Message) -> bool:
+    """Whether a program opens a websocket, not a page."""
+    protocols: Any = scope.get("subprotocols") or ()
+    origin = any(name.lower() == b"origin" for name, _ in scope.get("headers") or ())
+    return tornado.is_of_client(protocols[1] if len(protocols) == 2 else None, origin)
 
 
 def refusal(host: Any, scope: Message) -> str:

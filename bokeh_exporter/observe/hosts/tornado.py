@@ -35,8 +35,8 @@ def _opening(handler: Any, *rest: object, **named: object) -> tuple[Any, Any, An
     return handler, handler.selected_subprotocol, handler._token  # gone once the handler has closed
 
 
-def _landing(handler: Any, *rest: object, **named: object) -> tuple[Any]:
-    return (handler.application_context,)
+def _landing(handler: Any, token: str | None = None, *rest: object, **named: object) -> tuple[Any, bool]:
+    return handler.application_context, is_of_client(token, "Origin" in handler.request.headers)
 
 
 def _server_closing(protocol: Any, code: int | None = None, *rest: object, **named: object) -> tuple[Any, int] | None:
@@ -214,3 +214,12 @@ def token_payload(token: str | None) -> dict[str, Any]:
     except Exception:  # whatever is wrong with it, there is nothing to read
         return {}
     return payload if isinstance(payload, dict) else {}
+
+
+def is_of_client(token: str | None, origin: bool) -> bool:
+    """Whether a program opens a websocket, not a page.
+
+    A page's token carries the headers of its request, but not where the page shows a session that a program opened: it
+    has the program's token then. Browsers send an origin.
+    """
+    return not origin and "headers" not in token_payload(token)

@@ -27,6 +27,7 @@ from ..hosts.bokeh_sessions import (
     session_count,
     sessions_of,
 )
+from ..traffic.landings import opened_by_client
 from .totals import SessionRecord, SessionTotals
 
 #: Seconds within which the browser that has got a page opens its WebSocket; who has not by then is a probe.
@@ -92,6 +93,7 @@ class Sessions(Observer):
         if context is None:
             return  # a stub that Panel warms an app with, or a test's own
         record = self._take(session, context, self.apps.of(context), time.monotonic(), False)
+        record.without_page = opened_by_client()
         if self.state.spans is not None:
             record.creation = self.state.spans.mark()
         self._emit(CREATED, session, record)
@@ -100,6 +102,7 @@ class Sessions(Observer):
         record = record_of(session)
         if record is not None:
             record.connected = True
+            record.without_page = record.without_page and opened_by_client()
             record.mark()
 
     def _unsubscribed(self, session: Any) -> None:
@@ -201,6 +204,7 @@ class Sessions(Observer):
             yield Level("bokeh_sessions", unused, (label, "unused"))
             yield Level("bokeh_sessions", blocked, (label, "blocked"))
             yield Level("bokeh_sessions_undiscarded", zombies, (label,))
+            yield Level("bokeh_sessions_without_page", totals.without_page, (label,))
             yield Level("bokeh_sessions", pending_count(context), (label, "pending"))
             yield Level("bokeh_session_unused_age_max_seconds", now - (unused_since or now), (label,))
             yield Level("bokeh_session_expiration_blocked_age_max_seconds", now - blocked_since, (label,))

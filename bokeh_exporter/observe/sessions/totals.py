@@ -52,6 +52,8 @@ class SessionRecord:
         "suspected",
         "totals",
         "unused_since",
+        "without_page",
+        "without_page_read",
     )  # fmt: skip
 
     def __init__(self, app: App, totals: SessionTotals, session: Any, created: float | None, connected: bool) -> None:
@@ -70,10 +72,12 @@ class SessionRecord:
         self.blocked_since = 0.0
         self.discarding = False
         self.destroyed = False
+        #: Whether a program opened it and no page has joined it.
+        self.without_page = False
         #: Whether it waits to be read again, and whether its expiration may be blocked.
         self.marked = self.suspected = False
         #: As they were when they were read last.
-        self.connections = self.models = 0
+        self.connections = self.models = self.without_page_read = 0
         self.unused_since = 0.0
         self.callbacks: tuple[int, ...] = ()
         append = totals.changed.append
@@ -117,7 +121,7 @@ class SessionTotals:
         #: Whose expiration was blocked and may still be.
         self.suspects: deque[SessionRecord] = deque()
         self._records: set[SessionRecord] = set()
-        self.connections = self.connected = self.models = self.largest = 0
+        self.connections = self.connected = self.models = self.largest = self.without_page = 0
         self.callbacks = dict.fromkeys(CALLBACK_KINDS, 0)
         #: Since when the one that is unused for longest has had no browser; None if all have one.
         self.unused_since: float | None = None
@@ -178,13 +182,14 @@ class SessionTotals:
         if record not in self._records:
             return
         session = record.session()
-        connections = models = 0
+        connections = models = without_page = 0
         callbacks: tuple[int, ...] = ()
         if session is None or record.destroyed:
             self._records.discard(record)
         else:
             connections = connection_count(session)
             record.unused_since = left_at(session)
+            without_page = int(record.without_page)
             document = document_of(session)
             if document is not None:
                 kinds = registered_callbacks(document)
@@ -192,10 +197,12 @@ class SessionTotals:
         self.connections += connections - record.connections
         self.connected += bool(connections) - bool(record.connections)
         self.models += models - record.models
+        self.without_page += without_page - record.without_page_read
         for sign, counts in (-1, record.callbacks), (1, callbacks):
             for kind, count in zip(CALLBACK_KINDS, counts, strict=False):
                 self.callbacks[kind] += sign * count
         record.connections, record.models, record.callbacks = connections, models, callbacks
+        record.without_page_read = without_page
 
     def blocked(self, now: float) -> tuple[int, float]:
         """Return how many sessions without a browser cannot expire, and since when the first of all cannot."""

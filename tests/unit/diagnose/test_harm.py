@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from bokeh_exporter.diagnose import AppSample, History, Process, Sample, judge
-from bokeh_exporter.diagnose.harm.judged import Harm
+from bokeh_exporter.diagnose.harm.seen import Harm
 from bokeh_exporter.diagnose.harm.trouble import AppTrouble, Trouble
 from bokeh_exporter.thresholds import Thresholds
 
@@ -76,6 +76,8 @@ def test_websockets_that_reach_another_process_than_their_page() -> None:
     found = harms(lambda step: app(created=2.0 * step, landed=1.0 * step))["websockets_elsewhere"]
     assert found.text == "24 of 48 sessions of /app were made by a websocket whose page came from elsewhere"
     assert "sticky" in found.advice
+    # Programs have no page, so none from elsewhere.
+    assert harms(lambda step: app(created=2.0 * step, landed=1.0 * step, by_client=1.0 * step)) == {}
     # Forty tabs that come back within the first minutes after a restart.
     assert harms(lambda step: app(created=40.0 + step, landed=40.0 if step > 1 else 0.0)) == {}
 
@@ -94,6 +96,21 @@ def test_browsers_that_do_not_read_are_told_after_minutes_only() -> None:
     assert "have not read for 8 min: 3.0 MB wait" in harms(reads_no_more)["browsers_not_reading"].text
     now_and_then = harms(lambda step: app(unsent=3e6 if step % 2 else 0.0))
     assert now_and_then == {}
+
+
+def test_a_browser_that_has_gone_is_named_after_four_pings() -> None:
+    assert harms(lambda step: app(silent=140.0)) == {}
+    found = harms(lambda step: app(silent=150.0))["browsers_silent"]
+    assert found.text == "a browser of /app has not answered for 2 min and still counts as connected"
+    assert "TCP keep-alive" in found.advice
+
+
+def test_sessions_of_programs_that_no_page_joins() -> None:
+    assert harms(lambda step: app(without_page=4)) == {}
+    assert harms(lambda step: app(without_page=9 if step % 2 else 0)) == {}, "they come and go"
+    found = harms(lambda step: app(without_page=9 if step > 20 else 0))["sessions_without_page"]
+    assert found.text.startswith("9 sessions of /app were opened by a program (pull_session) and are in no page")
+    assert "server_session" in found.advice
 
 
 def test_a_proxys_time_out_names_the_age_and_the_keep_alive_setting() -> None:

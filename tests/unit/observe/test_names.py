@@ -107,6 +107,35 @@ def test_functions_and_what_wraps_them(callback: Any, label: str) -> None:
     assert name_of(callback) == f"{HERE}:{label}"  # as cached
 
 
+DASK = """
+import weakref
+
+class Occupancy:
+    def update(self): pass
+
+class TaskStream(Occupancy): pass
+
+def update(ref):
+    ref().update()
+
+def timer(component):
+    ref = weakref.ref(component)
+    return lambda: update(ref)
+"""
+
+
+def test_a_lambda_over_a_weak_reference_is_known_by_the_component_that_it_updates() -> None:
+    """As distributed.dashboard adds its periodic callbacks: one lambda for all."""
+    namespace: dict[str, Any] = {"__name__": "acme.boards"}
+    exec(compile(DASK, "/x/site-packages/acme/boards.py", "exec"), namespace)
+    one, two = namespace["Occupancy"](), namespace["TaskStream"]()
+    first, second = namespace["timer"](one), namespace["timer"](two)
+    assert name_of(first) == "acme.boards:Occupancy.update"
+    assert name_of(second) == "acme.boards:TaskStream.update"
+    del one
+    assert name_of(first) == "acme.boards:timer.<lambda>:14"
+
+
 def test_lambdas_of_a_library_are_known_by_their_line() -> None:
     def lambdas(folder: str) -> list[str | None]:
         code = compile("one = lambda: 1\ntwo = lambda: 2\n", f"/x/{folder}/acme/boards.py", "exec")
