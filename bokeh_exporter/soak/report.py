@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ..diagnose import Evidence, Judgement, Point, Sample, judge
 from ..diagnose.blame.constants import kept_by_host
 from ..diagnose.verdicts.judgement import HEALTHY, LINGERING, RETAINED, GrowthKind
+from ..diagnose.verdicts.lingering import kept_for
 from ..diagnose.verdicts.retained import KINDS, says
 from ..diagnose.verdicts.series import size
 from ..diagnose.verdicts.session import BLOCKS_ALONE
@@ -104,7 +105,7 @@ def judged(found: Found, thresholds: Thresholds, grace: float) -> Judgement:
     stalled = list(dict.fromkeys(found.stalls))[-_STALLS:]
     judgement = judge(
         found.points, thresholds, grace=grace, stalled=stalled, settled=found.settled, released=found.released,
-        without=without,
+        without=without, known=_kept(found, thresholds),
     )  # fmt: skip
     return with_streams(judgement, found.streams)
 
@@ -124,6 +125,15 @@ def lingering(found: Found) -> int:
         return 0
     # The visit that stayed open when the others were read is not one that lingers.
     return round(max(0.0, _table(found.end) - (_table(found.warm) - 1)))
+
+
+def _kept(found: Found, thresholds: Thresholds) -> list[Evidence]:
+    """Return the evidence of a long lifetime, which a server has after minutes: soak waits for no such session."""
+    if found.end is None or lingering(found) < thresholds.unused_sessions:
+        return []
+    lifetime, apps = found.end.process.lifetime or 0.0, found.end.apps
+    many = {app: one.unused or 0 for app, one in apps.items() if (one.unused or 0) >= thresholds.unused_sessions}
+    return [kept_for(lifetime, many[app], app) for app in many if lifetime >= thresholds.long_lifetime]
 
 
 def report(plan: Plan, found: Found, thresholds: Thresholds, grace: float) -> Report:
@@ -158,6 +168,7 @@ def report(plan: Plan, found: Found, thresholds: Thresholds, grace: float) -> Re
         "retained": found.retained,
         "constant": kept_by_host(total(end, "retained_sessions"), panel=plan.host == "panel"),
         "undecided": undecided,
+        "harm": [asdict(one) for one in judgement.harm],
         "excluded": _excluded(known) if judgement.name == HEALTHY else [],
     }
     return Report(judgement, content, found.used)

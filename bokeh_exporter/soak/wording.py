@@ -32,6 +32,9 @@ def lines(content: Mapping[str, Any], judgement: Judgement, used: Sequence[tuple
     yield f"  {judgement.advice}"
     if judgement.beside:
         yield f"  Note that {', '.join(judgement.beside)} is on, which uses more memory over time."
+    for harm in content["harm"]:
+        yield f"also harms users: {harm['text']}"
+        yield f"  {harm['advice']}"
     each = _signed(content["bytes_per_session"])
     yield f"sessions            {content['sessions']}, {each} each; {WARM_UP} warm-up visits before them are left out"
     yield (

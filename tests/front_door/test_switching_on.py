@@ -29,7 +29,7 @@ from ..support.servers import (
     python_script,
     uvicorn,
 )
-from ..support.tabs import Tab, open_tab
+from ..support.tabs import Refused, Tab, open_tab
 from ..support.versions import HAS_ASGI, line_ships
 from ..support.waiting import wait_until
 from ..support.web import get
@@ -502,6 +502,19 @@ if line_ships("bokeh-fastapi"):
         # What cannot be seen there is said.
         assert seen.value("bokeh_exporter_hook_enabled", hook="bokeh_fastapi.close_code") == 0
         assert seen.total("bokeh_websocket_received_bytes_total", app="/good") > 0
+        for _ in range(3):
+            with pytest.raises(Refused):
+                server.open_tab("/good", token=generate_jwt_token(generate_session_id(), expiration=-10))
+        with pytest.raises(Refused):
+            server.open_tab("/good", subprotocols=["bokeh"])
+        server.open_tab("/good", token=generate_jwt_token(generate_session_id())).close()
+        landed = until(
+            server.exporter_url, lambda s: s.total("bokeh_sessions_created_by_websocket_total", app="/good") == 1, "one"
+        )
+        assert {why: n for why, n in landed.by("bokeh_websocket_rejected_total", "reason").items() if n} == {
+            "expired": 3, "subprotocol": 1,
+        }  # fmt: skip
+        assert landed.total("bokeh_exporter_errors_total") == 0
 
 
 if line_ships("bokeh-django"):

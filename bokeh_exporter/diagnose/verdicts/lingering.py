@@ -86,6 +86,12 @@ def _of_app(app: str, points: Sequence[Point], thresholds: Thresholds, limit: fl
                 yield evidence
 
 
+def kept_for(lifetime: float, unused: float, app: str) -> Evidence:
+    """Return the evidence that many sessions without a browser stay for their long lifetime, in seconds."""
+    text = f"{_sessions(unused, app, 'has', 'have')} no browser, and each stays for {duration(lifetime)}"
+    return Evidence(LINGERING, text, "bokeh_sessions", unused, app, "lifetime")
+
+
 def _held(points: Sequence[Point], app: str, seconds: float, holds: Callable[[Sample, AppSample], bool]) -> bool:
     """Whether something has been so for at least that long, and at the last two points."""
     since = None
@@ -147,8 +153,5 @@ def _many(app: str, points: Sequence[Point], thresholds: Thresholds) -> Evidence
             "bokeh_sessions_never_connected_total", never, app, "probes",
         )  # fmt: skip
     if (process.lifetime or 0) >= thresholds.long_lifetime and (now.unused or 0) > 3 * (now.connected or 0):
-        return Evidence(
-            LINGERING, f"{_sessions(now.unused, app, 'has', 'have')} no browser, and each stays for "
-            f"{duration(process.lifetime or 0)}", "bokeh_sessions", now.unused, app, "lifetime",
-        )  # fmt: skip
+        return kept_for(process.lifetime or 0, now.unused or 0, app)
     return Evidence(LINGERING, "many sessions are unused, each within its lifetime")

@@ -79,6 +79,7 @@ def judge(
     without: Collection[str] = (),
     collects: bool = True,
     disabled: bool = False,
+    known: Sequence[Evidence] = (),
 ) -> Judgement:
     """Judge a history.
 
@@ -92,8 +93,9 @@ def judge(
         without: verdicts that whoever drove the server knows not to hold.
         collects: whether full collections are run where the judge waits for one.
         disabled: whether Python runs none by itself, as after ``gc.disable()``.
+        known: evidence that whoever drove the server has already.
     """
-    evidence = [stall(text) for text in stalled]
+    evidence = [*(stall(text) for text in stalled), *known]
     points = of_this_process(points)
     if points:
         evidence += lingering(points, thresholds)

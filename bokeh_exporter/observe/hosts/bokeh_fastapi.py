@@ -1,4 +1,4 @@
-"""bokeh-fastapi: bytes in and out, and its sweep. Sessions, documents and messages are seen at Bokeh's own classes.
+"""bokeh-fastapi: refused websockets, bytes in and out, and its sweep. The rest is seen at Bokeh's own classes.
 
 It learns that a browser has left only when it next sends something, so close codes are missing there: that is said
 by ``bokeh_exporter_hook_enabled{hook="bokeh_fastapi.close_code"} 0``.
@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from .seams import Attribute, Seam
+from .tornado import is_of_client
 
 if TYPE_CHECKING:
     from . import Hosts
@@ -25,11 +26,29 @@ def _sent(handler: Any, *rest: object, **named: object) -> tuple[Any]:
     return (handler.application_context,)
 
 
+def _connecting(handler: Any, websocket: Any, *rest: object, **named: object) -> tuple[str | None, str | None]:
+    """Subprotocol and token that a websocket asks with."""
+    protocols: Any = websocket.scope.get("subprotocols") or ()
+    return (protocols[0], protocols[1]) if len(protocols) == 2 else (None, None)
+
+
+def _landing(handler: Any, socket: Any, token: str | None = None, *rest: object, **named: object) -> tuple[Any, bool]:
+    return handler.application_context, is_of_client(token, "origin" in socket.headers)
+
+
 def _first(first: Any, *rest: object, **named: object) -> tuple[Any]:
     return (first,)
 
 
 SEAMS = (
+    Seam(
+        f"{_HANDLER}.ws_connect", "fastapi_connecting", ("self", "websocket"), "refused websockets and why",
+        facts=_connecting, hook="bokeh_fastapi.WSHandler.ws_connect",
+    ),
+    Seam(
+        f"{_HANDLER}._async_open", "websocket_landing", ("self", "socket", "token"),
+        "sessions that a websocket had to make", facts=_landing, hook="bokeh_fastapi.WSHandler._async_open",
+    ),
     Seam(
         f"{_HANDLER}._receive", "fragments_received", ("self", "fragment"), "received bytes", facts=_received,
         hook="bokeh_fastapi.WSHandler._receive",

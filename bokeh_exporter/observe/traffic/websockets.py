@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from ...catalogue import CLOSE_CODES, OTHER
 from ...state import Level
+from ...state.safe_looks import is_a, type_name
 from .. import slots
 from ..apps import App
 from ..frame import Frame, Observer
@@ -34,6 +35,7 @@ class WebSockets(Observer):
         on = self.on
         on.around("origin_checking", self._checking_origin)
         on.around("websocket_opening", self._opening)
+        on.around("fastapi_connecting", self._connecting)
         on.before("websocket_closed_by_server", slots.closed_with.put)
         on.before("websocket_closing", self._closing)
 
@@ -60,6 +62,19 @@ class WebSockets(Observer):
                 reason = "subprotocol" if is_logged_in(handler) else "auth"
                 if protocol == "bokeh" and reason != "auth":
                     reason = "expired" if token_expired(token) else "token"
+                self.state.counter("bokeh_websocket_rejected_total", reason).inc()
+
+        return leave
+
+    def _connecting(self, protocol: str | None, token: str | None) -> Leave:
+        # Worked out now: the websocket ends hours later, and its token is not to be kept until then.
+        known = "subprotocol" if protocol != "bokeh" else "expired" if token_expired(token) else None
+        without_age = protocol == "bokeh" and "session_expiry" not in token_payload(token)
+
+        def leave(result: object, error: BaseException | None) -> None:
+            # One that is accepted never raises, but a browser may go meanwhile.
+            reason = known or ("token" if without_age or type_name(type(error)) == "ProtocolError" else None)
+            if reason is not None and is_a(error, Exception):
                 self.state.counter("bokeh_websocket_rejected_total", reason).inc()
 
         return leave
