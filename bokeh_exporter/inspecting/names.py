@@ -67,10 +67,15 @@ def _assignments(tree: ast.Module | None) -> Iterator[tuple[ast.expr, ast.expr]]
 
 
 def called(value: ast.expr) -> str | None:
-    """Return the bare name of what an expression calls: ``IntSlider`` of ``pn.widgets.IntSlider(...)``."""
+    """Return the bare name of what an expression calls: ``IntSlider`` of ``pn.widgets.IntSlider(...)``.
+
+    The same of ``pn.widgets.IntSlider.from_param(...)``.
+    """
     if not isinstance(value, ast.Call):
         return None
     function = value.func
+    if isinstance(function, ast.Attribute) and function.attr == "from_param":
+        function = function.value
     if isinstance(function, ast.Attribute):
         return function.attr
     return function.id if isinstance(function, ast.Name) else None

@@ -86,6 +86,8 @@ def report(
     for each in after["elements"]:
         by_time.setdefault(each["interaction"], []).append(_named(each, sources))
     moves = list(moves)
+    # A function's result is not by itself on the page where Panel has copied its values to what is there.
+    listed = [each for each in elements if not each["copied"]]
     rows = [_move(each, elements, by_time, sources) for each in moves]
     for row, each in zip(rows, moves, strict=True):
         row["advice"] = advice(row, sources) + frozen(each.there.get("advice", ()), sources)
@@ -94,8 +96,8 @@ def report(
         "host": plan.host,
         "import": _imports(before["imports"], sources),
         "build": _build(builds),
-        "elements": [_public(each) for each in elements if each["used"]],
-        "never_used": [_public(each) for each in elements if not each["used"]],
+        "elements": [_public(each) for each in listed if each["used"]],
+        "never_used": [_public(each) for each in listed if not each["used"]],
         "moves": rows,
         "not_moved": [{"widget": name, "why": why} for name, why in skipped.items()],
     }
@@ -158,12 +160,14 @@ def _numbers(record: Row) -> Row:
 
 def _move(moved: Moved, elements: Sequence[Row], by_time: Mapping[float, list[Row]], sources: Sources) -> Row:
     record, cause = moved.there, moved.there.get("cause") or {}
-    widget = next((each for each in elements if moved.id in each["ids"][:1]), None)
+    later = [row for rows in by_time.values() for row in rows]
+    # What is in a tab has no models before that is shown.
+    widget = next((each for each in [*elements, *later] if moved.id in each["ids"][:1]), None)
     time = record.get("time", -1.0)
     made = by_time.get(time, [])
     rebuilt = [each for each in made if each["rendered"] and not each["output"]]
     # Components that stay, whose models are made again: a part of dynamic tabs, what was taken out and put back.
-    again = [each for each in (row for rows in by_time.values() for row in rows) if time in each["rendered"]]
+    again = [each for each in later if time in each["rendered"]]
     rebuilt += [each for each in again if each["interaction"] != time and not each["output"]]
     rebuilds = _counted(rebuilt) + _of_outputs(record, rebuilt, elements)
     gone = {each["name"] for each in rebuilds if each["name"]}
@@ -179,7 +183,9 @@ def _move(moved: Moved, elements: Sequence[Row], by_time: Mapping[float, list[Ro
         "line": widget["line"] if widget is not None else line,
         "functions": _functions(record),
         "rebuilds": rebuilds,
-        "updates": [each for each in _updates(moved, widget, elements) if each["name"] not in gone or not rebuilds],
+        "updates": [
+            each for each in _updates(moved, widget, elements, later) if each["name"] not in gone or not rebuilds
+        ],
         "discards": _counted([each for each in made if not each["rendered"] and not each["updated"]]),
         **_numbers(record),
         "back": _numbers(moved.back) if moved.back is not None else None,
@@ -209,16 +215,20 @@ def _of_outputs(record: Row, rebuilt: Sequence[Row], elements: Sequence[Row]) ->
     for cls, number in ((record.get("panel") or {}).get("rebuilt") or {}).items():
         if number > known[cls]:
             by = [each for each in elements if each["output"] and each["function"] in ran]
+            by = [each for each in by if each["class"] == cls] or by
             row = _site(by[0]) if len(by) == 1 else dict.fromkeys(_SITE)
             found.append({**row, "class": cls, "caller": row["function"], "count": number - known[cls]})
     return found
 
 
-def _updates(moved: Moved, widget: Row | None, elements: Sequence[Row]) -> list[Row]:
+def _updates(moved: Moved, widget: Row | None, elements: Sequence[Row], later: Sequence[Row]) -> list[Row]:
     """Return the elements whose models the server changed: of those that a model is part of, the smallest."""
     found: dict[int, Row] = {}
     for model, attribute in moved.changed:
-        holding = [each for each in elements if model in each["ids"] and each is not widget]
+        holding = [each for each in elements if model in each["ids"]] or [
+            each for each in later if model in each["ids"]
+        ]
+        holding = [each for each in holding if moved.id not in each["ids"][:1]]
         if holding and attribute not in _PLACING:
             smallest = min(holding, key=lambda each: int(each["models"]))
             found[id(smallest)] = {**_site(smallest), "function": smallest["result_of"] or smallest["function"]}

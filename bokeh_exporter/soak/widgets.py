@@ -17,8 +17,8 @@ _UNDOES = re.compile(
     r"\b(stop|pause|cancel|clear|undo|reset|close|disconnect|halt|hold|delete|remove|log ?out|abort|end|quit|off)\b",
     re.IGNORECASE,
 )
-#: Names that Panel makes of a class and a number.
-NUMBERED = re.compile(r"[A-Z][A-Za-z]+\d{5,}")
+#: Names that Panel makes: of a class and a number, and of a part of a template and an address.
+NUMBERED = re.compile(r"[A-Z][A-Za-z]+\d{5,}|[a-z_]+-\d{9,}")
 #: A wrong password may lock an account, and a file is not ours to invent.
 LEFT_ALONE = ("PasswordInput", "FileInput", "FileDropper")
 

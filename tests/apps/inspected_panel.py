@@ -34,6 +34,11 @@ class Explorer(pn.viewable.Viewer):  # type: ignore[misc]
         return pn.Column(self.slider, self.shown)
 
 
+class Settings(param.Parameterized):  # type: ignore[misc]
+    first = param.Boolean()
+    second = param.Selector(objects=["a", "b"])
+
+
 def stretch(event: param.parameterized.Event) -> None:
     source.data = {"x": np.arange(1000), "y": np.full(1000, event.new)}
 
@@ -42,6 +47,9 @@ rows.param.watch(stretch, "value")
 outside = pn.bind(inspected_module.table, rows)
 inside = pn.widgets.Button(name="Send")
 explorer = Explorer()
+settings = pn.panel(Settings(), name="Settings")  # the layout of a pane
+dropped = pn.bind(lambda n: pn.pane.Str(f"{n}"), rows)  # Panel copies the result to a pane that it has
 card = pn.Card(pn.widgets.Checkbox(name="Hidden"), title="More", collapsed=True)
-pn.Column(rows, text, secret, inspected_module.shared, pn.pane.Bokeh(plot), outside, inside, explorer, card).servable()
+pn.Column(rows, text, secret, inspected_module.shared, pn.pane.Bokeh(plot), outside, inside, explorer, card,
+          settings, dropped).servable()  # fmt: skip
 frame = pd.DataFrame({"a": [1]})

@@ -107,7 +107,10 @@ def test_what_is_made_at_import_deferred_in_a_class_and_never_shown() -> None:
     assert imported["inspected_module"] == (app, line_of(app, "import inspected_module"))
     elements = by_name(content["elements"])
     assert {name for name, row in elements.items() if row["once"] == "import"} == {"shared"}
-    assert {"rows", "text", "secret", "source", "plot", "card", "self.shown"} <= set(elements)
+    assert {"rows", "text", "secret", "source", "plot", "card", "self.shown", "self.slider"} <= set(elements)
+    assert elements["self.slider"]["line"] == line_of(app, "self.slider = "), "from_param is called by this line"
+    (pane,) = [row for row in content["elements"] if row["class"] == "Param"]
+    assert (pane["label"], pane["line"], pane["shown"]) == ("Settings", line_of(app, "settings = "), True)
     deferred = [row for row in content["elements"] if row["function"] == "table"]
     assert [(row["class"], row["file"], row["shown"]) for row in deferred] == [
         ("Str", "inspected_module.py", True), ("Str", "inspected_module.py", True),
@@ -118,9 +121,11 @@ def test_what_is_made_at_import_deferred_in_a_class_and_never_shown() -> None:
     rows = moves["Rows"]
     assert classes(rows["rebuilds"]) == ["Column", "Str", "Str"]
     assert {each["caller"] for each in rows["rebuilds"]} == {"table"}
-    assert [row["name"] for row in rows["updates"]] == ["source"]
+    assert {row["name"] for row in rows["updates"]} == {"source", "<lambda>()"}, "what dropped shows is copied"
     assert [row["name"] for row in moves["Size"]["updates"]] == ["self.shown"]
     assert "Hidden" in moves, "a card is opened"
+    assert {"First", "Second"} <= set(moves), "the widgets of a Param pane"
+    assert moves["Size"]["name"] == "self.slider"
     assert {each["widget"]: each["why"] for each in content["not_moved"]}["PasswordInput 'Word'"] == (
         "passwords and files are never entered"
     )

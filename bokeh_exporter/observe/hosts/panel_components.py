@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from types import MethodType
+from types import FrameType, MethodType
 from typing import Any
 
-from ...state.safe_looks import attribute_of_class, is_a, partial_of, text_of, type_module
+from ...state.safe_looks import attribute_of_class, attributes, is_a, partial_of, text_of, type_module
 from . import Hosts
 from .panel import state_of_panel
 from .param import values_of, wrap_wherever_taken
@@ -19,6 +19,10 @@ def _first(owner: Any, *args: object, **kwargs: object) -> tuple[Any]:
     return (owner,)
 
 
+def _two(owner: Any, given: Any, *args: object, **kwargs: object) -> tuple[Any, Any]:
+    return owner, given
+
+
 SEAMS: tuple[Seam, ...] = (
     Seam(
         "panel.viewable:Viewable.__init__", "component_made", ("self",), "components created, alive and unused",
@@ -26,7 +30,7 @@ SEAMS: tuple[Seam, ...] = (
     ),
     Seam(
         "panel.pane.base:ReplacementPane._update_inner", "output_replacing", ("self", "new_object"),
-        "replacements and rebuilds of outputs", facts=_first, hook="panel.ReplacementPane._update_inner",
+        "replacements and rebuilds of outputs", facts=_two, hook="panel.ReplacementPane._update_inner",
     ),
 )  # fmt: skip
 
@@ -101,8 +105,8 @@ def drawn_in(pane: Any) -> Any | None:
 
 
 def has_model(component: Any) -> bool:
-    """Whether a component has a model in any document."""
-    return bool(component._models)
+    """Whether a component, or what stands in for it, has a model in any document."""
+    return bool(component._models) or any(each._models for each in stand_ins(component))
 
 
 def listeners_of(component: Any) -> list[Any]:
@@ -154,14 +158,32 @@ def is_component(thing: object) -> bool:
     return is_of(thing, "panel.viewable", "Viewable")
 
 
+def is_from_param(frame: FrameType | None) -> bool:
+    """Whether a frame is ``Widget.from_param``, or what that calls to construct the widget of a parameter."""
+    if frame is not None and frame.f_code.co_name == "widget":
+        frame = frame.f_back
+    return frame is not None and frame.f_code.co_name == "from_param" and _module(frame) == "panel.widgets.base"
+
+
+def _module(frame: FrameType) -> Any:
+    return frame.f_globals.get("__name__")
+
+
 def is_output(thing: object) -> bool:
     """Whether something is a component that shows what a function of the user's returns."""
     return is_of(thing, "panel.param", "ParamRef")
 
 
+def stand_ins(component: Any) -> list[Any]:
+    """Return what ``pn.panel`` may put on a page in the place of a ``Param`` pane: its box, or a widget in it."""
+    box = (attributes(component) or {}).get("_widget_box") if is_of(component, "panel.param", "Param") else None
+    return [box, *(_parameter(box, "objects") or ())] if box is not None else []
+
+
 def models_made_by(component: Any) -> list[Any]:
-    """Return the models that a component has made, one for each page that shows it."""
-    return [made[0] for made in list(component._models.values())]
+    """Return the models that a component or what stands in for it has made, one for each page that shows it."""
+    made = [made[0] for made in list(component._models.values())]
+    return made or [made[0] for each in stand_ins(component) for made in list(each._models.values())]
 
 
 def default_value(component: Any) -> bool | float | None:

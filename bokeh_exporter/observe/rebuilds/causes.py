@@ -76,7 +76,8 @@ def _label(widget: Any, model: Any) -> str | None:
     values = set_values(model)
     typed = model.__dict__.get(slots.relabelled.name, ())
     for name in LABELS:
-        if name in typed:
+        # Panel names the models of components for its templates: main-140312529860176.
+        if name in typed or (name == "name" and widget is not model):
             continue
         text = values.get(name)
         if is_a(text, str) and (text := text_of(text)):

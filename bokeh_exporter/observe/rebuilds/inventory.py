@@ -61,6 +61,7 @@ class Inventory(Observer):
         self.on.around("component_rendering", lambda component: self._timing(component, [id(component)]))
         self.on.around("plot_rendering", self._plotting)
         self.on.around("plot_updating", self._updating)
+        self.on.around("output_replacing", self._replacing)
         self.on.before("model_made", lambda model: self._note("bokeh", model, str(model.id)))
         self.on.before("component_made", lambda component: self._note("panel", component, id(component)))
         self.on.before("element_made", lambda element, counts, key: self._note("holoviews", element, key))
@@ -126,6 +127,14 @@ class Inventory(Observer):
             keys = set(holoviews.drawn_by(plot))
             for made in list(self._made.values()):
                 made.updated = made.updated or made.key in keys
+
+        return leave
+
+    def _replacing(self, output: Any, given: Any) -> Leave:
+        def leave(result: object, error: BaseException | None) -> None:
+            made = self._made.get(id(given))
+            if made is not None and made.library == "panel" and panel_components.content_of(output) is not given:
+                made.copied = True
 
         return leave
 

@@ -36,8 +36,8 @@ class Made:
         self.cls, self.reference, self.seconds = type(element).__name__, weakref.ref(element), 0.0
         #: The interactions in which its models were made: what Panel copies from and drops has none.
         self.rendered: deque[float] = deque(maxlen=_RENDERED)
-        #: Whether a plot that was there shows it.
-        self.updated = False
+        #: Whether a plot that was there shows it, and whether Panel copied its values to a component that was there.
+        self.updated = self.copied = False
 
 
 class Shown:
@@ -73,7 +73,7 @@ class Shown:
             "output": not made.direct and made.library == "panel",
             "result_of": _result_of(element),
             "rendered": [made.time] if str(made.key) in self._attached else list(made.rendered),
-            "updated": made.updated,
+            "updated": made.updated, "copied": made.copied,
             "default": panel_components.default_value(element) if made.library == "panel" else None,
             "seconds": made.seconds, **self._state(made.library, made.key, element, made.time, models),
         }  # fmt: skip
@@ -91,7 +91,7 @@ class Shown:
                 "library": library, "class": cls, "variable": named[address], "label": _label(element),
                 "path": site.file, "line": site.line, "function": None, "caller": None, "at_import": False,
                 "interaction": self._build, "output": False, "result_of": None, "seconds": None,
-                "rendered": [self._build], "updated": False, "default": None,
+                "rendered": [self._build], "updated": False, "copied": False, "default": None,
                 **self._state(library, key, element, self._build, models),
             }  # fmt: skip
         return None

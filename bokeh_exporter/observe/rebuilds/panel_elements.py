@@ -104,7 +104,7 @@ class PanelElements(Observer):
                 if len(results) < _RESULTS:
                     results[place] = reference, built
 
-    def _replacing(self, output: Any) -> Leave:
+    def _replacing(self, output: Any, given: Any) -> Leave:
         old, filled, begin = panel_components.content_of(output), slots.filled.name, perf_counter()
         shown = panel_components.drawn_in(old)
 
@@ -112,6 +112,9 @@ class PanelElements(Observer):
             first = filled not in output.__dict__
             output.__dict__[filled] = True
             new = panel_components.content_of(output)
+            if new is not given and panel_components.is_component(given):
+                # Panel has copied its values to the pane that was there, so it has been of use.
+                self._made.get(current.get(), {}).pop(id(given), None)
             if first or error is not None or new is None:
                 return
             # A pane that stays may show another plot, and then all that it is made of is another.
@@ -175,7 +178,11 @@ class PanelElements(Observer):
         shown = {id(each) for root in panel_components.shown(document) for each in root.select()}
         for place, (reference, built) in made.items():
             component = reference()
-            if component is None or not (place in shown or is_used(component)):
+            used = component is not None and (
+                place in shown or is_used(component)
+                or any(id(each) in shown for each in panel_components.stand_ins(component))
+            )  # fmt: skip
+            if not used:
                 record.unused[place] = built
 
     def _look_for_results(self, record: Record) -> None:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from ...state.safe_looks import attributes, namespace, type_module
 from ..callbacks.names import is_framework
 from ..hosts.bokeh_models import id_in
+from ..hosts.panel_components import is_from_param
 from ..hosts.param import CONSTRUCTING
 
 _OURS, _LIBRARY, _PACKAGE, _USER, _LOOP = range(5)
@@ -116,7 +117,7 @@ def _constructs(frame: FrameType, made: Any) -> bool:
     """Whether a frame is on the way from a call of a class to its constructor, not another thing's constructor."""
     code = frame.f_code
     if code.co_name != "__init__":
-        return code.co_name in CONSTRUCTING
+        return code.co_name in CONSTRUCTING or is_from_param(frame)
     return frame.f_locals.get(code.co_varnames[0]) is made
 
 

@@ -28,7 +28,7 @@ class Timelines(Observer):
         on = self.on
         on.around("document_building", lambda *facts: self._timed("functions", "script"))
         on.around("models_updating", self._updating)
-        on.around("output_replacing", self._updating)
+        on.around("output_replacing", lambda output, given: self._updating(output))
         on.around("plot_rendering", self._updating)
         on.around("plot_updating", self._updating)
         on.around("patch_serialising", lambda: self._timed("serialise", "patch"))

@@ -15,7 +15,7 @@ from ..wording import LABEL
 _ASSIGNED = re.compile(r"\s*(?:\w+\.)*([^\W\d]\w*)\s*(?::[^=]+)?=\s*(?:await\s+)?(?:[\w.]+\.)?([^\W\d]\w*)\s*\(")
 _PLACES = 2000
 #: Functions that make what is called otherwise.
-_MAKERS = ("panel", "figure", "DynamicMap")
+_MAKERS = ("panel", "figure", "DynamicMap", "from_param")
 
 
 class Place(NamedTuple):
