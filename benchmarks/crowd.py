@@ -2,7 +2,7 @@
 
 Each session is a real one with its websocket open, from a client on the same loop: a client process
 of its own would cost as much again and change nothing of what a sample sees. Started as
-``python -m benchmarks.crowd APPS SESSIONS``; then it answers questions from its standard input.
+``python -m benchmarks.crowd APPS SESSIONS [debug]``; then it answers questions from its standard input.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ def page(document: Any) -> None:
     document.add_root(column(Slider(start=0, end=10, value=1), Button(label="Press"), plot))
 
 
-async def crowd(apps: int, sessions: int) -> None:
+async def crowd(apps: int, sessions: int, debug: bool) -> None:
     """Serve, let the visitors in, say so, and answer questions until the input ends."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # a session is two sockets here
     status.SHARED = 0.0  # what is measured is the refresh of the one page that is open
-    exporter = bokeh_exporter.install(port=0, sample_period=0.05)
+    exporter = bokeh_exporter.install(port=0, sample_period=0.05, debug=debug)
     applications = {f"/app{number}": Application(FunctionHandler(page)) for number in range(apps)}
     server = Server(
         applications,
@@ -105,4 +105,4 @@ def _mem_log(server: Server) -> float:
 
 
 if __name__ == "__main__":
-    asyncio.run(crowd(int(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(crowd(int(sys.argv[1]), int(sys.argv[2]), "debug" in sys.argv[3:]))

@@ -20,7 +20,7 @@ from .results import SAMPLE_AIM, SCRAPE_AIM, STATUS_AIM, Measured
 from .servers import Process, python
 
 #: The names of ``--only`` that are taken here.
-MEASUREMENTS = ("sample", "scrape", "status")
+MEASUREMENTS = ("sample", "scrape", "status", "sessions")
 _SESSIONS = (1, 100, 1000)
 _MILLIONS = (1, 3, 5)
 _WINDOWS = 6
@@ -36,8 +36,9 @@ _DURATION = re.compile(rb"^bokeh_exporter_sample_duration_seconds_(sum|count) (\
 class Crowd(Process):
     """The helper process."""
 
-    def __init__(self, apps: int, sessions: int) -> None:
-        super().__init__(python("benchmarks.crowd", str(apps), str(sessions)), keep_input=True)
+    def __init__(self, apps: int, sessions: int, debug: bool = False) -> None:
+        arguments = [str(apps), str(sessions), *(["debug"] if debug else [])]
+        super().__init__(python("benchmarks.crowd", *arguments), keep_input=True)
         self.metrics = self.find(re.compile(r"ready (http\S+)")) + "/metrics"
         self._asked = 0
 
@@ -50,14 +51,19 @@ class Crowd(Process):
         answer = self.find(re.compile(rf"^answer {self._asked} (.*)$", re.MULTILINE))
         return [float(number) for number in json.loads(answer)]
 
-    def samples(self) -> Spread:
-        """Milliseconds of one sample: the mean of each window."""
+    def samples(self, asked: bool = False) -> Spread:
+        """Milliseconds of one sample: the mean of each window; ``asked`` while the sessions are, one by one."""
+        rows = self.metrics.removesuffix("/metrics") + "/api/v1/sessions?limit=25"
 
         async def windows() -> list[float]:
             means = []
+            if asked:
+                await clients.get(rows)
             total, count = _sums(await clients.get(self.metrics))
             for _ in range(_WINDOWS):
                 await asyncio.sleep(1)
+                if asked:
+                    await clients.get(rows)
                 newer, more = _sums(await clients.get(self.metrics))
                 means.append(1000 * (newer - total) / (more - count))
                 total, count = newer, more
@@ -116,6 +122,10 @@ def measure(only: Collection[str]) -> Iterator[Measured]:
         with Crowd(apps, 100) as crowd:
             at = f"{apps} apps, 100 sessions, server CPU"
             yield Measured("one refresh of the page", at, "ms", crowd.refreshes(), STATUS_AIM)
+    for sessions in _SESSIONS[1:] if "sessions" in only else ():
+        with Crowd(1, sessions, debug=True) as crowd:
+            yield Measured("one sample", f"{sessions} sessions", "ms", crowd.samples(), SAMPLE_AIM)
+            yield Measured("one sample, listing them", f"{sessions} sessions", "ms", crowd.samples(True), None)
     if "sample" in only:
         with Crowd(1, 1) as crowd:
             for millions in _MILLIONS:
