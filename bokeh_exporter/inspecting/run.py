@@ -114,7 +114,11 @@ class _Inspection:
             await self._move(tab, control)
 
     def _next(self, tab: Tab) -> Control | None:
-        found = [each for each in tab.page.visible() if not {each.id, each.name} & self._done]
+        # Of what came later one of each name is moved: of a hundred messages with a button each, the first.
+        found = [
+            each for each in tab.page.visible()
+            if each.id not in self._done and (tab.page.was_there(each) or each.name not in self._done)
+        ]  # fmt: skip
         # What opens a closed part first: its widgets can be moved then.
         return min(found, key=lambda each: not each.opens, default=None)
 

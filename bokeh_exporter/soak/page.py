@@ -124,6 +124,10 @@ class Page:
         # Once each only: an Accordion of which one part is open at a time closes another for it.
         return min(found, key=lambda each: (not each.opens or self.uses(each) > 0, self.uses(each)), default=None)
 
+    def was_there(self, used: Control) -> bool:
+        """Whether it has been on the page from the beginning."""
+        return used.id in self._first
+
     def uses(self, used: Control) -> int:
         """How often it was used on this page."""
         return self._uses[self._key(used)]

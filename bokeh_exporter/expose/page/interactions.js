@@ -2,7 +2,7 @@
 
 import { at, bytes, clock, element, names, none, number, plural, seconds, set } from "./tables.js";
 
-const SPANS = 40, LEAST = 0.004, PARTS = ["functions", "models", "recompute", "serialise", "send", "lock", "other"];
+const SPANS = 40, LEAST = 0.004, PARTS = ["apply", "functions", "models", "recompute", "serialise", "send", "lock", "threads", "other"];
 const bare = (label) => label.split(":").at(-1);
 const place = (one) => (one.file ? `${one.file}:${one.line}` : "");
 const HOW = { constructed: "built", rebuilt: "rebuilt", rendered: "rebuilt", in_place: "updated in place", updated: "updated in place" };

@@ -14,6 +14,11 @@ from .param import values_of, wrap_wherever_taken
 from .patches import stack_level
 from .seams import Attribute, Seam, family, find, is_of
 
+#: Frames between ``Widget.from_param`` and the constructor of the widget.
+_TO_FROM_PARAM = 30
+#: Our own frames around it.
+_OURS = __name__.partition(".")[0]
+
 
 def _first(owner: Any, *args: object, **kwargs: object) -> tuple[Any]:
     return (owner,)
@@ -158,15 +163,21 @@ def is_component(thing: object) -> bool:
     return is_of(thing, "panel.viewable", "Viewable")
 
 
-def is_from_param(frame: FrameType | None) -> bool:
-    """Whether a frame is ``Widget.from_param``, or what that calls to construct the widget of a parameter."""
-    if frame is not None and frame.f_code.co_name == "widget":
+def is_from_param(frame: FrameType | None, made: object) -> bool:
+    """Whether a frame is ``Widget.from_param``, or what that calls to construct the widget of a parameter.
+
+    Up to Panel 1.4 it makes a ``Param`` pane on the way.
+    """
+    if not is_of(made, "panel.widgets.base", "Widget"):
+        return False
+    for _ in range(_TO_FROM_PARAM):
+        module = frame.f_globals.get("__name__") if frame is not None else None
+        if frame is None or not isinstance(module, str) or not module.startswith(("panel.", "param.", _OURS)):
+            return False
+        if frame.f_code.co_name == "from_param":
+            return True
         frame = frame.f_back
-    return frame is not None and frame.f_code.co_name == "from_param" and _module(frame) == "panel.widgets.base"
-
-
-def _module(frame: FrameType) -> Any:
-    return frame.f_globals.get("__name__")
+    return False
 
 
 def is_output(thing: object) -> bool:

@@ -117,8 +117,8 @@ def _constructs(frame: FrameType, made: Any) -> bool:
     """Whether a frame is on the way from a call of a class to its constructor, not another thing's constructor."""
     code = frame.f_code
     if code.co_name != "__init__":
-        return code.co_name in CONSTRUCTING or is_from_param(frame)
-    return frame.f_locals.get(code.co_varnames[0]) is made
+        return code.co_name in CONSTRUCTING or is_from_param(frame, made)
+    return frame.f_locals.get(code.co_varnames[0]) is made or is_from_param(frame, made)
 
 
 def module_of(names: dict[str, Any]) -> Any:
