@@ -16,21 +16,34 @@ from .. import startup
 from ..config import Config, ConfigError
 from .common import SETTINGS
 
+_CHOICE = "one of "
+#: How a sentence on what an option must be begins -> the word for it in the help.
+_KINDS = {
+    "0 or 1": "0|1", "a number of seconds": "SECONDS", "a number": "NUMBER", "a whole number": "NUMBER",
+    "a share": "SHARE", "the path of a folder": "FOLDER", "the path": "FILE", "an address": "ADDRESS",
+    "names": "NAMES", "URLs": "URLS",
+}  # fmt: skip
+
 
 def _option_flags(command: Callable[..., Any]) -> Callable[..., Any]:
     for name, field in reversed(options.OPTIONS.items()):
-        help = f"{field.metadata['help']} [{options.variable(name)}{_values(field)}]"
-        command = click.option(options.flag(name), name, metavar="VALUE", help=help)(command)
+        help = f"{field.metadata['help']} [{options.variable(name)}{_default(field)}]"
+        command = click.option(options.flag(name), name, metavar=_kind(field.metadata["wants"]), help=help)(command)
     return command
 
 
-def _values(field: Any) -> str:
-    """Return the choices of an option, and its default."""
-    wants, default = field.metadata["wants"], field.default
-    choices = f"; {wants}" if wants.startswith("one of ") else ""
+def _kind(wants: str) -> str:
+    """Return the choices of an option, or a word for what it takes."""
+    if wants.startswith(_CHOICE):
+        return wants.removeprefix(_CHOICE).replace(", ", "|")
+    return next((word for start, word in _KINDS.items() if wants.startswith(start)), "TEXT")
+
+
+def _default(field: Any) -> str:
+    default = field.default
     if default is None:
-        return choices
-    return f"{choices}; default {default if isinstance(default, str) else f'{default:.9g}'}"
+        return ""
+    return f"; default {default if isinstance(default, str) else f'{default:.9g}'}"
 
 
 @click.command(

@@ -18,8 +18,8 @@ from .trend import BOUND, WINDOWS, drift, floors
 #: Seconds of history needed to detect a slow leak.
 _ENOUGH = WINDOWS[0][0] * WINDOWS[0][1]
 _OFF = (
-    "full collections by the exporter are off (BOKEH_EXPORTER_COLLECT_GARBAGE=0): retained sessions and slow growth "
-    "cannot be told from garbage between those that Python runs"
+    "full collections by the exporter are off (BOKEH_EXPORTER_COLLECT_GARBAGE=0): between the ones that "
+    "Python runs, retained sessions and slow growth look the same as garbage"
 )
 
 

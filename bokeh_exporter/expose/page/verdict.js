@@ -24,15 +24,11 @@ export function showVerdict(now) {
   showHolders(verdict, holders);
   at("evidence").replaceChildren(...verdict.evidence.map((one) => element("li", {}, one.text)));
   at("observing").hidden = none(verdict.observing) || verdict.name !== "healthy";
-  at("excluded").replaceChildren(...(verdict.excluded ?? []).map((one) => element("li", {}, `no ${excluded(one)}`)));
   const harm = verdict.harm ?? [];
   at("harm-title").hidden = !harm.length;
   at("harm").replaceChildren(...harm.map((one) => element("li", {}, one.text, element("br"), element("span", {}, one.advice))));
   set("others", others(verdict));
 }
-
-// "growth per visit above 12 kB"
-const excluded = (one) => `${one.what} above ${/byte/i.test(one.unit) ? bytes(one.bound) : `${number(one.bound)} ${one.unit}`}`;
 
 function others(verdict) {
   const full = verdict.full_at ? `Out of memory on ${day(verdict.full_at.time)} (between ${day(verdict.full_at.earliest)} and ${day(verdict.full_at.latest)}) at current traffic. ` : "";
@@ -82,7 +78,6 @@ function report() {
     verdict.advice,
     ...list("Evidence:", verdict.evidence.map((one) => one.text)),
     ...list("Held by:", Object.entries(holders ?? {}).map(([app, text]) => `${app}: ${text}`)),
-    ...list("Excluded:", (verdict.excluded ?? []).map(excluded)),
     ...list("What else harms users:", (verdict.harm ?? []).map((one) => `${one.text}. ${one.advice}`)),
     ...[others(verdict).trim()].filter(Boolean),
     ...list("Apps:", apps.map((app) => `${app.app}: ${sessions(app)}`)),
