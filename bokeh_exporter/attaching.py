@@ -85,6 +85,7 @@ def _attach(given: Mapping[str, Any]) -> dict[str, Any]:
     if exporter.url is None:
         return {"error": "the exporter does not listen; the server's log says why"}
     answer = {"url": exporter.url, "sessions": sum(number for _, number in found), "pid": os.getpid()}
+    answer["paths"] = list(_added)
     try:
         return {**answer, "left": exporter.adopt(), "unseen": ""}
     except InterpreterError as error:

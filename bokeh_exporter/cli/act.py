@@ -119,7 +119,7 @@ def attach(pid: int, port: int, collect: str, debug: bool, explains: bool, as_js
     bokeh-exporter detach 4711
     """
     given = {"port": port, "collect": collect, "debug": debug}
-    done = _run_in(pid, f"attaching.attach(answer, {given!r}, paths)")
+    done = _run_in(pid, f"attaching.attach(answer, {given!r}, paths)", brings=True)
     answer = {key: done[key] for key in ("url", "sessions", "left")}
     if not as_json:
         click.echo(done["url"])
@@ -153,9 +153,9 @@ def detach(pid: int, as_json: bool) -> None:
     click.echo(json.dumps({"detached": pid}) if as_json else f"detached from {pid}")
 
 
-def _run_in(pid: int, call: str) -> Mapping[str, Any]:
+def _run_in(pid: int, call: str, brings: bool = False) -> Mapping[str, Any]:
     try:
-        return run_in(pid, call, lambda line: click.echo(line, err=True))
+        return run_in(pid, call, lambda line: click.echo(line, err=True), brings=brings)
     except RemoteError as error:
         fail(str(error))
 

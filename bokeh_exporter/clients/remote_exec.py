@@ -1,12 +1,14 @@
 """Runs a script in a Python process that runs, by what Python 3.14 has for that (PEP 768, ``sys.remote_exec``).
 
 No debugger is used, so on older Pythons there is no way. The script is put where the process can read it, which in a
-container is another root than ours, and its answer is waited for in a file beside it.
+container is another root than ours, and its answer is waited for in a file beside it. Such a process cannot read our
+packages either: a copy is put there, if it has none of its own.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
 import shutil
@@ -27,9 +29,13 @@ _OLD = (
     "Python {running} cannot run anything in another process, 3.14 and newer can: start the server with the exporter "
     "(bokeh-exporter run COMMAND, or panel serve --setup); where one runs with debug on, SIGUSR2 makes it explain"
 )
+#: What a server with Bokeh does not have, and the exporter needs in it.
+_PACKAGES = ("bokeh_exporter", "prometheus_client", "psutil")
 _SCRIPT = """
-import json, os, sys
-answer, paths = {answer!r}, [path for path in {paths!r} if path not in sys.path]
+import importlib.util, json, os, sys
+answer, paths = {answer!r}, []
+if getattr(importlib.util.find_spec("bokeh_exporter"), "origin", None) is None:
+    paths = [path for path in {paths!r} if path not in sys.path]
 open(answer + ".begun", "w").close()
 sys.path += paths
 try:
@@ -48,13 +54,14 @@ class RemoteError(Exception):
     """It cannot be done: one line with the remedy."""
 
 
-def run_in(pid: int, call: str, say: Callable[[str], None]) -> Mapping[str, Any]:
+def run_in(pid: int, call: str, say: Callable[[str], None], *, brings: bool = False) -> Mapping[str, Any]:
     """Let a process run a call of :mod:`bokeh_exporter.attaching`, and return its answer.
 
     Args:
         pid: of the process.
         call: a line of Python; it knows ``attaching``, ``answer``, the file for the answer, and ``paths``.
         say: hears, once, that it takes long.
+        brings: whether a process with another root gets a copy of our packages, where it has none.
 
     Raises:
         RemoteError: Python, the system or the process refuses.
@@ -68,19 +75,42 @@ def run_in(pid: int, call: str, say: Callable[[str], None]) -> Mapping[str, Any]
         raise RemoteError(f"there is no process {pid}, or you may not look at it") from None
     # A container has another root than we have, and its process cannot see our files.
     root = Path(f"/proc/{pid}/root") if Path(f"/proc/{pid}/root/tmp").is_dir() else None
-    folder = Path(tempfile.mkdtemp(prefix="bokeh-exporter-attach-", dir=root / "tmp" if root is not None else None))
-    seen = Path("/tmp", folder.name) if root is not None else folder  # noqa: S108 - as the process sees it
+    # As the process sees it; and there has to be such a script where we are, or Python refuses.
+    seen = Path(tempfile.mkdtemp(prefix="bokeh-exporter-attach-", dir="/tmp" if root is not None else None))  # noqa: S108
+    foreign = root is not None and not root.samefile("/")
+    folder = root / "tmp" / seen.name if root is not None and foreign else seen
+    packages, stays = folder / "packages", False
     try:
+        folder.mkdir(mode=0o700, exist_ok=not foreign)
+        paths = _paths()
+        if foreign:
+            paths = [str(seen / "packages")]
+            for name in _PACKAGES if brings else ():
+                _copy(name, packages)
         script = folder / "script.py"
-        text = _SCRIPT.format(answer=str(seen / "answer.json"), paths=_paths(), call=call)
-        script.write_text(text, encoding="utf-8")
+        script.write_text(_SCRIPT.format(answer=str(seen / "answer.json"), paths=paths, call=call), encoding="utf-8")
+        if foreign:
+            shutil.copy(script, seen)
         if owner is not None and owner != os.geteuid():
-            for path in (folder, script):
+            for path in (folder, *folder.rglob("*")):
                 os.chown(path, owner, -1)
         _execute(execute, pid, str(seen / "script.py"))
-        return _answer(pid, folder / "answer.json", say)
+        answer = _answer(pid, folder / "answer.json", say)
+        stays = str(seen / "packages") in answer.get("paths", ())
+        return answer
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        # Modules are imported from a copy for ever.
+        for path in {*(folder.iterdir() if stays else (folder,)), *((seen,) if foreign else ())} - {packages}:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def _copy(name: str, target: Path) -> None:
+    spec = importlib.util.find_spec(name)
+    for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
+        shutil.copytree(folder, target / name, ignore=shutil.ignore_patterns("__pycache__", "tests"))
 
 
 def _paths() -> list[str]:

@@ -129,7 +129,7 @@ def test_a_process_without_a_server_is_refused(tmp_path: Path, monkeypatch: pyte
     program = (
         "import pathlib, signal, time\n"
         f"def run(number, frame): exec(pathlib.Path({str(script)!r}).read_text(), {{}})\n"
-        "signal.signal(signal.SIGUSR1, run)\nprint('ready', flush=True)\nwhile True: signal.pause()\n"
+        "signal.signal(signal.SIGUSR1, run)\nprint('ready', flush=True)\nwhile True: time.sleep(0.1)\n"
     )
     with subprocess.Popen([sys.executable, "-c", program], env=environment({}), stdout=subprocess.PIPE) as process:
         try:
