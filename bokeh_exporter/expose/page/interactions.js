@@ -126,9 +126,9 @@ class Row {
     if (!this.place.open || this.drawn === now) return;
     this.drawn = now;
     const parts = [facts(this.one)];
-    if (this.one.tree?.length) parts.push(element("h4", {}, "What ran, and what it built"), tree(this.one.tree, this.one.kind === "build"));
+    if (this.one.tree?.length) parts.push(element("h3", {}, "What ran, and what it built"), tree(this.one.tree, this.one.kind === "build"));
     if (this.one.parts) {
-      parts.push(element("h4", {}, "Where the time went"), this.time);
+      parts.push(element("h3", {}, "Where the time went"), this.time);
       waterfall(this.number, this.time);
     }
     this.body.replaceChildren(...parts);
