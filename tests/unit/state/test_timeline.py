@@ -49,6 +49,14 @@ def test_thousands_of_models_become_some_that_add_up_to_about_the_same() -> None
     assert found["recompute"] == pytest.approx(0.1)
 
 
+def test_of_what_alternates_the_longest_is_kept() -> None:
+    parts = ("apply", "send")
+    spans = [Span(parts[number % 2], "x", number / 2, number / 2 + 0.001, 1) for number in range(1200)]
+    kept = thinned([*spans, Span("functions", "late()", 600, 660, 1)])
+    assert len(kept) <= 400
+    assert parts_of(kept, 0, 660)["functions"] == 60
+
+
 def test_what_was_added_up_is_added_up_again_once_there_is_more() -> None:
     spans = Spans(told(("functions", 0, 2)))
     assert parts_of(spans, 0, 4) is parts_of(spans, 0, 4)
