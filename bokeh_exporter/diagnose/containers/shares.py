@@ -9,23 +9,18 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import chain, compress, filterfalse, islice
-from types import ModuleType
+from itertools import compress, filterfalse, islice
 from typing import TYPE_CHECKING, Any
 
 from ..heap.atomic_reads import unseen
 from ..heap.picture import SLICE, Heap, hidden, let_go, shorten
-from ..heap.retained import OWN, Sizer, within
 from ..heap.search import UNSEEN, spread
+from .untracked import Sizer
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-#: How deep untracked tuples and dicts are followed.
-_DEPTH = 8
 
 
 def owners(heap: Heap, alive: Iterable[int], containers: Sequence[int]) -> NDArray[np.int32]:
@@ -98,27 +93,13 @@ class Shares:
         )
 
     def _tracked(self, objects: list[Any], size: int, mask: bytes) -> float:
-        kinds = unseen(list, map(type, compress(islice(reversed(objects), size), mask)))
-        plain = bytes(map(self._sizer.by_c, kinds))
-        followed = bytes(not issubclass(kind, ModuleType) for kind in kinds)  # never a module's, see referents
-        each = compress(islice(reversed(objects), size), mask)
-        total: float = float(unseen(sum, map(sys.getsizeof, compress(each, plain))))
-        total += sum(kind.__basicsize__ for kind in compress(kinds, (not own for own in plain)))
-        each = compress(islice(reversed(objects), size), mask)
-        referents = chain.from_iterable(map(gc.get_referents, compress(each, followed)))
-        return total + self._share(unseen(list, filterfalse(gc.is_tracked, referents)))
+        _, own, things = self._sizer.tracked(lambda: compress(islice(reversed(objects), size), mask))
+        return own + self._share(things)
 
-    def _share(self, things: list[Any], depth: int = 0) -> float:
-        ids = list(map(id, things))
-        each = dict(zip(ids, things, strict=True))
-        things.clear()  # each is referred to once from here now
-        counts = dict(zip(each, map(sys.getrefcount, each.values()), strict=True))
-        total, further = 0.0, list[Any]()
-        for key, number in Counter(ids).items():
-            thing = each[key]
-            total += self._sizer.size(thing) * min(1.0, number / max(1, counts[key] - OWN))
-            if depth < _DEPTH:
-                further.extend(within(thing))
-            del thing
-        each.clear()
-        return total + (self._share(further, depth + 1) if further else 0.0)
+    def _share(self, things: list[Any]) -> float:
+        import numpy as np
+
+        return sum(
+            float((each.sizes * np.minimum(1.0, each.here / np.maximum(1, each.references))).sum())
+            for each in self._sizer.untracked(things, None)
+        )

@@ -8,18 +8,12 @@ if every reference to it comes from what is retained, so memory that arrays shar
 
 from __future__ import annotations
 
-import gc
-import sys
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import chain, compress, filterfalse, islice
-from types import MethodDescriptorType, ModuleType
+from itertools import compress, islice
 from typing import TYPE_CHECKING, Any
 
-from . import safe_reads as safely
-from .arrays import elements, is_array
-from .atomic_reads import unseen
+from ..containers.untracked import Counts, Sizer
 from .picture import SLICE, Heap, hidden, let_go, shorten
 from .search import UNSEEN, above, spread
 
@@ -27,10 +21,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-#: How deep untracked tuples and dicts are followed: the collector leaves alone those that hold text and numbers only.
-_DEPTH = 8
-#: Columns and tables whose memory is not Python's; ``nbytes`` of these is C code. polars offers no such number.
-_FRAMES = {("pyarrow.lib", name) for name in ("ChunkedArray", "Table", "RecordBatch")}
+#: Things with references from elsewhere that are remembered before they are joined: 33 bytes each.
+_OPEN = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -84,39 +76,14 @@ def sizes(heap: Heap, groups: Mapping[int, NDArray[np.int64]]) -> dict[int, Reta
     return {key: sums[key].result() if key in sums else Retained() for key in groups}
 
 
-class Sizer:
-    """Says how large things are, without the user's code."""
-
-    def __init__(self) -> None:
-        self._plain: dict[int, bool] = {}
-
-    def size(self, thing: Any) -> int:
-        """Return the bytes of a thing, an array's or a table's own memory with it."""
-        kind = type(thing)
-        if is_array(thing) and thing.base is not None and not safely.is_a(thing.base, *_BASES, kind):
-            return int(sys.getsizeof(thing) + thing.nbytes)  # memory of C's, a file or a shared block
-        if (safely.type_module(kind), safely.type_name(kind)) in _FRAMES:
-            return int(thing.nbytes)
-        return sys.getsizeof(thing) if self.by_c(kind) else kind.__basicsize__
-
-    def by_c(self, kind: type) -> bool:
-        """Whether C code says the size of a type's instances: ``__sizeof__`` in Python is the user's."""
-        known = self._plain.get(id(kind))
-        if known is None:
-            known = type(safely.attribute_of_class(kind, "__sizeof__")) is MethodDescriptorType
-            self._plain[id(kind)] = known
-        return known
-
-
 class _Sum:
     def __init__(self, ids: NDArray[np.uint64]) -> None:
         self._ids, self._sizer = ids, Sizer()
-        self._bytes = self._objects = 0
-        # Of what the collector does not track, by ``id``: references that are not from here, bytes, which are arrays.
-        # Numbers, for millions of objects of ours would make the collector run, and that is a stall.
-        self._left: dict[int, int] = {}
-        self._sizes: dict[int, int] = {}
-        self._arrays: set[int] = set()
+        self._bytes = self._objects = self._arrays = 0
+        #: The ``id`` of untracked tuples, dicts and arrays whose insides have been counted.
+        self._followed: set[int] = set()
+        #: What something else refers to, or seemed to: its other references may come later.
+        self._open: list[Counts] = []
 
     def add(self, objects: list[Any], ids: NDArray[np.uint64]) -> None:
         """Add those that are wanted of the last objects of a list."""
@@ -126,66 +93,37 @@ class _Sum:
         wanted = self._ids[places] == ids
         if not wanted.any():
             return
-        mask = wanted.tobytes()
-        kinds = unseen(list, map(type, compress(islice(reversed(objects), len(ids)), mask)))
-        plain = bytes(map(self._sizer.by_c, kinds))
-        followed = bytes(not issubclass(kind, ModuleType) for kind in kinds)  # never a module's, see referents
-        self._objects += len(kinds)
-        each = compress(islice(reversed(objects), len(ids)), mask)
-        self._bytes += unseen(sum, map(sys.getsizeof, compress(each, plain)))
-        self._bytes += sum(kind.__basicsize__ for kind in compress(kinds, (not own for own in plain)))
-        each = compress(islice(reversed(objects), len(ids)), mask)
-        referents = chain.from_iterable(map(gc.get_referents, compress(each, followed)))
-        self._follow(unseen(list, filterfalse(gc.is_tracked, referents)), 0)
+        mask, size = wanted.tobytes(), len(ids)
+        count, own, things = self._sizer.tracked(lambda: compress(islice(reversed(objects), size), mask))
+        self._objects += count
+        self._bytes += own
+        for counts in self._sizer.untracked(things, self._followed):
+            self._open.append(self._settled(counts))
+        if sum(len(each.ids) for each in self._open) > _OPEN:
+            self._join()
 
     def result(self) -> Retained:
         """Return the sums."""
-        arrays = sum(self._left[key] <= 0 for key in self._arrays)
-        freed = sum(size for key, size in self._sizes.items() if self._left[key] <= 0)
-        return Retained(self._objects, arrays, self._bytes + freed)
+        self._join()
+        return Retained(self._objects, self._arrays, self._bytes)
 
-    def _follow(self, things: list[Any], depth: int) -> None:
-        """Add untracked things, each as often as something refers to it."""
-        ids = list(map(id, things))
-        each = dict(zip(ids, things, strict=True))
-        things.clear()  # each is referred to once from here now
-        counts = dict(zip(each, map(sys.getrefcount, each.values()), strict=True))
-        further: list[Any] = []
-        for key, number in Counter(ids).items():
-            if key not in self._left:
-                thing = each[key]
-                self._left[key], self._sizes[key] = counts[key] - OWN, self._sizer.size(thing)
-                if is_array(thing):
-                    self._arrays.add(key)
-                if depth < _DEPTH:
-                    further.extend(within(thing))
-            self._left[key] -= number
-        if further:
-            del thing
-            each.clear()
-            self._follow(further, depth + 1)
+    def _settled(self, counts: Counts) -> Counts:
+        """Add what nothing else refers to, and return the others."""
+        freed = counts.references <= counts.here
+        self._bytes += int(counts.sizes[freed].sum())
+        self._arrays += int(counts.arrays[freed].sum())
+        return counts.of(~freed)
 
+    def _join(self) -> None:
+        import numpy as np
 
-_BASES: tuple[type, ...] = (bytes, bytearray)
-
-
-def within(thing: Any) -> Iterator[Any]:
-    """Yield the untracked things that an untracked one refers to."""
-    if is_array(thing):
-        if thing.base is not None:
-            yield thing.base
-        elif thing.dtype.hasobject:
-            yield from filterfalse(gc.is_tracked, elements(thing))
-    elif type(thing) in (tuple, dict):
-        yield from filterfalse(gc.is_tracked, gc.get_referents(thing))
-
-
-def _own() -> int:
-    # What a dict's value and the call itself add to a reference count.
-    return next(map(sys.getrefcount, {0: object()}.values()))
-
-
-OWN = _own()
+        if not self._open:
+            return
+        columns: Any = zip(*self._open, strict=True)
+        joined = Counts(*map(np.concatenate, columns))
+        ids, first, inverse = np.unique(joined.ids, return_index=True, return_inverse=True)
+        here = np.bincount(inverse, joined.here, len(ids)).astype(np.int64)
+        self._open = [self._settled(joined.of(first)._replace(here=here))]
 
 
 def starts(heap: Heap, roots: Iterable[int]) -> list[int]:

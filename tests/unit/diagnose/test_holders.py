@@ -29,7 +29,7 @@ from bokeh_exporter.diagnose.heap.holders import Target
 from bokeh_exporter.diagnose.heap.interpreter import InterpreterError, check
 from bokeh_exporter.diagnose.heap.objects import noun
 from bokeh_exporter.diagnose.heap.paths import Chain, Step
-from bokeh_exporter.diagnose.heap.picture import Heap
+from bokeh_exporter.diagnose.heap.picture import SLICE, Heap
 from bokeh_exporter.diagnose.heap.retained import only_by
 from bokeh_exporter.diagnose.heap.roots import Host
 
@@ -94,6 +94,26 @@ def test_bytes_are_those_that_would_be_freed(module: Any, kind: str) -> None:
     assert found.root() == "module acme_holders.state, CACHE['figures']"
     assert found.retained is not None
     assert found.retained.bytes == pytest.approx(expected, rel=0.05, abs=5_000)
+
+
+def test_texts_that_two_of_a_holders_parts_share_count_once_however_far_apart_these_are(module: Any) -> None:
+    texts = [f"{number:0100}" for number in range(4 * SLICE)]
+    outside = texts[: len(texts) // 2]
+    kept = module.CACHE.setdefault("figures", [])
+    references = leak(kept, lambda number: None)
+    kept += [[text] for text in texts]
+    kept += [(text, []) for text in texts]  # in other slices than the first
+    parts = sum(map(sys.getsizeof, ([1], (1, 2), [])))
+    expected = sys.getsizeof(texts[0]) * len(outside) + len(texts) * parts
+    del texts
+    (found,) = search(references).retained
+    assert found.retained is not None
+    assert found.retained.bytes == pytest.approx(expected, rel=0.05)
+    without = found.retained.bytes
+    outside.clear()
+    (found,) = search(references).retained
+    assert found.retained is not None
+    assert found.retained.bytes - without == 2 * SLICE * sys.getsizeof(f"{0:0100}")
 
 
 def test_random_graphs_agree_with_a_search_by_hand() -> None:
