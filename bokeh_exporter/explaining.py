@@ -34,6 +34,7 @@ from .observe.memory.cgroups import Cgroups
 from .observe.memory.garbage_collector import Garbage
 from .observe.rebuilds.inventory import Inventory
 from .observe.sessions.lifetimes import record_of
+from .observe.sessions.panel_pages import PanelPages
 from .state import Level
 from .state.notices import UNCOLLECTED
 from .state.numbers import Numbers, of_state
@@ -57,7 +58,7 @@ class Explaining:
         self.explainer = Explainer(
             targets=self._targets, hosts=self._hosts, room=self._room,
             collect=collecting.collect_unless_long,
-            on_error=lambda error: frame.state.swallow("explain", error),
+            on_error=lambda error: frame.state.swallow("explain", error), cached=self._cached,
         )  # fmt: skip
         #: Hears of an app and who holds its retained sessions.
         self.on_reported: Callable[[str, str], None] = lambda app, text: None
@@ -163,6 +164,9 @@ class Explaining:
             yield Host("ApplicationContext", f" of {app.label}", weakref.ref(context))
         for site in self._frame.find(Loops).sites():
             yield Host("event loop", "", site.loop)
+
+    def _cached(self) -> Mapping[str, str]:
+        return self._frame.find(PanelPages).cached() if self._options.includes(PanelPages.level) else {}
 
     def _room(self) -> float | None:
         return self._frame.find(Cgroups).room()

@@ -44,13 +44,16 @@ def judge(chain: Chain, count: int, kind: str) -> Judged:
         upgrade = "upgrade" if leak.fixed else "keep the object in the session, or remove the reference"
         return Judged("known", leak.text(versions()[leak.package]), f"{upgrade}: {leak.what}")
     filled = next((name for start, name in _FILLED if chain.text.startswith(start)), None)
+    filling = Judged("app", f"your code: it puts entries into {filled}", _remedy(chain, kind))
     if kind == "container" and filled is not None:
-        return Judged("app", f"your code: it puts entries into {filled}", _remedy(chain, kind))
+        return filling
     place, name, file, line = _app_code(chain)
     if place:
         # What is weak or limited by a diff must hold what dies by itself: of a container that grew nobody knows.
         diff = None if kind == "container" else _diff(chain, place, name, file, line)
         return Judged("app", f"your code: {place}", _remedy(chain, kind), diff)
+    if filled is not None:
+        return filling
     package = _package(chain)
     if kind == "live_session":
         return Judged(
@@ -143,14 +146,17 @@ def _remedy(chain: Chain, kind: str = "") -> str:
 #: What a library keeps for the app, by how its path begins.
 _FILLED = (
     ("panel.state._param__private.values['cache']", "pn.state.cache"),
-    ("panel.state._memoize_cache", "pn.cache"),
+    ("panel.state._param__private.values['_memoize_cache']", "pn.cache"),
+    ("pn.cache of", "pn.cache"),
 )
 _REMEDIES = (
     ("destroy() of", "catch what destroy() raises: Bokeh never removes a session whose destroy() fails"),
     ("lru_cache", "give the cache a maxsize, and use no key that belongs to a session (no Document, no self)"),
     ("panel.state._param__private.values['cache']", "use no session in keys of pn.state.cache, and keep data in it, "
      "not views; remove what is no longer needed"),
-    ("panel.state._memoize_cache", "give pn.cache max_items or ttl, and no argument that belongs to a session"),
+    ("panel.state._param__private.values['_memoize_cache']", "give pn.cache max_items or ttl, and no argument that "
+     "belongs to a session"),
+    ("pn.cache of", "give pn.cache max_items or ttl, and no argument that belongs to a session"),
     ("watcher of parameter", "unwatch when the session ends: watcher = obj.param.watch(f, 'name'); "
      "pn.state.on_session_destroyed(lambda context: obj.param.unwatch(watcher))"),
     ("task of", "cancel the task when its session ends: "

@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from ..heap.answers import Found
@@ -15,7 +16,7 @@ from ..heap.paths import describe
 from ..heap.picture import Heap
 from ..heap.retained import Retained, only_by, sizes
 from ..heap.roots import at_home, module_root
-from .places import LRU, entries, of_module, places
+from .places import LRU, MEMOIZED, entries, of_module, places
 from .shares import Shares, owners
 
 #: Rows, and bytes that a container must have grown by to be one.
@@ -42,10 +43,13 @@ class ContainerGrowth:
 
     Args:
         clock: returns the Unix time.
+        cached: returns the functions that Panel caches, by the digest that it keeps each under.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
+    def __init__(
+        self, clock: Callable[[], float] = time.time, cached: Callable[[], Mapping[str, str]] = dict[str, str]
+    ) -> None:
+        self._clock, self._cached = clock, cached
         self._guard = threading.Lock()
         self._seen: dict[str, _Seen] = {}
 
@@ -63,12 +67,27 @@ class ContainerGrowth:
         retained = _retained(heap, alive, [each for each, _ in grown])
         rows = []
         for each, before in grown:
-            row = _row(each, Since(before.first, each.bytes - before.bytes, before.since))
+            row = self._row(each, Since(before.first, each.bytes - before.bytes, before.since))
             if row is not None:
                 row.retained = retained.get(each.key)
                 row.age_seconds = now - before.first
                 rows.append(row)
         return rows
+
+    def _row(self, now: _Now, since: Since) -> Found | None:
+        """Describe a container, None if it has gone meanwhile."""
+        for path, objects in of_module(now.module):
+            if path == now.path and id(objects[-1]) == now.key:
+                count, kind = entries(objects[-1]), plain(objects[-1])
+                what = "cache" if type(objects[-1]) is LRU else kind
+                chain, root = at_home(list(objects), module_root(now.module))
+                words = describe(chain, root, f"{what} of {count:,} {'entry' if count == 1 else 'entries'}")
+                head, _, digest = path.removesuffix("]").partition(f".{MEMOIZED}[")
+                if digest and head:
+                    owner = f"pn.cache of {self._cached().get(digest, 'a function')}"
+                    words = replace(words, root=owner, text=f"{owner} -> {words.text.rpartition(' -> ')[2]}")
+                return Found("", "container", count, 0.0, words, since=since)
+        return None
 
     def _compared(self, found: list[_Now], now: float) -> list[tuple[_Now, _Seen]]:
         seen = {each.path: self._seen.get(each.path) or _Seen(now, now, each.bytes) for each in found}
@@ -113,15 +132,3 @@ def _retained(heap: Heap, alive: list[int], grown: list[_Now]) -> dict[int, Reta
             groups[each.key] = np.union1d(only_by(heap, alive, each.key), [number])
     alone = {each.key: Retained(0, 0, each.bytes) for each in grown if each.key not in groups}
     return {**alone, **sizes(heap, groups)}
-
-
-def _row(now: _Now, since: Since) -> Found | None:
-    """Describe a container, None if it has gone meanwhile."""
-    for path, objects in of_module(now.module):
-        if path == now.path and id(objects[-1]) == now.key:
-            count, kind = entries(objects[-1]), plain(objects[-1])
-            what = "cache" if type(objects[-1]) is LRU else kind
-            chain, root = at_home(list(objects), module_root(now.module))
-            words = describe(chain, root, f"{what} of {count:,} {'entry' if count == 1 else 'entries'}")
-            return Found("", "container", count, 0.0, words, since=since)
-    return None

@@ -20,6 +20,8 @@ from ..heap.capture import is_of_app
 
 #: Containers that are looked at, and names of one module, class or object, at the most.
 PLACES, _NAMES = 10_000, 2_000
+#: Where Panel keeps what each function that ``pn.cache`` decorates has returned, by the function's digest.
+MEMOIZED = "_memoize_cache"
 #: Modules after which other threads get their turn.
 _STEP, _REST = 20, 0.0005
 LRU: Any = type(functools.lru_cache(lambda: None))
@@ -80,11 +82,21 @@ def _of_instance(path: str, objects: Objects) -> Iterator[tuple[str, Objects]]:
     for key, inner in list((stored or {}).items())[:_NAMES]:
         if _is_container(inner):
             yield f"{path}.{key}", (*objects, inner)
+            if key == MEMOIZED:
+                yield from _of_functions(f"{path}.{key}", (*objects, inner))
         elif key == "_param__private":  # where param keeps the values of parameters, pn.state.cache among them
             values = next((value for name, value in safely.slots(inner) if name == "values"), None)
             for name, value in list(values.items())[:_NAMES] if type(values) is dict else ():
                 if _is_container(value):
                     yield f"{path}.{name}", (*objects, inner, values, value)
+                    if name == MEMOIZED:
+                        yield from _of_functions(f"{path}.{name}", (*objects, inner, values, value))
+
+
+def _of_functions(path: str, objects: Objects) -> Iterator[tuple[str, Objects]]:
+    for digest, results in list(objects[-1].items())[:_NAMES] if type(objects[-1]) is dict else ():
+        if type(digest) is str and type(results) is dict:
+            yield f"{path}[{digest}]", (*objects, results)
 
 
 def _is_container(value: object) -> bool:

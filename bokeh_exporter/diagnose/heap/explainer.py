@@ -47,6 +47,7 @@ class Explainer:
         room: how many bytes the process may still take, None if nobody knows.
         on_error: called with the error of a search that nobody asked for.
         clock: returns the Unix time.
+        cached: returns the functions that Panel caches, by the digest that it keeps each under.
     """
 
     def __init__(
@@ -54,8 +55,9 @@ class Explainer:
         collect: Callable[[], object], room: Callable[[], float | None],
         on_error: Callable[[BaseException], None],
         clock: Callable[[], float] = time.time,
+        cached: Callable[[], Mapping[str, str]] = dict[str, str],
     ) -> None:  # fmt: skip
-        self._history, self._growth = HolderHistory(clock), ContainerGrowth(clock)
+        self._history, self._growth = HolderHistory(clock), ContainerGrowth(clock, cached)
         self._targets, self._hosts, self._collect, self._room = targets, hosts, collect, room
         self._on_error = on_error
         self._busy = threading.Lock()

@@ -71,7 +71,7 @@ class PanelPages(Observer):
         if views is None:
             return
         yield Level("panel_views", views)
-        names = self._names()
+        names = self.cached()
         for key, entries in panel.cache_sizes().items():
             name = names.get(key, OTHER)
             (label,), folded = self.state.limiter.admit(BY_NAME["panel_cache_entries"], (name,))
@@ -93,5 +93,6 @@ class PanelPages(Observer):
         if digests is not None:
             self._digests.append((digests, name_of(func) or bare))
 
-    def _names(self) -> dict[str, str]:
+    def cached(self) -> dict[str, str]:
+        """Return the functions that Panel caches, by the digest that it keeps each under."""
         return {digests[0]: name for digests, name in list(self._digests) if digests and digests[0] is not None}

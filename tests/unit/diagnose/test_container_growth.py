@@ -29,9 +29,9 @@ NAMES = ("DICT", "LIST", "SET", "DEQUE", "ORDERED", "STORE", "Registry", "cached
 class Picture:
     """Takes pictures an hour apart."""
 
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-        self.growth = ContainerGrowth(lambda: self.now)
+    def __init__(self, *also: str, **given: Any) -> None:
+        self.now, self.roots = 1_000_000.0, (MODULE, *also)
+        self.growth = ContainerGrowth(lambda: self.now, **given)
 
     def take(self) -> dict[str, Found]:
         found: list[Found] = []
@@ -39,7 +39,7 @@ class Picture:
         thread.start()
         thread.join()
         self.now += 3600
-        return {each.root(): each for each in found if MODULE in each.root()}
+        return {each.root(): each for each in found if any(root in each.root() for root in self.roots)}
 
 
 @pytest.fixture
@@ -114,6 +114,40 @@ def test_what_grows_slowly_is_reported_once_it_is_much_and_what_shrinks_is_not(m
     assert row.content()["change_since"] == 1_000_000.0
     module.DICT["held"] = [bytes(SIZE)]  # as much as it once was, and more than it was last
     assert picture.take()[f"module {MODULE}, DICT"].content()["change_since"] == 1_000_000.0 + 3600
+
+
+def test_caches_of_panel_and_holoviews_are_named_with_entries_and_bytes(module: Any) -> None:
+    pn = pytest.importorskip("panel")
+    hv = pytest.importorskip("holoviews")
+
+    def load(number: int) -> list[bytes]:
+        return [bytes(SIZE + number)]
+
+    load.__module__ = MODULE
+    loaded = pn.cache(load)
+    plots = hv.DynamicMap(lambda n: hv.Curve(np.zeros((SIZE // 16, 2)) + n), kdims=["n"])
+    module.STORE = plots.redim.range(n=(0, 9))
+    loaded(0)
+    (digest,) = [key for key, kept in pn.state._memoize_cache.items() if len(kept) == 1]
+    picture = Picture("pn.cache of ", cached=lambda: {digest: "state.py:load"})
+    try:
+        assert picture.take() == {}
+        for number in range(1, 4):
+            loaded(number)
+            module.STORE[number]
+        found = picture.take()
+    finally:
+        loaded.clear()
+    assert set(found) == {"pn.cache of state.py:load", f"module {MODULE}, STORE.data"}
+    cached, kept = (row.content() for _, row in sorted(found.items(), key=lambda each: "pn.cache" not in each[0]))
+    assert str(cached["text"]).startswith(
+        "pn.cache of state.py:load -> dict of 4 entries; emptying it would free 8.0 MB"
+    )
+    assert cached["change_bytes"] == pytest.approx(3 * SIZE, rel=0.01)
+    assert (cached["whose"], cached["whose_text"]) == ("app", "your code: it puts entries into pn.cache")
+    assert "max_items" in str(cached["remedy"])
+    assert "dict of 3 entries" in str(kept["text"])
+    assert kept["change_bytes"] == pytest.approx(3 * SIZE, rel=0.1)
 
 
 def test_rows_are_few_and_the_largest(module: Any) -> None:

@@ -177,6 +177,9 @@ def test_each_sentence_says_whose_code_it_is(module: Any, monkeypatch: pytest.Mo
     host = way("module bokeh.io, x", Step("module", "bokeh.io", "bokeh.io", None, None))
     assert judge(host, 1, "document").text == "the host's own: one per process, not a leak"
     assert judge(host, 2, "document").text == "a library: bokeh"
+    text = "panel.state._param__private.values['_memoize_cache'][<str, 64 chars, #3f2a>][<str, 40 chars, #11aa>][0]"
+    cached = way(text, Step("_state", "panel.state", "panel.io.state", None, None))
+    assert judge(cached, 1, "document").text == "your code: it puts entries into pn.cache"
     views = way("panel.state._views['a']", Step("module", "panel.io.state", "panel.io.state", None, None))
     monkeypatch.setattr("bokeh_exporter.diagnose.blame.whose.versions", lambda: {"panel": "1.9.1"})
     assert judge(views, 2, "model").text == "Panel 1.9.1: known, fixed in 1.9.2 (holoviz/panel#8605)"
