@@ -2,7 +2,7 @@
 
 python -m benchmarks.explain [OBJECTS [ROUNDS [LARGE]]]
 
-The aims: no stall of the loop above 250 ms, done within 20 s. With ``1`` as LARGE the container that is reported holds a
+The aims: no stall of the loop above 250 ms, done within 20 s. With ``1`` as LARGE the reported container holds a
 third of the objects, and what it retains is measured.
 """
 

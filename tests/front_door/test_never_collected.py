@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
 from ..conftest import Serve
-from ..support import ServerError, bokeh_serve, get, wait_until
+from ..support import APPS, ServerError, bokeh_serve, get, wait_until
 from ..support.collector import Collector
+from ..support.versions import PANEL_VERSION
 
 MARK = "qx7vw"
+PANELS = ("cached", "memoized", "parameter", "watched") if PANEL_VERSION is not None else ()
 HOLDERS = ("key", "pair", "thread", "task", "logger", "attribute", "function")
+
+
+def printed(*words: str) -> str:
+    """Return what a command prints, both streams."""
+    command = [sys.executable, "-m", "bokeh_exporter", *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
 
 
 @pytest.mark.front_door
@@ -22,7 +34,8 @@ def test_a_marker_in_all_that_a_user_may_give_is_in_no_output(serve: Serve) -> N
             "BOKEH_EXPORTER_OTLP": "1", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.http_url,
             "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf", "OTEL_METRIC_EXPORT_INTERVAL": "500",
         }  # fmt: skip
-        server = serve(bokeh_serve("marked_bokeh.py", env=environment))
+        panels = [str(APPS / "marked_panel.py")] if PANELS else []
+        server = serve(bokeh_serve("marked_bokeh.py", *panels, env=environment))
         for how in HOLDERS:
             with server.open_tab("/marked_bokeh", f"how={how}") as tab:
                 press = tab.find("press")
@@ -34,13 +47,15 @@ def test_a_marker_in_all_that_a_user_may_give_is_in_no_output(serve: Serve) -> N
                 renamed = {"kind": "ModelChanged", "model": {"id": press["id"]}, "attr": "name", "new": f"{MARK} name"}
                 tab.patch([renamed])
                 tab.event("button_click", "press")
-        wait_until(
-            lambda: server.scrape().total("bokeh_sessions_destroyed_total") == len(HOLDERS), 20, "sessions destroyed"
-        )
+        for how in PANELS:
+            with server.open_tab("/marked_panel", f"how={how}&q={MARK}") as tab:
+                tab.set("typed", value=f"{MARK} typed")
+        count = len(HOLDERS + PANELS)
+        wait_until(lambda: server.scrape().total("bokeh_sessions_destroyed_total") == count, 60, "sessions destroyed")
         url = server.exporter_url
         explained = get(f"{url}/debug/explain", method="POST", data=b"", timeout=60)
         answer = json.loads(explained.text)
-        assert len(answer["retained"] + answer["constant"]) >= len(HOLDERS)  # each holder for itself
+        assert len(answer["retained"] + answer["constant"]) >= count  # each holder for itself
         outputs = {
             "explain": explained.text,
             "metrics": get(f"{url}/metrics").text,
@@ -48,8 +63,12 @@ def test_a_marker_in_all_that_a_user_may_give_is_in_no_output(serve: Serve) -> N
             "status": get(f"{url}/api/v1/status").text,
             "page": get(f"{url}/").text,
             **{
-                name: get(f"{url}/debug/{name}", method="POST", data=b"").text for name in ("stacks", "census", "about")
+                name: get(f"{url}/debug/{name}", method="POST", data=b"", timeout=60).text
+                for name in ("stacks", "census", "about", "capture?seconds=0.5")
             },
+            **{name: printed(name, url, "--json") for name in ("report", "top")},
+            "shown": printed("top", url, "--once"),
+            "markdown": printed("report", url, "--markdown"),
         }
         assert "<string>:<function>" in outputs["metrics"]  # made of a text: no name
         assert "marked_bokeh.py:assigned" in outputs["metrics"]  # as the code has it

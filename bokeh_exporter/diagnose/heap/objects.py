@@ -216,8 +216,9 @@ def _of_app(coroutine: Any) -> Any:
 def _watcher(watcher: Any) -> str:
     fields = safely.attribute_of_class(type(watcher), "_fields")
     values = dict(zip(fields, tuple.__iter__(watcher), strict=True))
-    names = ", ".join(f"'{safely.name(name)}'" for name in values["parameter_names"])
     owner = type(values["inst"]) if values["inst"] is not None else values["cls"]
+    shown = [safely.member(owner, name) for name in values["parameter_names"]]
+    names = ", ".join(name if name.startswith("<") else f"'{name}'" for name in shown)
     return f"watcher of parameter {names} of {safely.type_name(owner)}, which calls {_callable(values['fn'])}"
 
 

@@ -134,7 +134,8 @@ def _class(chain: Chain, at: int) -> Edge | None:
     further = chain[at + 2] if type(to) is dict and _follows(chain, at, 2) else None
     for name, value in list(safely.class_namespace(chain[at]).items()):
         if value is to or (further is not None and value is further):
-            return Edge(f".{safely.name(name)}", 1 if value is to else 2)
+            shown = safely.member(chain[at], name) if type(name) is str else safely.text(name)
+            return Edge(f".{shown}", 1 if value is to else 2)
     return Edge(" (its classes)")
 
 

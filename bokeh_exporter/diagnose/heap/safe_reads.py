@@ -93,13 +93,19 @@ def key(value: str) -> str:
 
 def attribute(holder: object, value: str) -> str:
     """Write an attribute of an object: one that the code of its class or on the way names, else as a key."""
+    return member(type(holder), value)
+
+
+def member(cls: type, value: str) -> str:
+    """Write an attribute of a class or of its instances: one that its code or that on the way names, else as a key."""
     shown = name(value)
     if shown.startswith("<") or keys.is_literal(value) or (value.startswith("__") and value.endswith("__")):
         return shown
-    files = [file for kind in bases(type(holder)) for file in _files(kind)]
     # Libraries name the attributes of their own objects themselves; to read all of their files would take seconds.
-    if files and keys.is_library(files[0]):
+    own = next(_files(cls), None)
+    if own is not None and keys.is_library(own):
         return shown
+    files = [file for kind in bases(cls) for file in _files(kind)]
     bare = value.rpartition("__")[2] or value  # a private one has its class's name before it
     return (
         shown
