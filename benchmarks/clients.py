@@ -17,6 +17,8 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from bokeh_exporter.clients.protocol import LARGEST, Json, Messages, changes, event, models, token_in, websocket_url
 
+#: Seconds that a websocket may take to open: tornado's own 20 are too few where a server is at what it carries.
+_PATIENCE = 600.0
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 
@@ -52,7 +54,7 @@ class Session:
     @classmethod
     async def connect(cls, url: str, token: str) -> Session:
         """Open the websocket of a session and pull the document."""
-        request = HTTPRequest(websocket_url(url))
+        request = HTTPRequest(websocket_url(url), connect_timeout=_PATIENCE, request_timeout=_PATIENCE)
         session = cls(await websocket_connect(request, subprotocols=["bokeh", token], max_message_size=LARGEST))
         await session._wire.read()  # ACK
         await session._wire.write("PULL-DOC-REQ", {})

@@ -73,14 +73,14 @@ async def short(url: str, counted: Counted, count: int) -> None:
     await asyncio.gather(*(visits() for _ in range(_TOGETHER)))
 
 
-async def steady(session: Session, counted: Counted) -> None:
-    """Send messages until the end, one after the other."""
+async def steady(session: Session, counted: Counted, pause: float) -> None:
+    """Send messages until the end, one after the other, with seconds in between."""
     level, value = session.model("Level"), 0
     while not counted.ends:
         value += 1
         await session.change(level, value % 1000)
         counted.messages += 1
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(pause)
 
 
 async def scraping(metrics: str, counted: Counted) -> None:
@@ -106,7 +106,18 @@ async def read(metrics: str) -> dict[str, float]:
     return found
 
 
-async def main(sessions: int, sockets: int) -> int:
+async def opened(url: str, count: int) -> list[Session]:
+    """Open sessions, some at a time."""
+    found: list[Session] = []
+
+    left = count
+    while left:
+        left -= (part := min(left, _TOGETHER))
+        found += await asyncio.gather(*(Session.visit(url) for _ in range(part)))
+    return found
+
+
+async def main(sessions: int, sockets: int, pause: float) -> int:
     """Serve, load, compare; return the status."""
     AsyncHTTPClient.configure(None, max_clients=50, defaults={"request_timeout": 600.0, "connect_timeout": 600.0})
     collector = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Collector)
@@ -120,10 +131,10 @@ async def main(sessions: int, sockets: int) -> int:
     with Server(PLAIN, True, "all", _LIFETIME) as server:
         server.wait()
         assert server.metrics is not None
-        opened = [await Session.visit(server.url) for _ in range(sockets)]
+        kept = await opened(server.url, sockets)
         counted.sessions += sockets
         begin, first = time.monotonic(), server.rss()
-        tasks = [asyncio.create_task(steady(each, counted)) for each in opened]
+        tasks = [asyncio.create_task(steady(each, counted, pause)) for each in kept]
         tasks.append(asyncio.create_task(scraping(server.metrics, counted)))
         for _ in range(10):
             await short(server.url, counted, sessions // 10)
@@ -161,5 +172,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__)
     parser.add_argument("--sessions", type=int, default=1000, help="short ones")
     parser.add_argument("--sockets", type=int, default=100, help="that stay open")
+    parser.add_argument("--pause", type=float, default=5.0, help="seconds between two messages of each of these")
     given = parser.parse_args()
-    sys.exit(asyncio.run(main(given.sessions, given.sockets)))
+    sys.exit(asyncio.run(main(given.sessions, given.sockets, given.pause)))

@@ -20,7 +20,7 @@ def made(name: str) -> Callable[..., Any]:
     return function
 
 
-@pn.cache
+@pn.cache  # type: ignore[untyped-decorator]
 def remembered(typed: str, how: str) -> list[Any]:
     return [pn.state.curdoc] if how == "memoized" else []
 

@@ -150,6 +150,9 @@ def test_what_python_does_not_see_is_told_as_such(serve: Serve) -> None:
     doctor = [*command[:-2], "doctor", server.exporter_url]
     seen = wait_until(lambda: _told(doctor), 30, "an answer other than 'too soon'")
     assert "local variable document -> Document of /explained_bokeh" in seen.stdout
+    after = subprocess.run(command, capture_output=True, text=True, timeout=120)  # doctor has just searched: it waits
+    assert (after.returncode, after.stderr) == (1, ""), after.stderr
+    assert "function keep" in after.stdout
     found = json.loads(wait_until(lambda: _told([*doctor, "--json"]), 30, "an answer").stdout)
     assert found["schema"] == 1
     assert "function keep" in "".join(each["text"] for each in found["retained"])

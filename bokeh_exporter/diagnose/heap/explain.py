@@ -16,9 +16,9 @@ from typing import Any
 from .answers import Explanation, Found, end_of
 from .history import HolderHistory
 from .holders import Group, Target, groups
-from .interpreter import check
+from .interpreter import InterpreterError, check
 from .paths import Chain, describe, follow
-from .picture import Heap, find, picture
+from .picture import Heap, NoRoomError, find, picture
 from .retained import only_by, sizes, starts
 from .roots import Host, Root, at_home, roots
 from .search import Way, above, ways
@@ -51,10 +51,25 @@ def explain(
     Raises:
         InterpreterError: what a search relies on has not been tested on this interpreter.
         NoRoomError: the process has no room for a search.
+
+    Neither is raised where there is nothing to look for: then the containers alone are not compared.
     """
-    check()
-    begun, visited = time.monotonic(), 0
+    begun = time.monotonic()
     left = [target for target in targets if target.reference() is not None]
+    try:
+        check()
+        return _searched(left, hosts, room, history, look, begun)
+    except (InterpreterError, NoRoomError):
+        if any(target.reference() is not None for target in left):
+            raise
+        return Explanation([], 0, time.monotonic() - begun)
+
+
+def _searched(
+    left: list[Target], hosts: Callable[[], Iterable[Host]], room: Callable[[], float | None],
+    history: HolderHistory | None, look: Callable[[Heap, list[int]], list[Found]] | None, begun: float,
+) -> Explanation:  # fmt: skip
+    visited = 0
     retained: list[Found] = []
     containers: list[Found] = []
     for attempt in range(_TRIES):

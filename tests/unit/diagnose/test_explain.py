@@ -526,6 +526,13 @@ def test_what_many_modules_import_is_told_of_the_one_it_is_from() -> None:
 def test_a_search_without_room_is_refused_in_a_line() -> None:
     with pytest.raises(NoRoomError, match=r"needs \d+ MB for [\d,]+ objects, and only 5 MB are left: raise"):
         in_thread(lambda: picture(lambda: 5 * 2**20))
+    # With nothing to look for there is an answer without a picture.
+    held = Key(None)
+    target = Target("/app", "document", weakref.ref(held), 0.0, "Key")
+    found = in_thread(lambda: explain([], room=lambda: 5 * 2**20, look=lambda heap, alive: []))
+    assert found.text() == "nothing is retained"
+    with pytest.raises(NoRoomError):
+        in_thread(lambda: explain([target], room=lambda: 5 * 2**20))
 
 
 def test_at_no_moment_of_a_search_another_thread_would_see_it_hold_a_module(module: types.ModuleType) -> None:
