@@ -50,8 +50,8 @@ class Encoder:
         self._encode = encode
         self._exemplars = exemplars
         self._heads: dict[str, str] = {}
-        #: Family -> child of an event -> its lines up to the values, the values they had last, their text then.
-        self._children: dict[str, dict[Any, tuple[list[str], list[float], str]]] = {}
+        #: Family -> child of an event -> its changes when it was read last, its lines up to the values, their text.
+        self._children: dict[str, dict[Any, tuple[object, list[str], str]]] = {}
         #: Family -> sample of a level -> its line up to the value.
         self._lines: dict[str, dict[Any, str]] = {}
 
@@ -95,17 +95,22 @@ class Encoder:
         after = self._children[family.name] = {}
         for child in family.children():
             try:
+                # The changes before the numbers: what comes in between is read again by the next scrape.
+                known, changes = before.get(child), child.changes
+                if known is not None and known[0] == changes:
+                    after[child] = known
+                    text.append(known[2])
+                    continue
                 if self._exemplars and child.has_exemplar():
                     text.append(self._official(family.of(child))[len(self._head(family)) :])
                     continue
+                lines = known[1] if known is not None else self._split(family.of(child))
                 values = child.numbers()
-                lines, last, written = before.get(child) or (self._split(family.of(child)), [], "")
-                if values != last:
-                    written = "".join([f"{line}{_number(value)}\n" for line, value in zip(lines, values, strict=True)])
+                written = "".join([f"{line}{_number(value)}\n" for line, value in zip(lines, values, strict=True)])
             except Exception:
                 self._unwritable()
                 continue
-            after[child] = lines, values, written
+            after[child] = changes, lines, written
             text.append(written)
 
     def _level(self, family: Family, text: list[str]) -> None:

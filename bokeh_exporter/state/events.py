@@ -25,6 +25,13 @@ Listener = Callable[["EventHistogram", Sequence[float]], None]
 class EventCounter(Counter):
     """A counter."""
 
+    @property
+    def changes(self) -> object:
+        """What is another where the number is: of a counter, the number itself."""
+        value = self._value
+        # Past its lock: reading one float is atomic.
+        return value._value, value.get_exemplar()
+
     def numbers(self) -> list[float]:
         """Return the values of this child's samples, in their order."""
         return [self._value.get()]
@@ -43,6 +50,9 @@ class EventHistogram(Histogram):
 
     #: Announced, but without a number: what it would count does not exist here.
     silent = False
+    #: Grows after each observation and exemplar: who has read the numbers since need not read them again. Two threads
+    #: at once may add one between them, but both have observed by then.
+    changes = 0
     #: Called with a child and what it has observed. One list for all of a state's, empty while nobody listens.
     listeners: list[Listener] = []
 
@@ -55,6 +65,7 @@ class EventHistogram(Histogram):
     def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
         """Observe one value."""
         super().observe(amount, exemplar)
+        self.changes += 1
         for listen in self.listeners:
             listen(self, (amount,))
 
@@ -69,6 +80,7 @@ class EventHistogram(Histogram):
         self._sum.inc(total)
         for bucket, count in counts.items():
             self._buckets[bucket].inc(count)
+        self.changes += 1
         for listen in self.listeners:
             listen(self, values)
 
@@ -80,6 +92,7 @@ class EventHistogram(Histogram):
         """Attach to the bucket of an observed value where it came from."""
         bucket = self._buckets[bisect_left(self._upper_bounds, value)]
         bucket.set_exemplar(Exemplar(labels, value, time.time()))
+        self.changes += 1
 
     def identity(self) -> tuple[str, tuple[str, ...]]:
         """Return the row's name and the label values of this child."""
