@@ -20,6 +20,7 @@ from bokeh_exporter.clients.protocol import LARGEST, Json, Messages, changes, ev
 #: Seconds that a websocket may take to open: tornado's own 20 are too few where a server is at what it carries.
 _PATIENCE = 600.0
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+_CORK: int | None = getattr(socket, "TCP_CORK", None)
 
 
 class _Wire(Messages):
@@ -27,6 +28,11 @@ class _Wire(Messages):
         super().__init__(connection)
         self._socket: socket.socket = connection.protocol.stream.socket  # type: ignore[union-attr]
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def cork(self, corked: bool) -> None:
+        """Hold what is written back until it is uncorked: then it goes in one piece, which wakes the server once."""
+        if _CORK is not None:
+            self._socket.setsockopt(socket.IPPROTO_TCP, _CORK, int(corked))
 
     async def read_frame(self) -> str | bytes:
         frame = await super().read_frame()
@@ -41,6 +47,8 @@ class Session:
     def __init__(self, connection: WebSocketClientConnection) -> None:
         self._wire = _Wire(connection)
         self.document: Json = {}
+        #: Whether a request of three frames goes in one piece, so that the server does the same for each.
+        self.whole = False
 
     @classmethod
     async def visit(cls, url: str) -> Session:
@@ -72,7 +80,7 @@ class Session:
 
     async def change(self, model: str, value: int) -> None:
         """Set a property and wait for the reply: one round trip."""
-        request = await self._wire.write("PATCH-DOC", {"events": changes({"id": model}, {"value": value})})
+        request = await self._write("PATCH-DOC", {"events": changes({"id": model}, {"value": value})})
         while True:
             header, content = await self._wire.read()
             if header.get("reqid") == request:
@@ -82,7 +90,7 @@ class Session:
 
     async def press(self, model: str) -> None:
         """Press a button and wait until its callback has changed something and the reply is there."""
-        request = await self._wire.write("PATCH-DOC", {"events": [event("button_click", {"model": {"id": model}})]})
+        request = await self._write("PATCH-DOC", {"events": [event("button_click", {"model": {"id": model}})]})
         answered = changed = False
         while not (answered and changed):
             header, content = await self._wire.read()
@@ -90,6 +98,15 @@ class Session:
                 raise RuntimeError(f"ERROR: {content}")
             answered = answered or header.get("reqid") == request
             changed = changed or header["msgtype"] == "PATCH-DOC"
+
+    async def _write(self, kind: str, content: Json) -> str:
+        if not self.whole:
+            return await self._wire.write(kind, content)
+        self._wire.cork(True)
+        try:
+            return await self._wire.write(kind, content)
+        finally:
+            self._wire.cork(False)
 
     async def close(self) -> None:
         """Close, and wait until the server has, too."""

@@ -96,12 +96,16 @@ class Process(ChildProcess):
             stdin=subprocess.PIPE if keep_input else subprocess.DEVNULL, cwd=Path.cwd(),
         )  # fmt: skip
         self.start()
-        if _SHARED:
-            os.sched_setaffinity(self.pid, _SHARED)
+        self.pin()
         self._psutil = psutil.Process(self.pid)
 
     def __enter__(self: _Process) -> _Process:
         return self  # it runs already
+
+    def pin(self) -> None:
+        """Run on the processor that all servers share."""
+        if _SHARED:
+            os.sched_setaffinity(self.pid, _SHARED)
 
     def stop(self, grace: float = 10.0) -> int | None:
         """End it; fifty sessions take a Bokeh server seconds to destroy."""
@@ -138,9 +142,18 @@ class Server(Process):
     def __init__(self, app: App, with_exporter: bool, level: str | None = None, lifetime: str = _HOUR) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/{app.name}"
-        super().__init__(_command(app, self.port, with_exporter, lifetime), level=level)
+        super().__init__(self.serving(app, with_exporter, lifetime), level=level)
         self._with_exporter = with_exporter
         self.metrics: str | None = None
+
+    def serving(self, app: App, with_exporter: bool, lifetime: str) -> list[str]:
+        """Return the command of the process, as a user would type it."""
+        serve = serve_command(app, self.port, lifetime)
+        if not with_exporter:
+            return serve
+        if app.tool == "panel":
+            return [*serve, "--setup", _setup_script()]
+        return python("bokeh_exporter", "run", *serve)
 
     def wait(self) -> None:
         """Wait until it serves; the metadata route makes no session."""
@@ -166,19 +179,13 @@ def pair(app: App, null: bool) -> Iterator[tuple[Server, Server]]:
         yield bare, exporter
 
 
-def _command(app: App, port: int, with_exporter: bool, lifetime: str) -> list[str]:
-    # fmt: off
-    serve = python(
+def serve_command(app: App, port: int, lifetime: str) -> list[str]:
+    """Return the command that serves an app without the exporter."""
+    return python(
         app.tool, "serve", str(app.file), "--address", "127.0.0.1", "--port", str(port),
         "--allow-websocket-origin", f"127.0.0.1:{port}",
         "--unused-session-lifetime", lifetime, "--check-unused-sessions", lifetime,
-    )
-    # fmt: on
-    if not with_exporter:
-        return serve
-    if app.tool == "panel":
-        return [*serve, "--setup", _setup_script()]
-    return python("bokeh_exporter", "run", *serve)
+    )  # fmt: skip
 
 
 def _setup_script() -> str:

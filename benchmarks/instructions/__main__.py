@@ -1,0 +1,124 @@
+"""Count what the exporter costs in instructions: ``python -m benchmarks.instructions``; see README.md."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+
+from ..clients import Session
+from ..servers import PANELS, PLAIN, App, pin
+from .callgrind import CountedServer
+
+#: Operations before the first that is counted: Python specialises its code while it runs.
+_WARM = 60
+#: Seconds for which a server idles before that is counted, and while it is.
+_SETTLES, _IDLES = 4.0, 10.0
+#: What goes by the clock is taken away where operations are counted.
+_UNTIMED = ("ticks", "samples", "looks")
+#: Servers that are counted at once.
+_AT_ONCE = 3
+
+#: What is compared with a bare server: parts, and the level where it is not the default.
+_COMPARED = (("bare", None), ("whole", None), ("whole", "element"))
+_TAKEN = tuple((f"whole,{part}", None) for part in ("hooks", "wrappers", "variable"))
+
+#: Instructions of one operation by its name; ``idle`` is of a second.
+Counts = dict[str, float]
+
+
+async def idle(app: App, parts: str, level: str | None) -> float:
+    """Start a server, and count what it runs in a second while one session is open and nobody does anything."""
+    with CountedServer(app, parts, level) as server:
+        await asyncio.to_thread(server.wait)
+        session = await Session.visit(server.url)
+        server.count()
+        await asyncio.sleep(_SETTLES)
+        with server.phase() as phase:
+            await asyncio.sleep(_IDLES)
+        await session.close()
+    return phase.total / phase.seconds
+
+
+async def operations(app: App, parts: str, level: str | None, messages: int, visits: int) -> Counts:
+    """Start a server without timers, and count what its operations take."""
+    with CountedServer(app, parts, level) as server:
+        await asyncio.to_thread(server.wait)
+        sessions = [await Session.visit(server.url)]
+        session, value = sessions[0], 0
+        session.whole = True
+        slider, button = session.model("Level"), session.model("Press")
+
+        async def change() -> None:
+            nonlocal value
+            value = value % 1000 + 1
+            await session.change(slider, value)
+
+        async def press() -> None:
+            await session.press(button)
+
+        async def visit() -> None:
+            sessions.append(await Session.visit(server.url))
+
+        async def each(operation: Callable[[], Awaitable[None]], times: int) -> float:
+            totals = []
+            # The first shows code that is new; the difference of the others leaves out what a phase takes by itself.
+            for count in (times // 4 + 1, times, 2 * times):
+                with server.phase() as phase:
+                    for _ in range(count):
+                        await operation()
+                totals.append(phase.total)
+            return (totals[2] - totals[1]) / times
+
+        for _ in range(_WARM):
+            await change()
+            await press()
+        os.kill(server.pid, signal.SIGUSR2)  # it takes away what is taken away late, see ``serving``
+        await visit()
+        server.count()
+        counts = {"message": await each(change, messages), "button": await each(press, messages)}
+        if visits:
+            counts["creation"] = await each(visit, visits)
+    return counts
+
+
+async def count(app: App, parts: str, level: str | None, messages: int, visits: int) -> Counts:
+    """Count all of it for one server."""
+    untimed = ",".join((parts, *_UNTIMED)) if parts != "bare" else parts
+    per_second = await idle(app, parts, level)
+    return {"idle": per_second, **await operations(app, untimed, level, messages, visits)}
+
+
+async def main() -> None:
+    """Parse the command line, count, print each line as soon as it is there."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.instructions", description=__doc__)
+    parser.add_argument("--messages", type=int, default=64, help="messages of each kind")
+    parser.add_argument("--visits", type=int, default=2, help="sessions that are created; 0 for none")
+    parser.add_argument("--taken", action="store_true", help="take one part of the exporter away at a time")
+    parser.add_argument("--apps", default="plain,panels", help="which of the two apps")
+    given = parser.parse_args()
+    if shutil.which("valgrind") is None:
+        sys.exit("valgrind is missing; on Debian: apt-get install valgrind")
+    pin()
+    chosen: Sequence[tuple[str, str | None]] = (*_COMPARED, *_TAKEN) if given.taken else _COMPARED
+    for app in (PLAIN, PANELS):
+        if app.name not in given.apps.split(","):
+            continue
+        bare: Counts = {}
+        for start in range(0, len(chosen), _AT_ONCE):
+            some = chosen[start : start + _AT_ONCE]
+            found = await asyncio.gather(*(count(app, *each, given.messages, given.visits) for each in some))
+            for (parts, level), counts in zip(some, found, strict=True):
+                bare = bare or counts
+                for name, instructions in counts.items():
+                    more = instructions - bare[name]
+                    ratio = f"{more:+12,.0f}  x {instructions / bare[name]:.3f}" if name != "idle" else ""
+                    print(f"{app.name:<8}{parts:<16}{level or '':<9}{name:<9}{instructions:14,.0f} {ratio}", flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
