@@ -240,3 +240,24 @@ def test_a_blocked_loop_is_told_while_it_is_blocked(serve: Serve, tmp_path: Path
     (tmp_path / "release").touch()
     until(server, "healthy")
     assert changes(server) == [("event_loop_stalled", "healthy"), ("healthy", "event_loop_stalled")]
+
+
+@pytest.mark.once
+def test_a_session_that_grows_slowly_is_found_within_hours_of_a_clock_that_is_put_forward(serve: Serve) -> None:
+    server = serve(bokeh_serve("ageing_bokeh.py", env={"BOKEH_EXPORTER_VERDICT_PERIOD": "0.05"}, lifetime_ms=60_000))
+
+    def seen() -> float:
+        return float(status(server)["history"]["time"][-2])  # the last is of now, and in no history
+
+    with server.open_tab("/ageing_bokeh") as tab:
+        for _ in range(60):  # twelve minutes each; it takes 7 hours
+            before = seen()
+            tab.click("pass", wait=False)
+            wait_until(lambda before=before: seen() > before + 600, 30, "it is later, and there is a sample")
+            verdict = status(server)["verdict"]
+            if verdict["name"] != "healthy":
+                break
+    (found,) = verdict["evidence"]
+    assert verdict["name"] == "session_growth"
+    assert re.match(r"\+[\d.]+ MB per day: .* more in [56] h in which no session started or ended", found["text"])
+    assert found["app"] == "/ageing_bokeh"
