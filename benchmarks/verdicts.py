@@ -2,6 +2,7 @@
 
     python -m benchmarks.verdicts                    the table of detection, 100 random runs a row
     python -m benchmarks.verdicts --healthy 10000    days of healthy servers, round robin over their kinds
+    ... --period 15 --looks 600                      a sample each 15 s (the verdict period), judged each 600 s
 
 The courses are in ``courses.py``; the judge is the one of the server, through ``bokeh_exporter.diagnose``.
 """
@@ -9,6 +10,7 @@ The courses are in ``courses.py``; the judge is the one of the server, through `
 from __future__ import annotations
 
 import argparse
+import math
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -24,20 +26,30 @@ _START = 1_700_000_000.0
 _OF_APP = frozenset(AppSample._fields)
 
 
-def judged(day: Day, hours: int = 24) -> Iterator[tuple[int, Judgement]]:
-    """Yield each hour and the judgement at its end."""
+def judged(day: Day, hours: int = 24, period: float = 60.0, looks: float = 3600.0) -> Iterator[tuple[int, Judgement]]:
+    """Yield hours that have passed, begun ones as whole, and the judgement then.
+
+    Args:
+        day: numbers a minute; in between a line is drawn.
+        hours: how many of them are judged.
+        period: seconds between two samples.
+        looks: seconds between two judgements.
+    """
+    times = np.arange(0.0, 60.0 * min(MINUTES, 60 * hours), period)
+    if period != 60.0:
+        day = {name: np.interp(times, 60.0 * np.arange(MINUTES), values) for name, values in day.items()}
     own = {name: values.tolist() for name, values in day.items() if name in _OF_APP}
     process = {name: values.tolist() for name, values in day.items() if name not in _OF_APP}
     history, thresholds = History(), Thresholds()
-    for minute in range(min(MINUTES, 60 * hours)):
-        now = _START + 60.0 * minute
-        app = AppSample(**{name: values[minute] for name, values in own.items()})
-        rest = {name: values[minute] for name, values in process.items()}
+    for index, time in enumerate(times.tolist()):
+        now = _START + time
+        app = AppSample(**{name: values[index] for name, values in own.items()})
+        rest = {name: values[index] for name, values in process.items()}
         history.add(
             Sample(Process(now, lifetime=15.0, check=17.0, swept=now, ticked=now, gc_full=now, **rest), {"/app": app})
         )
-        if minute % 60 == 59:
-            yield minute // 60 + 1, judge(history.points(), thresholds)
+        if (time + period) % looks < period:
+            yield math.ceil((time + period) / 3600.0), judge(history.points(), thresholds)
 
 
 def detection(runs: int, only: str = "") -> None:
@@ -62,13 +74,14 @@ def detection(runs: int, only: str = "") -> None:
         print(f"| {name} | {verdict} | {bar:g} h | {share:.0%} | {median:g} h | {dict(others) or ''} |", flush=True)
 
 
-def healthy(days: int, seed: int, only: str = "") -> int:
+def healthy(days: int, seed: int, only: str = "", period: float = 60.0, looks: float = 3600.0) -> int:
     """Print what healthy servers were told other than that they are; return how many days that were."""
     kinds = [kind for kind in HEALTHY if only in kind]
     false: Counter[str] = Counter()
     for number in range(days):
         kind = kinds[number % len(kinds)]
-        for hour, found in judged(HEALTHY[kind](np.random.default_rng([seed, number]))):
+        day = HEALTHY[kind](np.random.default_rng([seed, number]))
+        for hour, found in judged(day, period=period, looks=looks):
             if found.name != "healthy":
                 false[kind] += 1
                 print(f"{kind} {number}, hour {hour}: {found.name}: {found.evidence[0].text}", flush=True)
@@ -99,9 +112,11 @@ def main() -> None:
     parser.add_argument("--healthy", type=int, default=0, metavar="DAYS")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", help="part of a course's name")
+    parser.add_argument("--period", type=float, default=60.0, metavar="SECONDS", help="between two samples")
+    parser.add_argument("--looks", type=float, default=3600.0, metavar="SECONDS", help="between two judgements")
     given = parser.parse_args()
     if given.healthy:
-        raise SystemExit(bool(healthy(given.healthy, given.seed, given.only)))
+        raise SystemExit(bool(healthy(given.healthy, given.seed, given.only, given.period, given.looks)))
     detection(given.runs, given.only)
     if not given.only:
         linear(max(1, given.runs // 4))

@@ -5,6 +5,7 @@ What leaks is tried by soak; here is what needs no leak: nothing wrong, sessions
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import pty
@@ -246,14 +247,15 @@ def test_a_blocked_loop_is_told_while_it_is_blocked(serve: Serve, tmp_path: Path
 def test_a_session_that_grows_slowly_is_found_within_hours_of_a_clock_that_is_put_forward(serve: Serve) -> None:
     server = serve(bokeh_serve("ageing_bokeh.py", env={"BOKEH_EXPORTER_VERDICT_PERIOD": "0.05"}, lifetime_ms=60_000))
 
-    def seen() -> float:
-        return float(status(server)["history"]["time"][-2])  # the last is of now, and in no history
+    def seen(after: float = 0.0) -> float | None:
+        newest = float(status(server)["history"]["time"][-2])  # the last is of now, and in no history
+        return newest if newest > after else None
 
     with server.open_tab("/ageing_bokeh") as tab:
         for _ in range(60):  # twelve minutes each; it takes 7 hours
-            before = seen()
+            later = (seen() or 0.0) + 600
             tab.click("pass", wait=False)
-            wait_until(lambda before=before: seen() > before + 600, 30, "it is later, and there is a sample")
+            wait_until(functools.partial(seen, later), 30, "it is later, and there is a sample")
             verdict = status(server)["verdict"]
             if verdict["name"] != "healthy":
                 break
