@@ -98,11 +98,11 @@ def confirmed(points: Sequence[Point], metric: str | None) -> bool:
     column = next((column for column, (row, _) in _NUMBERS.items() if row == metric), None)
     if column is None:
         return True
-    if (span := points[-1].time - points[0].time) < _TELLS:
-        # A sample a minute is a server's, and its first minutes are imports.
+    span, rows = points[-1].time - points[0].time, table(points)
+    if span < _TELLS or len(rows) < 2 * _BUCKETS:
+        # A sample a minute is a server's, and its first minutes are imports; a sample each five is too few for an hour.
         return span < _APART * (len(points) - 1)
-    rows = table(points)
-    if len(rows) < 2 * _BUCKETS or rows[-1, TIME] - rows[0, TIME] < _TELLS:
+    if rows[-1, TIME] - rows[0, TIME] < _TELLS:
         return True
     now = rows[-1, TIME]
     spans = {min(span, now - rows[0, TIME]) for span in (*_SPANS, now - rows[0, TIME])}
