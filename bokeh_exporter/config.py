@@ -145,7 +145,7 @@ class Config(Thresholds):
         60.0,
         _seconds,
         "a number of seconds from 0.05 to 86400",
-        "Seconds after its end; a session that a later full garbage collection does not free is retained.",
+        "Seconds after the end of a session. If a later full garbage collection does not free it, it is retained.",
     )
     collect_garbage: bool = _option(
         True,
@@ -191,8 +191,8 @@ class Config(Thresholds):
         False,
         _flag,
         "0 or 1",
-        "1 keeps what the last session's build has made and shows, for bokeh-exporter inspect; with debug and from "
-        "collect=element on, and not for a server that others use.",
+        "1 keeps what the build of the last session made and shows, for bokeh-exporter inspect. Needs debug and "
+        "collect=element or all; not for a server that others use.",
     )
     trim_after_destroy: bool = _option(
         False,
@@ -271,8 +271,8 @@ class Config(Thresholds):
         None,
         _text,
         "the path of a JSON file",
-        "File of collection rules: what to gather by itself when a verdict holds or a number is too high, and where to "
-        "send it.",
+        "File of collection rules: what to collect automatically when a verdict holds or a number is too high, and "
+        "where to send it.",
     )
     drain: bool = _option(False, _flag, "0 or 1", "1 enables POST /debug/drain.")
     drain_seconds: float | None = _option(
