@@ -69,9 +69,15 @@ class Watched:
             found = Axe().run(self.page).response["violations"]
             assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found] == []
 
-    def state(self, name: str) -> None:
-        """Keep a picture of the page as it is, and audit it."""
+    def state(self, name: str, *, phone: bool = False) -> None:
+        """Keep a picture of the page as it is, on a phone too if so wanted, and audit it."""
         self.picture(name)
+        if phone and os.environ.get("WRITE_PICTURES") == "1":
+            wide = self.page.viewport_size
+            self.page.set_viewport_size({"width": 390, "height": 844})
+            self.picture(f"{name}-phone")
+            assert wide is not None
+            self.page.set_viewport_size(wide)
         self.audit()
 
     def picture(self, name: str, *, whole: bool = False) -> None:
@@ -173,7 +179,7 @@ def test_while_it_loads_before_anybody_came_and_when_it_is_not_answered(serve: S
         assert page.is_visible("#observing"), "ten minutes say nothing on slow leaks yet"
         wait_until(lambda: "1 connected" in page.inner_text("#apps article"), 30, "the session is in its app's card")
         watched.shows("#interactions details")
-        watched.state("healthy")
+        watched.state("healthy", phone=True)
         page.click("#internals > summary")
         wait_until(lambda: "connected 1" in page.inner_text("#plot-sessions .legend"), 30, "the session is drawn")
         assert page.evaluate("document.querySelectorAll('#plot-sessions path.line').length") > 0
@@ -368,7 +374,7 @@ def test_a_stall_and_a_restart(serve: Serve, browser: Browser, tmp_path: Path) -
         assert "has not ticked for" in page.inner_text("#banner")
         watched.shows('body[data-verdict="event_loop_stalled"]')
         assert doctor(server)["name"] == "event_loop_stalled"
-        watched.state("stalled")
+        watched.state("stalled", phone=True)
         release.touch()
         watched.shows('body[data-state="live"]')
     assert watched.said == []
