@@ -117,7 +117,7 @@ def main(arguments: list[str]) -> int:
         )
         for line in tested.PYTHONS
     ]
-    arguments = arguments or ["tests/front_door"]
+    arguments = arguments or ["tests/front_door", "tests/unit/observe"]
     without = [line.python for line in every if lines.find_python(line.python) is None]
     why = unpack(without) if without else None
     summary = []

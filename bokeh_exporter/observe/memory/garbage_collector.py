@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import math
+import sysconfig
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -21,6 +22,8 @@ from ..frame import Frame, Observer
 #: Pauses between two drains, of which there are four a second; the youngest generation takes 50 us.
 _QUEUE = 10_000
 _FULL = 2
+#: Without the GIL the collector knows no generations: each collection is a full one, whichever it reports.
+_ALL_FULL = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
 
 class Garbage(Observer):
@@ -68,7 +71,7 @@ class Garbage(Observer):
         begun = self._begun
         if not begun:
             return  # we came in while it ran
-        generation = info["generation"]
+        generation = _FULL if _ALL_FULL else info["generation"]
         if generation == _FULL:
             self.full_ended = time.time()
             self.full_begun = self.full_begun if self.all_held else begun
