@@ -39,6 +39,8 @@ _PER_TRACE = 48
 _running = threading.Lock()
 
 _LIBRARIES = tuple(f"{sysconfig.get_path(name)}{os.sep}" for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+#: Folders of installed packages in any environment.
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
 _OURS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "*")  # noqa: PTH118, PTH120 - a pattern of text
 
 
@@ -218,7 +220,10 @@ def _lines(snapshot: tracemalloc.Snapshot) -> tuple[Line, ...]:
 
 def is_of_app(file: str) -> bool:
     """Whether a file is no library's and not ours."""
-    return not file.startswith(("<frozen", "<__array", *_LIBRARIES)) and not fnmatch.fnmatch(file, _OURS)
+    if file.startswith(("<frozen", "<__array", *_LIBRARIES)) or fnmatch.fnmatch(file, _OURS):
+        return False
+    # Also where `pip install --target` or another environment has put it.
+    return _INSTALLED.isdisjoint(file.replace("\\", "/").split("/"))
 
 
 def resident() -> int:

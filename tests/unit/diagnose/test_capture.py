@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 
+from bokeh_exporter.diagnose.heap.capture import is_of_app
+
 from ...support.servers import environment
 
 SCRIPT = """
@@ -75,3 +77,10 @@ def test_a_capture_tells_buffers_from_native_memory_and_ends() -> None:
     assert all(told[name][2] for name in judged)  # each was ended early
     assert told["second"] == "a capture is running: wait until it is done"
     assert told["host"].startswith("this process already uses tracemalloc")
+
+
+def test_a_library_of_another_folder_is_no_code_of_the_app() -> None:
+    """holoviz/panel#6439: ipywidgets was on PYTHONPATH, and its registry was said to be the user's code."""
+    assert not is_of_app("/opt/extra/site-packages/ipywidgets/widgets/widget.py")
+    assert not is_of_app("/usr/lib/python3/dist-packages/yaml/__init__.py")
+    assert is_of_app("/srv/app/views.py")
