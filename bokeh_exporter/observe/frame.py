@@ -72,6 +72,9 @@ class Frame:
         self.patches = self.hosts.patches
         self._order: dict[type[Observer], int] = {}
         self.observers: list[Observer] = []
+        #: Those that take samples, and what :meth:`find` has found.
+        self._sampling: list[Observer] = []
+        self._found: dict[type[Observer], Observer] = {}
         #: Seconds of the last sample and of the last collection of each observer, two numbers that differ widely.
         self.sampled: dict[str, float] = {}
         self.collected: dict[str, float] = {}
@@ -89,6 +92,9 @@ class Frame:
         kinds = [kind for kind in table if self.config.includes(kind.level)]
         self._order = {kind: position for position, kind in enumerate(kinds)}
         self.observers = [kind(self) for kind in kinds]
+        self._sampling = [observer for observer in self.observers if type(observer).sample is not Observer.sample]
+        self._found.clear()
+        self.sampled.update({observer.name: 0.0 for observer in self.observers if observer not in self._sampling})
         for observer in self.observers:
             if not self._guarded(observer, observer.start):
                 self.patches.enabled[observer.name] = False  # the log, doctor and an alert name it
@@ -105,8 +111,12 @@ class Frame:
         Raises:
             LookupError: the table has none, or the configured depth does not include it.
         """
+        found = self._found.get(kind)
+        if isinstance(found, kind):
+            return found
         for observer in self.observers:
             if isinstance(observer, kind):
+                self._found[kind] = observer
                 return observer
         raise LookupError(f"no {kind.__name__} at level {self.config.collect}")
 
@@ -130,7 +140,7 @@ class Frame:
     def sample(self, contexts: Sequence[tuple[Any, App]], last: dict[str, list[Level]]) -> Snapshot:
         """Take one sample on a loop. ``last`` holds that loop's newest levels of each observer."""
         now = time.monotonic()
-        for observer in self.observers:
+        for observer in self._sampling:
             start = time.perf_counter()
             try:
                 last[observer.name] = self._read(observer, contexts, now)
