@@ -27,7 +27,7 @@ SID = ROOT / ".venv-sid"
 #: Run in a mount namespace of its own: $1 is the folder, $2 this repository.
 ENTER = (
     'mount --bind /proc "$1/proc" && mount --rbind /dev "$1/dev" && mount --bind /sys "$1/sys" '
-    '&& mount --bind "$2" "$1$2" && folder="$1" && cd "$2" && shift 2 && exec chroot "$folder" "$@"'
+    '&& mount --bind "$2" "$1$2" && folder="$1" && shift 2 && exec chroot "$folder" "$@"'
 )
 #: Files of this machine that programs in the folder need to reach what is outside.
 SHARED = ("/etc/resolv.conf", "/etc/hosts", "/etc/ssl/certs/ca-certificates.crt")
@@ -86,7 +86,12 @@ def unpack(versions: list[str]) -> str | None:
 
 def inside(*command: str | Path) -> list[str]:
     """Return the command line that runs a command in the folder."""
-    environment = ["env", *(word for name in OUTSIDE for word in ("-u", name)), "PATH=/usr/bin:/bin:/usr/sbin:/sbin"]
+    environment = [
+        "env",
+        f"--chdir={ROOT}",
+        *(word for name in OUTSIDE for word in ("-u", name)),
+        "PATH=/usr/bin:/bin:/usr/sbin:/sbin",
+    ]
     # No compiler is inside: what has a wheel for each Python does without one.
     environment += ["HOME=/root", "AUTOBAHN_USE_NVX=0"]
     return ["unshare", "--mount", "sh", "-c", ENTER, "sh", str(SID), str(ROOT), *environment, *map(str, command)]
