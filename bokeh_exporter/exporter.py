@@ -234,6 +234,7 @@ class Exporter:
         try:
             build_registry_extras(self.state.registry)
             self._explaining.on_reported = self._operating.held
+            self._explaining.explainer.on_grown = self._operating.grew
             self._operating.record(self._monitor, lambda: watcher.problems(self.config.stall_after), self._visitors)
             self._operating.open(lambda: self._pages(watcher, debug=True, drain=True).routes())
         except Exception as error:
@@ -242,7 +243,7 @@ class Exporter:
     def _pages(self, watcher: Watcher, *, debug: bool, drain: bool) -> Pages:
         life = self._operating.last_life
         status = Status(self.state, self._read, self._monitor, life.as_json() if life is not None else None, known,
-                        self.config.show_quiet, self._operating.holders)  # fmt: skip
+                        self.config.show_quiet, self._operating.holders, self._operating.grown)  # fmt: skip
         return Pages(
             self.state, watcher.problems, self._not_ready, self._stacks if debug else None,
             self._acting.collecting.answer if debug else None, self._drain.begin if drain else None,

@@ -10,7 +10,7 @@ import atexit
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from . import config as options
@@ -35,6 +35,8 @@ _BUSY = "bokeh_callback_busy_seconds_total"
 _CALLBACKS = 5
 _EVIDENCE = 4
 _FRAMES = 12
+#: What the status has of a container that has grown.
+_SHOWN = ("root", "text", "count", "retained_bytes", "since", "change_bytes", "change_since", "whose_text", "remedy")
 _OOM = "bokeh_cgroup_memory_events_total"
 
 
@@ -56,6 +58,7 @@ class Operating:
         self._verdict = ""
         #: App -> who holds its retained sessions, as last reported.
         self._holders: dict[str, str] = {}
+        self._grown: list[Mapping[str, object]] = []
 
     def record(self, monitor: Monitor, problems: Callable[[], list[str]], visitors: Callable[[], int]) -> None:
         """Start recording, if configured, and report how the last life ended."""
@@ -93,6 +96,14 @@ class Operating:
     def held(self, app: str, text: str) -> None:
         """Hear who holds an app's retained sessions."""
         self._holders[app] = text
+
+    def grew(self, rows: Iterable[Mapping[str, object]]) -> None:
+        """Hear which containers have grown between two searches."""
+        self._grown = [{key: row[key] for key in _SHOWN} for row in rows]
+
+    def grown(self) -> list[Mapping[str, object]]:
+        """Return the containers that had grown between the last two searches, as ``/debug/explain`` has them."""
+        return self._grown
 
     def holders(self) -> dict[str, str]:
         """Return who holds retained sessions, as it was reported last, by app."""

@@ -10,7 +10,7 @@ import json
 import shlex
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +138,7 @@ def _markdown(gathered: Mapping[str, Any]) -> Iterator[str]:
     if about:
         yield f"- command line: `{shlex.join(about['command_line'])}`"
     yield from _memory(status)
-    yield from _holders(gathered["explain"])
+    yield from _holders(gathered["explain"], status.get("containers") or ())
     yield from _table("Callbacks", ("callback", "calls", "busy_seconds", "errors", "net_blocks"), status["callbacks"])
     yield from _table("What is rebuilt", None, status.get("most_rebuilt") or ())
     command = reproduces(about.get("command_line", ()))
@@ -164,7 +164,7 @@ def _memory(status: Mapping[str, Any]) -> Iterator[str]:
         yield f"- `{app['app']}`: sessions {app.get('sessions', {})}, uncollected {app.get('uncollected_sessions', {})}"
 
 
-def _holders(explain: Mapping[str, Any] | None) -> Iterator[str]:
+def _holders(explain: Mapping[str, Any] | None, containers: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield "\n### What keeps destroyed sessions in memory\n"
     rows = (explain or {}).get("retained") or ()
     if explain is not None and not rows:
@@ -172,6 +172,10 @@ def _holders(explain: Mapping[str, Any] | None) -> Iterator[str]:
     for row in rows:
         known = f" Known: {row.get('whose_text')}" if row.get("whose") == "known" else ""
         yield f"- {row['text']}{known}"
+    grown = (explain or {}).get("containers") or containers
+    if grown:
+        yield "\n### What grew between two searches\n"
+        yield from (f"- {row['text']}" for row in grown)
 
 
 def _table(title: str, names: tuple[str, ...] | None, rows: Any) -> Iterator[str]:

@@ -102,17 +102,18 @@ class Status:
         last_life: how the process before this one ended, where a flight recorder says so.
         known: gives the leaks that are known of the loaded versions, a line each.
         holders: gives who holds retained sessions, as it was found last, by app.
+        grown: gives the containers that had grown between the last two searches.
         show_quiet: whether pages list interactions in which nothing of the user's ran.
     """
 
     def __init__(
         self, state: State, read: Callable[[], list[Level]], judge: Judge, last_life: Mapping[str, Any] | None = None,
         known: Callable[[], list[str]] = list, show_quiet: bool = False,
-        holders: Callable[[], Mapping[str, str]] = dict,
+        holders: Callable[[], Mapping[str, str]] = dict, grown: Callable[[], list[Mapping[str, object]]] = list,
     ) -> None:  # fmt: skip
         self._state, self._read, self._judge, self._last_life = state, read, judge, last_life
         self._show_quiet = show_quiet
-        self._known, self._holders = known, holders
+        self._known, self._holders, self._grown = known, holders, grown
         self.verdict = judge.verdict
         self._rows = _ROWS | judge.rows
         self._debug: list[str] = []
@@ -167,6 +168,8 @@ class Status:
     ) -> Mapping[str, Any]:  # fmt: skip
         elements, counted = self._state.elements, self._state.interactions
         sampled = numbers.get(_SAMPLED, {}).get(())
+        recent: Any = elements.recent(interactions, quiet, session) if elements.on else None
+        recent = counted_only(counted, interactions, quiet) if recent is None else recent
         return {
             "schema": SCHEMA,
             "version": __version__,
@@ -174,6 +177,7 @@ class Status:
             "stale_seconds": None if sampled is None else max(0.0, now - sampled),
             "verdict": (verdict := self.verdict()),
             "holders": dict(self._holders()) if RETAINED in (verdict["name"], *verdict["others"]) else {},
+            "containers": self._grown(),
             "last_life": self._last_life,
             "apps": _apps(numbers),
             "untested": next((note(bokeh, panel) for _, bokeh, panel, _ in numbers.get(_BUILD, {})), None),
@@ -183,11 +187,7 @@ class Status:
             "loop": {key: _nested(numbers[row]) for key, row in _LOOP_ROWS.items() if row in numbers},
             "debug": self._debug,
             "callbacks": _callbacks(numbers),
-            "interactions": (
-                elements.recent(interactions, quiet, session)
-                if elements.on
-                else counted_only(counted, interactions, quiet)
-            ),
+            "interactions": recent,
             "quiet_interactions": sum(elements.quiet.copy().values()),
             "most_rebuilt": elements.most_rebuilt(),
         }

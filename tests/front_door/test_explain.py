@@ -270,6 +270,12 @@ def test_the_container_that_grows_is_named_at_the_second_search(serve: Serve) ->
     assert row["since"] == pytest.approx(row["change_since"], abs=0.01)
     assert (row["whose"], row["whose_text"]) == ("app", "your code: acme/registry.py:5")
     assert "limit" in row["remedy"]
+    (shown,) = json.loads(get(f"{server.exporter_url}/api/v1/status").body)["containers"]
+    assert shown == {key: row[key] for key in shown}
+    assert shown["text"] == row["text"]
+    report = [*command[:-2], "report", server.exporter_url, "--markdown"]
+    written = subprocess.run(report, capture_output=True, text=True, timeout=120).stdout
+    assert f"### What grew between two searches\n\n- {row['text']}" in written  # it has not grown since
     open_tab.close()
 
     server.open_tab("/83_plain_lists").close()

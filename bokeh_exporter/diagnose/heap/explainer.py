@@ -66,6 +66,8 @@ class Explainer:
         self.on_event: Callable[[EventAttributes], None] = lambda event: None
         #: Called with an app and who holds most of what it retains, after each search that somebody asked for.
         self.on_found: Callable[[str, str], None] = lambda app, text: None
+        #: Called with the rows of the containers that have grown, after each such search.
+        self.on_grown: Callable[[list[dict[str, object]]], None] = lambda rows: None
         #: Called when a search begins (True) and is over: meanwhile it may hold all objects.
         self.on_search: Callable[[bool], None] = lambda begins: None
 
@@ -94,6 +96,7 @@ class Explainer:
         if live == "0":
             for app, text in {each.app: each.text() for each in reversed(found.retained)}.items():
                 self.on_found(app, text)
+            self.on_grown([each.content() for each in found.containers])
         return found.content(), found.text()
 
     def _run(
