@@ -21,7 +21,7 @@ def later(clock: Callable[[], float] = time.time, ahead: list[float] = ahead) ->
 
 
 def pass_on() -> None:
-    kept.extend(bytearray(8000) for _ in range(10))
+    kept.extend(bytearray(800) for _ in range(100))
     ahead[0] += 720.0
     gc.collect()
 

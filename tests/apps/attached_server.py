@@ -2,7 +2,7 @@
 
 As ``sys.remote_exec`` has it: between two lines of the main thread, in a namespace of its own. ``FOUND`` gets the names
 of what all classes and modules of the hosts hold, and what else of a process can be changed, when a session is made.
-``?keep=1`` keeps the Document for ever, ``?block=SECONDS`` blocks the event loop.
+``?keep=1`` keeps the Document for ever, ``?collect=1`` collects garbage, ``?block=SECONDS`` blocks the event loop.
 """
 
 import builtins
@@ -53,6 +53,8 @@ def build(doc: Any) -> None:
     doc.add_root(Column(children=[Slider(name="n", start=0, end=9, value=0)]))
     if "keep" in asked:
         KEPT.append(doc)
+    if "collect" in asked:
+        gc.collect()
     found = Path(os.environ["FOUND"])
     found.with_suffix(".ended").write_text(str(sum("_roots" not in vars(each) for each in KEPT)))
     found.write_text(json.dumps(list(held())))

@@ -111,19 +111,16 @@ def test_an_app_that_fails_ends_it_with_its_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.once
-def test_a_soak_that_is_ended_takes_its_server_along(tmp_path: Path) -> None:
-    running = subprocess.Popen(
-        [sys.executable, "-m", "bokeh_exporter", "soak", str(LEAKS / "40_clean_bokeh.py")],
-        env=environment({}), stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert running.stderr is not None
-    while "using the page" not in running.stderr.readline():
-        assert running.poll() is None
-    servers = psutil.Process(running.pid).children()
-    assert len(servers) == 1
-    running.terminate()
-    assert running.wait(20) == 143
-    running.stderr.close()
+def test_a_soak_that_is_ended_takes_its_server_along() -> None:
+    command = [sys.executable, "-m", "bokeh_exporter", "soak", str(LEAKS / "40_clean_bokeh.py")]
+    with subprocess.Popen(command, env=environment({}), stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        while "warming up" not in running.stderr.readline():
+            assert running.poll() is None
+        servers = psutil.Process(running.pid).children()
+        assert len(servers) == 1
+        running.terminate()
+        assert running.wait(20) == 143
     assert psutil.wait_procs(servers, timeout=10)[1] == []
 
 

@@ -261,5 +261,7 @@ def test_a_session_that_grows_slowly_is_found_within_hours_of_a_clock_that_is_pu
                 break
     (found,) = verdict["evidence"]
     assert verdict["name"] == "session_growth"
-    assert re.match(r"\+[\d.]+ MB per day: .* more in [56] h in which no session started or ended", found["text"])
+    # By its floors after five hours; where the process is noisy, by its blocks and what ran later.
+    by_floors = r"\+[\d.]+ MB per day: .* more in \d+ h in which no session started or ended"
+    assert re.match(rf"{by_floors}|1 open session of \S+ grew by \d+ blocks .*pass_on ran", found["text"])
     assert found["app"] == "/ageing_bokeh"
