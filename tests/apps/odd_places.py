@@ -250,6 +250,7 @@ async def one(hook: Any, document: Any, make: Callable[[], Any]) -> dict[str, An
     odd = make()
     NOTES.clear()
     OddMeta.armed = True
+    before = asyncio.all_tasks()
     try:
         if hook in LOCKED:
             await SESSIONS[0].with_document_locked(hook, document, odd)
@@ -265,6 +266,8 @@ async def one(hook: Any, document: Any, make: Callable[[], Any]) -> dict[str, An
         outcome = re.sub(r"0x[0-9a-f]+|odd-\d+", "...", f"{type(error).__qualname__} {said}")
         del error
     await settled(document)  # also where it raised: what was scheduled is its own
+    if tasks := asyncio.all_tasks() - before:  # Panel awaits what is async in a task of its own
+        await asyncio.wait(tasks, timeout=1)
     OddMeta.armed = False
     counted = collections.Counter(NOTES)
     return {"outcome": outcome, "notes": dict(sorted(counted.items())), "log": sorted(LOGGED)}
