@@ -20,8 +20,8 @@ from ..support import APPS, bokeh_serve
 from ..support.servers import environment
 
 LEAKS = Path(cases.__file__).parent
-#: One of each verdict that a minute can show, the fastest of its kind. `make soak-all` has the others. What a soak makes
-#: of its numbers is the same on each line; that it gets them from other versions, one case shows.
+#: One of each verdict that a minute can show, the fastest of its kind. `make soak-all` has the others. What a soak
+#: makes of its numbers is the same on each line; that it gets them from other versions, one case shows.
 AGAIN = "53_figures_in_list.py"
 FEW = ("40_clean_bokeh.py", AGAIN, "55_hung_destroy_hook.py", "70_labels_per_click.py", "83_plain_lists.py")
 
