@@ -116,6 +116,7 @@ def test_without_pings_nobody_knows_who_is_silent(serve: Serve) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:There is no current event loop:DeprecationWarning")  # bokeh.client asks for one
+@pytest.mark.filterwarnings("ignore:make_current is deprecated:DeprecationWarning")  # and tornado 6.2 makes it so
 @pytest.mark.parametrize("host", ["tornado", *(["asgi"] if HAS_ASGI else [])])
 def test_sessions_that_a_websocket_makes_and_why(serve: Serve, host: str) -> None:
     app = APP if host == "tornado" else "/slider"

@@ -62,7 +62,10 @@ def local_ids(frame: FrameType) -> list[tuple[str, int]]:
     """Return the names of a frame's variables, and the ``id`` of what each holds."""
     if not _readable(frame):
         return []
-    found = unseen(list, chain(zip(_names(frame), map(id, _held(frame)), strict=True), _emptied(frame)))
+    try:
+        found = unseen(list, chain(zip(_names(frame), map(id, _held(frame)), strict=True), _emptied(frame)))
+    except RuntimeError:  # seen on Python 3.10: a variable came or went meanwhile, and one frame is no search
+        return []
     return [each for each in found if each is not None]
 
 
@@ -75,7 +78,10 @@ def local(frame: FrameType, name: str, key: int) -> Any:
     if not _readable(frame):
         raise LookupError("the frame cannot be read")
     same = starmap(_both, zip(map(name.__eq__, _names(frame)), map(key.__eq__, map(id, _held(frame))), strict=True))
-    found = unseen(list, chain(compress(_held(frame), chain(same, repeat(False))), _emptied(frame)))
+    try:
+        found = unseen(list, chain(compress(_held(frame), chain(same, repeat(False))), _emptied(frame)))
+    except RuntimeError:
+        raise LookupError("the frame changes") from None
     if not found or id(found[0]) != key:
         raise LookupError("the variable holds something else")
     return found[0]
