@@ -51,7 +51,7 @@ async def awaiting(attr: str, old: int, new: int) -> None:
 
 
 def profiling(attr: str, old: int, new: int) -> None:
-    """Change what a large document holds, and tell what cProfile knows of the function that works that out."""
+    """Change what a large document holds, and write what cProfile knows of the function that works that out."""
     with cProfile.Profile() as profile:
         large = Column(children=[Div(text=str(number)) for number in range(60)])
         for children in ([large], [large, kept], [large], [large, kept], [kept]):

@@ -65,7 +65,7 @@ def watch(
 
     Args:
         session: the session.
-        hold: is told when its lock is taken and let go.
+        hold: hears when its lock is taken and released.
         waited: called with the ``perf_counter`` of begin and end of the wait, once it is over.
         free: called where nobody held it.
         held: called with the seconds for which it was held, once it is let go.
