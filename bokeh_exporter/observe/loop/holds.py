@@ -63,7 +63,7 @@ class LongHolds:
                 log.warning("%s", _says(app, name, seconds, sessions))
         for (app, name), (seconds, _) in before.items():
             if (app, name) not in new:
-                log.info("%s: %s let the document lock go after %.0f s", app, name or "a callback", seconds)
+                log.info("%s: %s released the document lock after %.0f s", app, name or "a callback", seconds)
 
     def harm(self) -> list[dict[str, str]]:
         """Return those that are held for long now, in the shape of a verdict's ``harm``. From any thread."""
