@@ -39,7 +39,7 @@ def test_beside_healthy_stands_what_raises_what_fails_and_who_is_refused(serve: 
         def said() -> dict[str, Any] | None:
             verdict: dict[str, Any] = json.loads(get(f"{server.exporter_url}/api/v1/status").body)["verdict"]
             texts = " ".join(one["text"] for one in verdict["harm"])
-            return verdict if "7 of 7" in texts and "5 of" in texts and "4 of 4" in texts else None
+            return verdict if all(count in texts for count in ("7 of 7", "5 of 7", "4 of 4")) else None
 
         verdict = wait_until(said, 20, "what harms is in the status")
     assert verdict["name"] == "healthy"
