@@ -77,7 +77,7 @@ OLDEST = Line(
 )
 #: What of the suite the second of the newest lines runs: what knows the hosts. The line of Bokeh's next release runs
 #: the tests that start no server on the same Python.
-AGAIN = ("-m", "not once and not e2e", "tests/front_door", "tests/unit/observe")
+AGAIN = ("tests/front_door", "tests/unit/observe")
 #: Bokeh's next release, for which there is no Panel yet: what is marked for it, and the tests that start no server.
 NEXT = Line(_NEXT.python, pins(_NEXT), ".venv-4", ("-m", "bokeh4 and not once"), ".", "test-core")
 
@@ -85,8 +85,13 @@ NEXT = Line(_NEXT.python, pins(_NEXT), ".venv-4", ("-m", "bokeh4 and not once"),
 def lines() -> list[Line]:
     """List the lines; the first is the one of ``.venv``, whatever Python that has."""
     mine = next((line for line in NEWEST if line.python == HERE), Line(HERE, (), ""))
-    others = [replace(line, select=AGAIN) for line in NEWEST if line.python != HERE]
-    return [replace(mine, folder=".venv", group="dev"), *others, OLDEST, NEXT]
+    others = [replace(line, select=("-m", marks(line, "not once"), *AGAIN)) for line in NEWEST if line != mine]
+    return [replace(mine, folder=".venv", group="dev", select=("-m", marks(mine))), *others, OLDEST, NEXT]
+
+
+def marks(line: Line, *more: str) -> str:
+    """Say by their marks which tests one of the newest lines runs."""
+    return " and ".join((*more, "not e2e", *(() if line == NEWEST[-1] else ("not newest",))))
 
 
 # --- environments --------------------------------------------------------------------------------
@@ -161,8 +166,10 @@ def run(title: str, *command: str | Path) -> str:
     """Run one step and return its line of the summary."""
     say(title)
     start = time.monotonic()
-    # Servers of the tests must not see options of the exporter that are set outside.
-    environ = {key: value for key, value in os.environ.items() if not key.startswith("BOKEH_EXPORTER_")}
+    # Servers of the tests must not see options of the exporter that are set outside. And each of pytest's workers
+    # would compile every test again, 5 s each, where bytecode is not written.
+    outside = ("BOKEH_EXPORTER_", "PYTHONDONTWRITEBYTECODE")
+    environ = {key: value for key, value in os.environ.items() if not key.startswith(outside)}
     status = subprocess.run([str(word) for word in command], cwd=ROOT, env=environ, check=False).returncode
     result = "passed" if status == 0 else f"FAILED with status {status}"
     return f"{result} in {time.monotonic() - start:.0f} s: {title}"
@@ -223,7 +230,7 @@ def test(line: Line, installed: Future[str | None], arguments: list[str]) -> str
     problem = installed.result()
     if problem is not None:
         return problem
-    # Else each server of a test compiles the package again, 0.3 s each, where PYTHONDONTWRITEBYTECODE is set.
+    # Else each server of a test compiles the package again, 0.3 s each: they write no bytecode.
     subprocess.run([python_in(line.folder), "-m", "compileall", "-q", "bokeh_exporter"], check=False, cwd=ROOT)
     pytest: list[str | Path] = [python_in(line.folder), "-m", "pytest", *line.select]
     pytest += ["-o", f"cache_dir={line.folder}/pytest_cache"]

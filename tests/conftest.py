@@ -40,6 +40,19 @@ def serve(request: pytest.FixtureRequest) -> Iterator[Serve]:
         server.stop()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let what takes long begin first in each worker's share: at the end the others would wait for it."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    long = [item for item in items if item.get_closest_marker("long")]
+    short = [item for item in items if not item.get_closest_marker("long")]
+    share = len(short) / workers
+    items[:] = [
+        item
+        for worker in range(workers)
+        for item in (*long[worker::workers], *short[round(share * worker) : round(share * (worker + 1))])
+    ]
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Let tests that are marked ``alone`` for the same thing run one after the other, in whatever worker.

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.once
 DEMO = [sys.executable, "-m", "bokeh_exporter", "demo"]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 def test_it_says_what_leaks_and_who_holds_it_and_leaves_nothing_behind() -> None:
     port, exporter_port = free_port(), free_port()

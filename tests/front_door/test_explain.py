@@ -132,6 +132,8 @@ def test_a_session_that_does_not_end_is_told_with_the_reason(
     tab.close()
 
 
+@pytest.mark.long
+@pytest.mark.once
 def test_what_python_does_not_see_is_told_as_such(serve: Serve) -> None:
     server = serve(bokeh_serve("explained_bokeh.py", env=ENVIRONMENT))
     visit(server, "explained_bokeh", 1, "how=frame")

@@ -131,6 +131,7 @@ def test_what_is_made_at_import_deferred_in_a_class_and_never_shown() -> None:
     )
 
 
+@pytest.mark.long
 def test_everything_that_panel_and_holoviews_do_in_a_template_as_json_and_html(tmp_path: Path) -> None:
     app, page = "elements_panel.py", tmp_path / "report.html"
     done = command(

@@ -26,6 +26,7 @@ def printed(*words: str) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.long
 @pytest.mark.front_door
 def test_a_marker_in_all_that_a_user_may_give_is_in_no_output(serve: Serve) -> None:
     with Collector() as collector:

@@ -35,6 +35,7 @@ def test_no_hook_changes_what_comes_of_an_odd_object() -> None:
     same_with_and_without("plain")
 
 
+@pytest.mark.long
 def test_no_hook_changes_what_comes_of_an_odd_object_under_panel() -> None:
     without = same_with_and_without("panel")
     named = without["warnings"]["named"]  # by Panel's warnings: the same lines, of the file that asked for them

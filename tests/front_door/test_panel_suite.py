@@ -77,7 +77,9 @@ def log(folder: Path) -> str:
 
 if PANEL_VERSION >= (1, 9):  # the two first class lines
 
-    @pytest.mark.timeout(500)  # 50 to 90 seconds, most of them waiting; two lines of CI have six minutes for it
+    @pytest.mark.long
+    @pytest.mark.newest  # it is their newest tests that we have to pass, those of the ASGI host too
+    @pytest.mark.timeout(500)  # 50 to 90 seconds, most of them waiting
     def test_panels_own_tests_pass_with_the_exporter(tmp_path: Path) -> None:
         missing = [distribution for distribution in NEEDS if not version_of(distribution)]
         assert not missing, f"Panel's own tests need: pip install {' '.join(missing)}"

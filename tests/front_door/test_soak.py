@@ -40,6 +40,7 @@ def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("brisk")
 @pytest.mark.parametrize(
     "case",
@@ -191,6 +192,7 @@ def test_visitors_use_every_widget_and_leave_passwords_alone(serve: Serve) -> No
     )  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.once
 def test_the_fixture_fails_a_test_whose_app_leaks(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(

@@ -255,6 +255,8 @@ def test_by_keyboard(serve: Serve, browser: Browser) -> None:
     page.close()
 
 
+@pytest.mark.long
+@pytest.mark.once
 def test_it_shows_what_leaks_and_asks_nobody_else(serve: Serve, browser: Browser) -> None:
     slower = {**QUICK, "BOKEH_EXPORTER_VERDICT_PERIOD": "3"}  # what has stopped to grow is no verdict for long
     env = {**slower, "BOKEH_EXPORTER_DEBUG": "1", "BOKEH_EXPORTER_COLLECT": "all"}
@@ -315,6 +317,7 @@ def test_it_shows_what_leaks_and_asks_nobody_else(serve: Serve, browser: Browser
     page.close()
 
 
+@pytest.mark.long
 @pytest.mark.once
 @pytest.mark.timeout(240)
 def test_doctor_says_what_the_page_says_of_each_leak(serve: Serve, browser: Browser) -> None:

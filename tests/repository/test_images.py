@@ -99,6 +99,7 @@ def process_pause(process: subprocess.Popen[bytes]) -> None:
         return
 
 
+@pytest.mark.long
 def test_the_image_builds_from_what_it_copies_and_answers_a_scrape(tmp_path: Path) -> None:
     image, ports = tmp_path / "image", {"5006": str(free_port()), "10506": str(free_port())}
     image.mkdir()

@@ -22,6 +22,8 @@ from bokeh_exporter.diagnose.heap.answers import Found
 from bokeh_exporter.diagnose.heap.explain import explain
 from bokeh_exporter.diagnose.heap.picture import Heap
 
+pytestmark = pytest.mark.once  # each picture of what a worker has imported takes seconds
+
 MODULE = "acme_growth.state"
 NAMES = ("DICT", "LIST", "SET", "DEQUE", "ORDERED", "STORE", "Registry", "cached", "kept", "TEXTS")
 
