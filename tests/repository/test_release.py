@@ -80,6 +80,7 @@ def test_the_source_distribution_has_what_its_tests_and_documents_are_made_from(
     assert [name for name in tracked.stdout.splitlines() if (ROOT / name).exists() and name not in names] == []
 
 
+@pytest.mark.timeout(400)  # it installs Bokeh from the network, on a machine that may do more beside it
 @pytest.mark.parametrize("kind", ["*.whl", "*.tar.gz"])
 def test_each_installs_into_an_empty_environment_and_starts(distributions: Path, tmp_path: Path, kind: str) -> None:
     # Their dependencies are those of this environment: to install them again takes a minute, and pip does it before a
