@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import shutil
-import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 from ..clients import Session
 from ..servers import PANELS, PLAIN, App, pin
 from .callgrind import CountedServer
+from .operations import operations
 
-#: Operations before the first that is counted: Python specialises its code while it runs.
-_WARM = 60
 #: Seconds for which a server idles before that is counted, and while it is.
 _SETTLES, _IDLES = 4.0, 10.0
-#: What goes by the clock is taken away where operations are counted.
-_UNTIMED = ("ticks", "samples", "looks")
 #: Servers that are counted at once.
 _AT_ONCE = 3
 
@@ -44,53 +39,11 @@ async def idle(app: App, parts: str, level: str | None) -> float:
     return phase.total / phase.seconds
 
 
-async def operations(app: App, parts: str, level: str | None, messages: int, visits: int) -> Counts:
-    """Start a server without timers, and count what its operations take."""
-    with CountedServer(app, parts, level) as server:
-        await asyncio.to_thread(server.wait)
-        sessions = [await Session.visit(server.url)]
-        session, value = sessions[0], 0
-        session.whole = True
-        slider, button = session.model("Level"), session.model("Press")
-
-        async def change() -> None:
-            nonlocal value
-            value = value % 1000 + 1
-            await session.change(slider, value)
-
-        async def press() -> None:
-            await session.press(button)
-
-        async def visit() -> None:
-            sessions.append(await Session.visit(server.url))
-
-        async def each(operation: Callable[[], Awaitable[None]], times: int) -> float:
-            totals = []
-            # The first shows code that is new; the difference of the others leaves out what a phase takes by itself.
-            for count in (times // 4 + 1, times, 2 * times):
-                with server.phase() as phase:
-                    for _ in range(count):
-                        await operation()
-                totals.append(phase.total)
-            return (totals[2] - totals[1]) / times
-
-        for _ in range(_WARM):
-            await change()
-            await press()
-        os.kill(server.pid, signal.SIGUSR2)  # it takes away what is taken away late, see ``serving``
-        await visit()
-        server.count()
-        counts = {"message": await each(change, messages), "button": await each(press, messages)}
-        if visits:
-            counts["creation"] = await each(visit, visits)
-    return counts
-
-
 async def count(app: App, parts: str, level: str | None, messages: int, visits: int) -> Counts:
     """Count all of it for one server."""
-    untimed = ",".join((parts, *_UNTIMED)) if parts != "bare" else parts
     per_second = await idle(app, parts, level)
-    return {"idle": per_second, **await operations(app, untimed, level, messages, visits)}
+    phases = await operations(app, parts, level, {"message": messages, "button": messages, "creation": visits})
+    return {"idle": per_second, **{name: each.each(lambda phase: phase.total) for name, each in phases.items()}}
 
 
 async def main() -> None:

@@ -22,7 +22,7 @@ from bokeh.server.server import Server
 
 import bokeh_exporter
 from bokeh_exporter.observe.loop import loops, watcher
-from bokeh_exporter.observe.memory import attribution
+from bokeh_exporter.observe.memory import readings
 
 from ..clients import Session
 from ..servers import PLAIN
@@ -56,7 +56,7 @@ class Bytecodes:
 async def measure() -> dict[str, float]:
     """Serve, and return the bytecodes of ours per operation, those of what is booked later among them."""
     # What goes by the clock would be counted now and then; the watcher's thread, which is not traced, would take some.
-    loops.TICK = watcher.PERIOD = attribution.CLOSE = attribution.FRESH = 1e6
+    loops.TICK = watcher.PERIOD = readings.CLOSE = readings.FRESH = 1e6
     exporter = bokeh_exporter.install(prometheus=False, sample_period=3600.0, stall_after=86400.0)
     app = Application(ScriptHandler(filename=str(PLAIN.file)))
     server = Server({"/plain": app}, port=0, allow_websocket_origin=["*"])

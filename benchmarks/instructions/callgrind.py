@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..servers import App, Server, serve_command
+from .profiles import Profile
 
 #: Seconds that callgrind is given to answer; it does between two system calls of the server.
 _PATIENCE = 60.0
@@ -34,6 +35,8 @@ class Phase:
     seconds: float = 0.0
     #: Instructions by thread, in the order in which they were started: the first runs the loop.
     threads: list[int] = field(default_factory=list)
+    #: What each function ran by itself, where that is asked for.
+    profile: Profile | None = None
 
     @property
     def total(self) -> int:
@@ -48,10 +51,11 @@ class CountedServer(Server):
         app: what it serves.
         parts: what of the exporter it has, see :mod:`.serving`.
         level: how deep it collects.
+        profiled: whether phases have a profile, of simulated caches and branches too.
     """
 
-    def __init__(self, app: App, parts: str, level: str | None = None) -> None:
-        self._parts, self._dumps = parts, 0
+    def __init__(self, app: App, parts: str, level: str | None = None, *, profiled: bool = False) -> None:
+        self._parts, self._dumps, self._profiled = parts, 0, profiled
         self._counts = Path(tempfile.mkdtemp(prefix="counts_"))
         super().__init__(app, False, level)  # whether it has the exporter says ``parts``
 
@@ -67,6 +71,7 @@ class CountedServer(Server):
         return [
             "valgrind", "--tool=callgrind", "--instr-atstart=no", "--separate-threads=yes",
             f"--callgrind-out-file={self._counts}/counted",
+            *(("--cache-sim=yes", "--branch-sim=yes") if self._profiled else ()),
             sys.executable, "-m", "benchmarks.instructions.serving", self._parts,
             app.tool, *serve_command(app, self.port, lifetime)[3:],
         ]  # fmt: skip
@@ -88,7 +93,10 @@ class CountedServer(Server):
         phase.seconds = time.monotonic() - begin
         self._control("--dump")
         self._dumps += 1
-        for path in sorted(self._counts.glob(f"counted.{self._dumps}-*")):
+        paths = sorted(self._counts.glob(f"counted.{self._dumps}-*"))
+        if self._profiled:
+            phase.profile = Profile(paths)
+        for path in paths:
             found = _SUMMARY.search(path.read_text(errors="replace"))
             phase.threads.append(int(found.group(1)) if found is not None else 0)
 

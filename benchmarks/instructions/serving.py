@@ -141,11 +141,11 @@ def main(parts: str, tool: str, *arguments: str) -> None:
     if has == "whole":
         for name in taken:
             TAKEN[name]()
-        from bokeh_exporter.observe.memory import attribution
+        from bokeh_exporter.observe.memory import readings
 
         # What counts as near in time has to be as many instructions as it is without callgrind.
-        attribution.FRESH *= _SLOWER
-        attribution.CLOSE *= _SLOWER
+        readings.FRESH *= _SLOWER
+        readings.CLOSE *= _SLOWER
         exporter = contextvars.Context().run(bokeh_exporter.install, **OPTIONS)
     # A bare server has a handler as well: what Python does for a signal is in both counts.
     signal.signal(signal.SIGUSR1, lambda *_: exporter.state.drain() if exporter is not None else None)

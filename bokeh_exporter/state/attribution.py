@@ -12,19 +12,19 @@ Owner = tuple[str, str]
 class Attribution(Protocol):
     """Books the change of resident memory on what runs. From any thread."""
 
-    def enter(self, app: str, activity: str, callback: str | None = None) -> bool | None:
+    def enter(self, app: str, activity: str, callback: str | None = None) -> bool | float | None:
         """Say that an app's activity begins to run in this thread; ``leave`` wants what this returns."""
 
-    def leave(self, entered: bool | None, callback: str | None = None) -> None:
+    def leave(self, entered: bool | float | None, callback: str | None = None) -> None:
         """Say that it has ended, or waits."""
 
     def inside(self) -> bool:
         """Whether something that is measured runs in this thread."""
 
     def run_message(
-        self, owner: Owner, calm: Callable[..., Any], otherwise: Callable[..., Any], *args: Any, **kwargs: Any
+        self, owner: Owner, call: Callable[[], Any], apart: Callable[[Owner, Callable[[], Any]], Any]
     ) -> Any:
-        """Apply an owner's message by ``calm``, or by ``otherwise``, which has to enter and leave by itself."""
+        """Apply an owner's message by ``call``, or by ``apart`` of both, which has to enter and leave by itself."""
 
     def change_of(self, number: int) -> int | None:
         """Return the bytes that an interaction gained; None if that is not known."""
@@ -42,11 +42,11 @@ class Attribution(Protocol):
 class NoAttribution:
     """Measures nothing: before an observer has put its own in place, and where there is none."""
 
-    def enter(self, app: str, activity: str, callback: str | None = None) -> bool | None:
+    def enter(self, app: str, activity: str, callback: str | None = None) -> bool | float | None:
         """Measure nothing."""
         return None
 
-    def leave(self, entered: bool | None, callback: str | None = None) -> None:
+    def leave(self, entered: bool | float | None, callback: str | None = None) -> None:
         """Measure nothing."""
 
     def inside(self) -> bool:
@@ -54,10 +54,10 @@ class NoAttribution:
         return False
 
     def run_message(
-        self, owner: Owner, calm: Callable[..., Any], otherwise: Callable[..., Any], *args: Any, **kwargs: Any
+        self, owner: Owner, call: Callable[[], Any], apart: Callable[[Owner, Callable[[], Any]], Any]
     ) -> Any:
         """Apply it."""
-        return calm(*args, **kwargs)
+        return call()
 
     def change_of(self, number: int) -> int | None:
         """Nothing is known."""

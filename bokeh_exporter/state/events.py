@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left
+from collections import Counter as Counted
 from collections.abc import Callable, Iterable, Sequence
-from itertools import accumulate
+from itertools import accumulate, repeat
 from typing import Any
 
 from prometheus_client import Counter, Histogram
@@ -71,14 +72,9 @@ class EventHistogram(Histogram):
 
     def observe_all(self, values: Sequence[float]) -> None:
         """Observe each of the values."""
-        counts: dict[int, int] = {}
-        total = 0.0
-        for value in values:
-            total += value
-            bucket = bisect_left(self._upper_bounds, value)
-            counts[bucket] = counts.get(bucket, 0) + 1
-        self._sum.inc(total)
-        for bucket, count in counts.items():
+        self._sum.inc(sum(values))
+        # No line of Python runs for a value.
+        for bucket, count in Counted(map(bisect_left, repeat(self._upper_bounds), values)).items():
             self._buckets[bucket].inc(count)
         self.changes += 1
         for listen in self.listeners:

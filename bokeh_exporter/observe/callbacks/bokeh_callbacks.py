@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from ... import config as options
 from ...state.interactions import current
 from ...state.safe_calls import hashes_by_identity, is_async
+from .. import slots
 from ..apps import App
 from ..frame import Frame, Observer
 from ..hosts import bokeh_callbacks
@@ -21,6 +22,9 @@ from .calls import Calls
 from .generators import stepwise
 from .names import name_of, timing
 from .panel_callbacks import PanelCallbacks
+
+#: On the hot path the slot's name saves a call.
+_APP = slots.app.name
 
 
 class CallbackTimes(Observer):
@@ -57,7 +61,7 @@ class CallbackTimes(Observer):
 
     def _calling(self, call: Callable[[], Any], document: Any, kind: str, callback: Callable[..., Any]) -> Any:
         try:
-            app = self._app(document)
+            app = getattr(document, _APP, None) or self._app(document)
             # The coroutine of a property's callback is awaited by nobody, so it never runs.
             if app is not None and kind == "property" and is_async(callback) is not False:
                 app = None

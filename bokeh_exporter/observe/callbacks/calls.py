@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable
+from threading import get_ident
 from time import perf_counter
 from types import CoroutineType
 from typing import Any
@@ -22,7 +23,7 @@ from ...state.spans import Open
 from ..apps import App
 from .async_steps import Running, Steps, innermost
 from .names import is_skip, name_of, timing
-from .tallies import tally
+from .tallies import duration, tally
 
 #: Kinds that nothing of a browser begins: each call is an interaction, whatever context it has copied.
 TIMERS = frozenset({"periodic", "timeout", "next_tick", "onload"})
@@ -76,17 +77,15 @@ class Calls:
             if not number:
                 number = self.state.interactions.begin(app.label, kind or "property").number
                 token = current.set(number)
-            spans, begun = self.state.spans, token is not None or kind in TIMERS
-            if spans is not None and (begun or label is not None):
-                of = kind or "property" if begun else None
+            if (spans := self.state.spans) is not None and (label is not None or token is not None or kind in TIMERS):
+                of = kind or "property" if token is not None or kind in TIMERS else None
                 span = spans.call(app.label, of, label or kind or "", number, function if named is None else named)
-            if (stack := self._running.get(threading.get_ident())) is None:
+            if (stack := self._running.get(get_ident())) is None:
                 stack = self.stack()
-            start = perf_counter()
-            elements, attribution = self._elements, self._attribution
-            if elements.on:
+            start, attribution = perf_counter(), self._attribution
+            if self._elements.on:
                 caller = innermost(stack)
-                elements.enter(number)
+                self._elements.enter(number)
             # A framework's own inside a message is part of it; what it calls of the user's is entered further down.
             own = label is None and attribution.inside()
             entered = attribution.enter(app.label, "callback", label) if not own else None
@@ -96,9 +95,8 @@ class Calls:
             if token is not None:
                 current.reset(token)
             return function(*args, **kwargs)
-        error: BaseException | None = None
-        result = None
-        busy, continues = 0.0, False
+        error = result = None
+        continues = False
         try:
             result = function(*args, **kwargs)
         except BaseException as raised:
@@ -170,17 +168,18 @@ class Calls:
     ) -> None:  # fmt: skip
         try:
             failed = error is not None and is_a(error, Exception) and not is_skip(error)
-            queue = self.state.queue
+            queue, bound = self.state.queue, app.bound
             if kind is not None:
-                queue.append((app.histogram("bokeh_callback_duration_seconds", kind).observe, seconds, number))
+                queue.append((bound.get((kind,)) or app.bundle((kind,), duration), seconds, number))
             if label is not None:
-                queue.append((app.bound.get(label) or app.bundle(label, tally), busy, number))
-                if failed:
-                    queue.append((app.counter("bokeh_callback_errors_total", label).inc, 1, number))
+                queue.append((bound.get(label) or app.bundle(label, tally), busy, number))
                 record = self.state.interactions.get(number)
                 if record is not None:
                     record.callbacks += 1
-                    record.errors += failed
+                if failed:
+                    queue.append((app.counter("bokeh_callback_errors_total", label).inc, 1, number))
+                    if record is not None:
+                        record.errors += 1
             if self._elements.on:
                 self._elements.leave(number, label, begin, seconds, busy, failed, 1, caller)
         except Exception as ours:

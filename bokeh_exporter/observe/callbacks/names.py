@@ -55,9 +55,10 @@ _CODES = 2000
 
 def name_of(callback: Any) -> str | None:
     """Return the label of a callback, None if it is a framework's own."""
-    function = callback.__func__ if type(callback) is MethodType else callback
-    known = _known.get(id(function.__code__)) if type(function) is FunctionType else None
-    name = known[2] if known is not None and known[1] is None else _follow(callback)
+    if type(callback) is FunctionType:
+        known = _known.get(id(callback.__code__))
+        return known[2] if known is not None and known[1] is None else _follow(callback)
+    name = _follow(callback)
     if name is None and type(callback) is MethodType:
         # A framework's object around the user's function, of which a method is registered: ``locked_callback``.
         inner = (attributes(callback.__self__) or {}).get("__wrapped__")

@@ -48,14 +48,15 @@ def _handling(position: int) -> Callable[[Callable[..., Any], Hosts], Callable[.
 
 def _sending3(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
     """Wrap what sends a message on Bokeh 3, and knows its size."""
-    patches, say, timed = hosts.patches, hosts.event("message_sent").hot(), hosts.event("message_written")
+    patches, say, written = hosts.patches, hosts.event("message_sent").hot(), hosts.event("message_written")
+    timed = bool(written)
     handler_class = find("bokeh.server.views.ws", "WSHandler")
 
     async def sent(connection: Any, sending: Awaitable[Any]) -> Any:
         begin = perf_counter()
         size = await sending
         if timed:
-            timed.say(begin, perf_counter())
+            written.say(begin, perf_counter())
         # Characters, which JSON from Python keeps ASCII, and bytes of buffers.
         say(connection, size if isinstance(size, int) else 0)
         return size

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from ...catalogue import ACTIVITIES
 from ...state import Level
+from ...state.attribution import Owner
 from .. import slots
 from ..apps import App
 from ..frame import Frame, Observer
@@ -74,11 +75,11 @@ class Activities(Observer):
             app = None
         if app is None:
             return call()
-        return self._attribution.run_message(app.message, _calmly, self._apart, app, call)
+        return self._attribution.run_message(app.message, call, self._apart)
 
-    def _apart(self, app: App, call: Callable[[], Any]) -> Any:
+    def _apart(self, message: Owner, call: Callable[[], Any]) -> Any:
         """Apply a patch as an activity of its own, since none came just before it."""
-        entered = self._attribution.enter(app.label, "message")
+        entered = self._attribution.enter(*message)
         try:
             return call()
         finally:
@@ -132,7 +133,3 @@ class Activities(Observer):
             for (app, callback), net in blocks.read().items():
                 if app in known:
                     yield Level("bokeh_callback_net_blocks", net, (app, callback))
-
-
-def _calmly(app: App, call: Callable[[], Any]) -> Any:
-    return call()

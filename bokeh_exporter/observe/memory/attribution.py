@@ -5,74 +5,27 @@ innermost activity that ran, or to nobody (``background``); one during which two
 ``unattributed``, as no reading can separate them. What is awaited does not run: coroutines enter and
 leave with each of their steps (``stepped``), so sessions that take turns on a loop do not overlap.
 
-A reading costs 2 us and what caches lose, so a boundary takes one only where the last is older than
-:data:`FRESH`, or where the outermost activity ends. Within :data:`FRESH` a change may be booked on the neighbour.
-Messages that set nothing off and follow each other within :data:`CLOSE` share one reading: what is between two of
-them counts as theirs, what the last ones of a row gained maybe as nobody's.
+A reading costs 2 us and what caches lose, so a boundary takes one only where the last is older than ``FRESH``
+(``readings``), or where the outermost activity ends. Within ``FRESH`` a change may be booked on the neighbour.
+Messages that follow each other within ``CLOSE`` share one reading, where each takes less than ``FRESH`` and sets off no
+more than functions that do: what is between two of them counts as theirs, or as the functions' if one ran; what the
+last ones of a row gained maybe as nobody's.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from threading import get_ident
 from time import perf_counter
 from typing import Any
 
 from ...state.attribution import Owner
-from ...state.interactions import Interactions, current
 from .blocks import Blocks
-from .statm import Statm
-
-#: Seconds within which a reading is taken for the present: too short to touch more than a few MB.
-FRESH = 0.001
-#: Seconds within which messages follow each other closely: a slider that is dragged sends fifty a second and more.
-CLOSE = 0.02
-
-UNATTRIBUTED = "unattributed"
+from .readings import Readings
 
 
-class Attribution:
+class Attribution(Readings):
     """Books the change of resident memory. From any thread; one that is at work is measured, a second is noticed."""
-
-    def __init__(self, interactions: Interactions) -> None:
-        self._interactions = interactions
-        self._statm: Statm | None = None
-        #: Set where blocks of Python's allocator are booked on callbacks too.
-        self.blocks: Blocks | None = None
-        self._reset()
-
-    def _reset(self) -> None:
-        #: Owner -> net bytes. Written by whoever holds ``_holding``.
-        self._bytes: dict[Owner, int] = {}
-        self._background = 0
-        #: Held from the outermost enter to its leave.
-        self._holding = threading.Lock()
-        self._thread = 0
-        self._stack: list[Owner] = []
-        #: The apps of the activities under way in other threads than the measured one.
-        self._others: list[str] = []
-        self._other = ""
-        self._overlapped = False
-        self._owner: Owner | None = None
-        self._left = 0.0
-        #: Messages under way in which nothing else has begun, by thread; when the last such one ended unread.
-        self._messages: dict[int, Owner] = {}
-        self._unread = 0.0
-        self._rss: int | None = None
-        self._read_at = 0.0
-
-    def start(self) -> None:
-        """Begin to measure."""
-        self._statm = self._statm or Statm()
-        self._rss = self._statm.read()
-        self._read_at = perf_counter()
-
-    def stop(self) -> None:
-        """Close what is open."""
-        statm, self._statm, self._rss = self._statm, None, None
-        if statm is not None:
-            statm.close()
 
     def after_fork(self) -> None:
         """In a child: forget open activities and numbers, which are the parent's."""
@@ -84,7 +37,7 @@ class Attribution:
         if measures:
             self.start()
 
-    def enter(self, app: str, activity: str, callback: str | None = None) -> bool | None:
+    def enter(self, app: str, activity: str, callback: str | None = None) -> bool | float | None:
         """Say that an app's activity begins to run in this thread; ``leave`` wants what this returns.
 
         ``callback`` is the label of the user's function, whose blocks are counted where that is asked for.
@@ -92,8 +45,13 @@ class Attribution:
         if self._rss is None:
             return None
         thread = get_ident()
+        if thread in self._messages and not self._thread and activity == "callback":
+            now = perf_counter()
+            if now - self._began < self._fresh and now - self._read_at < self._close:
+                self._messages[thread] = self._owner = self._quick = app, activity
+                return now  # it holds and reads nothing, unless it takes long
         if self._thread == thread:
-            if perf_counter() - self._read_at > FRESH:
+            if perf_counter() - self._read_at > self._fresh:
                 self._book()
             self._stack.append((app, activity))
         elif self._holding.acquire(False):
@@ -103,9 +61,9 @@ class Attribution:
             now = perf_counter()
             if thread in self._messages:  # it begins within one, which is calm no longer
                 self._stack.insert(0, self._messages[thread])
-                if now - self._read_at > FRESH:
+                if now - self._read_at > self._fresh:
                     self._book()
-            elif now - self._read_at > FRESH or self._unread:
+            elif now - self._read_at > self._fresh or self._unread:
                 self._book_idle(now)
             if self.blocks is not None:
                 self.blocks.begin()
@@ -122,41 +80,62 @@ class Attribution:
         return True
 
     def run_message(
-        self, owner: Owner, calm: Callable[..., Any], otherwise: Callable[..., Any], *args: Any, **kwargs: Any
+        self, owner: Owner, call: Callable[[], Any], apart: Callable[[Owner, Callable[[], Any]], Any]
     ) -> Any:
         """Apply an owner's message: one of many that follow closely holds and reads nothing until something begins.
 
-        Where they do not follow closely, ``otherwise`` is called, which has to ``enter`` and ``leave`` by itself.
+        Where they do not follow closely, ``apart`` is called, which has to ``enter`` and ``leave`` by itself.
         """
-        mine = self._owner is owner or self._owner is None
-        if not mine or perf_counter() - self._read_at >= CLOSE or self.blocks is not None or self._rss is None:
-            return otherwise(*args, **kwargs)
-        thread, messages = get_ident(), self._messages
-        messages[thread] = self._owner = owner
+        now, was = perf_counter(), self._owner
+        if was is not owner:
+            if was is None:
+                self._owner = owner
+            elif was is not self._quick or was[0] != owner[0]:
+                return apart(owner, call)
+        if now - self._read_at >= self._close:
+            return apart(owner, call)
+        thread, messages, self._began = get_ident(), self._messages, now
+        messages[thread] = owner
         try:
-            return calm(*args, **kwargs)
+            return call()
         finally:
-            messages.pop(thread, None)
-            if self._thread == thread:
+            owner = messages.pop(thread, owner)
+            if not self._thread:
+                end = perf_counter()
+                if end - now < self._fresh and end - self._read_at < self._close:
+                    self._unread = end
+                else:
+                    self._read_of(thread, owner)
+            elif self._thread == thread:
                 self.leave(True)
-            elif self._thread:
+            else:
                 self._overlapped, self._other = True, owner[0]
-            elif (now := perf_counter()) - self._read_at < CLOSE:
-                self._unread = now
-            elif self._holding.acquire(False):
-                self._thread, self._owner = thread, owner
-                self._stack.append(owner)
-                self.leave(True)
+
+    def _read_of(self, thread: int, owner: Owner) -> None:
+        """Read within a message, or at its end; what was gained is an owner's."""
+        if not self._holding.acquire(False):
+            self._overlapped, self._other = True, owner[0]
+            return
+        self._thread, self._owner = thread, owner
+        self._stack.append(owner)
+        self._book()
+        self._owner = None  # another row begins
+        self._release()
 
     def inside(self) -> bool:
         """Whether something that is measured runs in this thread."""
         return get_ident() in (self._thread, *self._messages)
 
-    def leave(self, entered: bool | None, callback: str | None = None) -> None:
+    def leave(self, entered: bool | float | None, callback: str | None = None) -> None:
         """Say that it has ended, or waits; ``callback`` as ``enter`` was given it."""
-        if entered is False and self._others:
-            self._others.pop()
-        if not entered:
+        if entered is not True:
+            if entered is False:
+                if self._others:
+                    self._others.pop()
+            elif entered is not None and perf_counter() - entered >= self._fresh:
+                owner = self._messages.get(get_ident())
+                if owner is not None and self._thread != get_ident():  # else what began inside reads at its end
+                    self._read_of(get_ident(), owner)
             return
         if not (stack := self._stack) or self._thread != get_ident():  # forked meanwhile
             return
@@ -168,54 +147,13 @@ class Attribution:
             self._owner = None
             self._release()
             return
-        if now - self._read_at > FRESH:
+        if now - self._read_at > self._fresh:
             self._book()
             stack.pop()
             self._owner = stack[-1]
         else:
             stack.pop()  # it keeps what is not read yet, unless what goes on takes longer
             self._left = now
-
-    def _release(self) -> None:
-        self._stack.clear()
-        self._thread = 0
-        if self._holding.locked():  # else forked meanwhile
-            self._holding.release()
-
-    def _book_idle(self, now: float) -> None:
-        """Book what has changed while nothing ran that reads; the messages' own share of it is theirs."""
-        if not self._unread or now - self._unread > CLOSE:
-            self._owner = None
-        self._book()
-
-    def _book(self) -> None:
-        """Read, and book the change since the last reading. Only in the thread that holds."""
-        now = perf_counter()
-        before, statm, self._read_at = self._rss, self._statm, now
-        unread, self._unread = self._unread, 0.0
-        rss = self._rss = statm.read() if statm is not None else None
-        overlapped, self._overlapped = self._overlapped, bool(self._others)
-        owner = self._owner
-        for elsewhere in [app for thread, (app, _) in list(self._messages.items()) if thread != self._thread]:
-            overlapped, self._other = True, elsewhere
-        if self._left:
-            if now - self._left > FRESH and self._stack:
-                owner = self._stack[-1]
-            self._left = 0.0
-        if rss is None or before is None:
-            return
-        change = rss - before
-        if owner is None and not overlapped:
-            self._background += change
-            return
-        # What messages before this one have left unread is not this one's.
-        record = self._interactions.get(current.get()) if not unread else None
-        if record is not None:
-            record.rss_known = record.rss_known and not overlapped
-            record.rss_change = (record.rss_change or 0) + change
-        if change:
-            key = owner if owner is not None and not overlapped else (owner[0] if owner else self._other, UNATTRIBUTED)
-            self._bytes[key] = self._bytes.get(key, 0) + change
 
     def measures(self) -> bool:
         """Whether there is a source of these numbers."""

@@ -32,6 +32,8 @@ from .totals import SessionRecord, SessionTotals
 
 #: Seconds within which the browser that has got a page opens its WebSocket; who has not by then is a probe.
 LOADING = 15.0
+#: On the hot path the slot's name saves a call.
+_RECORD = slots.record.name
 
 
 def record_of(session: Any) -> SessionRecord | None:
@@ -111,7 +113,7 @@ class Sessions(Observer):
             record.mark()
 
     def _blocking(self, session: Any) -> None:
-        record = slots.record.get(session)
+        record = getattr(session, _RECORD, None)
         if record is not None:
             record.totals.suspect(record)
 

@@ -23,6 +23,8 @@ from ..hosts.bokeh_sessions import connections_of, context_of_connection, sessio
 
 #: How often a connection over which nothing has passed is read again: its reply may just be on its way.
 _LOOKS = 3
+#: On the hot path the slot's name saves a call.
+_KNOWN = slots.connection.name
 
 
 class ConnectionBytes:
@@ -117,7 +119,9 @@ class Payloads(Observer):
             self._listed.append(known)
 
     def _sent(self, connection: Any, size: int) -> None:
-        self.enlist(self.bytes_of(connection))
+        known = getattr(connection, _KNOWN, None) or self.bytes_of(connection)
+        if not known.looks:
+            self.enlist(known)
         number = current.get()
         record = self.state.interactions.get(number) if number else None
         if record is not None:

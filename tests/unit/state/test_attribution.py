@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from bokeh_exporter.observe.memory.attribution import CLOSE, UNATTRIBUTED, Attribution
+from bokeh_exporter.observe.memory import readings
+from bokeh_exporter.observe.memory.attribution import Attribution
+from bokeh_exporter.observe.memory.readings import CLOSE, UNATTRIBUTED
 from bokeh_exporter.observe.memory.statm import Statm
 from bokeh_exporter.observe.memory.stepped import Stepped
 from bokeh_exporter.state import State
@@ -103,6 +105,65 @@ def test_a_message_that_takes_long_is_read_at_its_end(state: State) -> None:
     assert round(attribution.read()[1] / MB, -1) == 20
 
 
+def called_back(attribution: Attribution, size: int, activity: str = "callback") -> None:
+    inner = attribution.enter("/a", activity)
+    keep(size)
+    attribution.leave(inner)
+
+
+def test_a_row_of_messages_with_quick_functions_is_read_once_and_theirs(
+    state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readings, "FRESH", 60.0)  # what takes less is quick
+    monkeypatch.setattr(readings, "CLOSE", 60.0)
+    state.memory.attribution = attribution = Attribution(state.interactions)
+    attribution.start()
+    message, callback, read = ("/a", "message"), ("/a", "callback"), list[int]()
+    statm = attribution._statm
+    assert statm is not None
+    original = statm.read
+
+    def counted() -> int | None:
+        read.append(1)
+        return original()
+
+    monkeypatch.setattr(statm, "read", counted)
+    run_message(attribution, message, lambda size: called_back(attribution, size), 20)
+    run_message(attribution, message, keep, 10)
+    run_message(attribution, message, lambda size: called_back(attribution, size), 30)
+    assert not read
+    assert not attribution.inside()
+    assert booked(attribution) == {callback: 60}
+    # Another app's message is not of the row, and what is no function holds as ever.
+    run_message(attribution, ("/b", "message"), keep, 20)
+    run_message(attribution, message, lambda size: called_back(attribution, size, "session_destroy"), 40)
+    assert booked(attribution) == {callback: 60, ("/b", "message"): 20, ("/a", "session_destroy"): 40}
+    statm.close()
+
+
+def test_a_function_that_takes_long_is_read_at_its_end(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readings, "CLOSE", 60.0)
+    attribution = measured(state)
+    attribution._close = 60.0
+    number = state.interactions.begin("/a", "event").number
+    token = current.set(number)
+    attribution.read()
+
+    def slow(size: int) -> None:
+        inner = attribution.enter("/a", "callback")
+        assert type(inner) is float
+        keep(size)
+        time.sleep(0.01)
+        attribution.leave(inner)
+        keep(30)
+        time.sleep(0.01)
+
+    run_message(attribution, ("/a", "message"), slow, 50)
+    current.reset(token)
+    assert round((attribution.change_of(number) or 0) / MB, -1) == 80
+    assert booked(attribution) == {("/a", "callback"): 80}
+
+
 @pytest.mark.parametrize("last", ["message", "callback"])
 def test_a_message_that_another_thread_works_beside_is_nobodys(state: State, last: str) -> None:
     attribution = measured(state)
@@ -135,12 +196,12 @@ def test_a_message_that_another_thread_works_beside_is_nobodys(state: State, las
 def run_message(attribution: Attribution, owner: tuple[str, str], work: Callable[[int], None], size: int) -> None:
     """Run something as a message, as the hook does."""
 
-    def ordinary(size: int) -> None:
+    def apart(owner: tuple[str, str], call: Callable[[], object]) -> None:
         entered = attribution.enter(*owner)
-        work(size)
+        call()
         attribution.leave(entered)
 
-    attribution.run_message(owner, work, ordinary, size)
+    attribution.run_message(owner, lambda: work(size), apart)
 
 
 def test_what_is_awaited_does_not_run_so_that_turns_do_not_overlap(state: State) -> None:
