@@ -286,7 +286,7 @@ class Exporter:
         return levels
 
     def _pools(self) -> list[Pool]:
-        return [pool for each in self._frame.observers if isinstance(each, Executors) for pool in each.pools()]
+        return self._frame.find(Executors).pools()
 
     def _stacks(self) -> str:
         return report(self._acting.loops(), has_literal)

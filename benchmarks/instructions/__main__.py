@@ -8,13 +8,9 @@ import shutil
 import sys
 from collections.abc import Sequence
 
-from ..clients import Session
 from ..servers import PANELS, PLAIN, App, pin
-from .callgrind import CountedServer
-from .operations import operations
+from .operations import idle, operations
 
-#: Seconds for which a server idles before that is counted, and while it is.
-_SETTLES, _IDLES = 4.0, 10.0
 #: Servers that are counted at once.
 _AT_ONCE = 3
 
@@ -26,24 +22,14 @@ _TAKEN = tuple((f"whole,{part}", None) for part in ("hooks", "wrappers", "variab
 Counts = dict[str, float]
 
 
-async def idle(app: App, parts: str, level: str | None) -> float:
-    """Start a server, and count what it runs in a second while one session is open and nobody does anything."""
-    with CountedServer(app, parts, level) as server:
-        await asyncio.to_thread(server.wait)
-        session = await Session.visit(server.url)
-        server.count()
-        await asyncio.sleep(_SETTLES)
-        with server.phase() as phase:
-            await asyncio.sleep(_IDLES)
-        await session.close()
-    return phase.total / phase.seconds
-
-
 async def count(app: App, parts: str, level: str | None, messages: int, visits: int) -> Counts:
     """Count all of it for one server."""
-    per_second = await idle(app, parts, level)
+    idles = await idle(app, parts, level)
     phases = await operations(app, parts, level, {"message": messages, "button": messages, "creation": visits})
-    return {"idle": per_second, **{name: each.each(lambda phase: phase.total) for name, each in phases.items()}}
+    return {
+        "idle": idles.total / idles.seconds,
+        **{name: each.each(lambda phase: phase.total) for name, each in phases.items()},
+    }
 
 
 async def main() -> None:

@@ -13,7 +13,7 @@ from collections import Counter
 
 from ..servers import PANELS, PLAIN, App
 from .callgrind import Phase
-from .operations import Phases, operations
+from .operations import Phases, idle, operations
 
 #: Functions that are shown.
 _SHOWN = 24
@@ -27,6 +27,9 @@ _EVENTS = {
 async def profile(app: App, server: str, what: str, times: int) -> Phases:
     """Return the phases of one server, given as its parts or ``parts@level``."""
     parts, _, level = server.partition("@")
+    if what == "idle":
+        phase = await idle(app, parts, level or None, profiled=True)
+        return Phases(Phase(), phase, phase.seconds)
     return (await operations(app, parts, level or None, {what: times}, profiled=True))[what]
 
 
@@ -54,7 +57,7 @@ async def main() -> None:
     parser.add_argument(
         "servers", nargs="+", help="parts of the exporter, and a level: bare, whole, whole,hooks, whole@element"
     )
-    parser.add_argument("--what", default="button", choices=("message", "button", "creation"))
+    parser.add_argument("--what", default="button", choices=("message", "button", "creation", "idle"))
     parser.add_argument("--times", type=int, default=48)
     parser.add_argument("--app", default="plain", choices=("plain", "panels"))
     given = parser.parse_args()

@@ -18,17 +18,34 @@ _WARM = 60
 _UNTIMED = ("ticks", "samples", "looks")
 
 
+#: Seconds for which a server idles before that is counted, and while it is.
+_SETTLES, _IDLES = 4.0, 10.0
+
+
 @dataclass(frozen=True)
 class Phases:
     """One phase of some operations, and one of twice as many: their difference is what operations take."""
 
     once: Phase
     twice: Phase
-    times: int
+    times: float
 
     def each(self, number: Callable[[Phase], float]) -> float:
         """Return what one operation adds to a number of a phase."""
         return (number(self.twice) - number(self.once)) / self.times
+
+
+async def idle(app: App, parts: str, level: str | None, *, profiled: bool = False) -> Phase:
+    """Start a server, and count what it runs while one session is open and nobody does anything."""
+    with CountedServer(app, parts, level, profiled=profiled) as server:
+        await asyncio.to_thread(server.wait)
+        session = await Session.visit(server.url)
+        server.count()
+        await asyncio.sleep(_SETTLES)
+        with server.phase() as phase:
+            await asyncio.sleep(_IDLES)
+        await session.close()
+    return phase
 
 
 async def operations(

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, TypeVar
 from .. import config as options
 from ..config import Config
 from ..state import Level, State
-from ..state.levels import Snapshot, snapshot
+from ..state.levels import Parts, Snapshot
 from .apps import App, Apps
 from .hosts import Hosts, Subscriptions
 
@@ -137,30 +137,32 @@ class Frame:
         for observer in reversed(self.observers):
             self._guarded(observer, observer.stop)
 
-    def sample(self, contexts: Sequence[tuple[Any, App]], last: dict[str, list[Level]]) -> Snapshot:
+    def sample(self, contexts: Sequence[tuple[Any, App]], last: Parts) -> Snapshot:
         """Take one sample on a loop. ``last`` holds that loop's newest levels of each observer."""
-        now = time.monotonic()
+        now, start = time.monotonic(), time.perf_counter()
         for observer in self._sampling:
-            start = time.perf_counter()
             try:
-                last[observer.name] = self._read(observer, contexts, now)
+                last.put(observer.name, list(observer.sample(contexts, now)))
             except RuntimeError:
-                pass  # something changed under the reader, twice: the last value stays, and that is no error
+                self._once_more(observer, contexts, now, last)
             except Exception as error:
                 self.state.swallow(observer.name, error)
-            self.sampled[observer.name] = time.perf_counter() - start
+            end = time.perf_counter()
+            self.sampled[observer.name], start = end - start, end
         for component, look in self.after_sample:
             try:
                 look(now)
             except Exception as error:
                 self.state.swallow(component, error)
-        return snapshot(level for levels in last.values() for level in levels)
+        return last.snapshot()
 
-    def _read(self, observer: Observer, contexts: Sequence[tuple[Any, App]], now: float) -> list[Level]:
+    def _once_more(self, observer: Observer, contexts: Sequence[tuple[Any, App]], now: float, last: Parts) -> None:
         try:
-            return list(observer.sample(contexts, now))
+            last.put(observer.name, list(observer.sample(contexts, now)))
         except RuntimeError:
-            return list(observer.sample(contexts, now))
+            pass  # something changed under the reader, twice: the last value stays, and that is no error
+        except Exception as error:
+            self.state.swallow(observer.name, error)
 
     def collect(self) -> list[Level]:
         """Read everything that needs no loop."""

@@ -8,32 +8,26 @@ hot path. Entries are for what carries a value, as a duration does.
 from __future__ import annotations
 
 import itertools
+import operator
 from collections.abc import Callable
 from typing import Any
 
 from .events import EventCounter, EventHistogram
 
+_COUNTER = operator.attrgetter("counter")
+
 
 class Count:
     """Counts for one child of a counter, or how often 0 was observed by one of a histogram."""
 
-    __slots__ = ("_apply", "_seen", "counter", "one")
+    __slots__ = ("apply", "counter", "one")
 
     def __init__(self, apply: Callable[[int], None]) -> None:
-        self._apply = apply
+        #: Adds so many to the child.
+        self.apply = apply
         self.counter = itertools.count()
-        self._seen = 0
         #: Counts one. What it returns is nobody's business.
         self.one: Callable[[], Any] = self.counter.__next__
-
-    def settle(self) -> bool:
-        """Apply what was counted since the last time, and say whether anything was. Not by two threads at once."""
-        # The one way to look at it that is not deprecated: "count(7)".
-        total = int(repr(self.counter)[6:-1])
-        new, self._seen = total - self._seen, total
-        if new:
-            self._apply(new)
-        return new > 0
 
 
 class Counts:
@@ -41,9 +35,10 @@ class Counts:
 
     def __init__(self) -> None:
         self._counts: dict[EventCounter | EventHistogram, Count] = {}
-        #: Their counters, and how these and the number of those forgotten were at the last look: mostly the same.
-        self._counters: dict[EventCounter | EventHistogram, object] = {}
-        self._forgotten, self._seen = 0, (0, [""])
+        #: Those that were looked at last, and what each gave. To look is to count one more, which is taken off again:
+        #: ``repr``, the one way to look without it that is not deprecated, takes 2,400 instructions, this takes 50.
+        self._looked: list[Count] = []
+        self._gave: list[int] = []
 
     def of(self, child: EventCounter | EventHistogram) -> Count:
         """Return the count of a counter's child, or of the zeros that a histogram's child observes."""
@@ -51,25 +46,27 @@ class Counts:
         if found is None:
             apply = child.inc if isinstance(child, EventCounter) else child.observe_zeros
             found = self._counts.setdefault(child, Count(apply))
-            self._counters[child] = found.counter
         return found
 
     def settle(self, failed: Callable[[Exception], None]) -> bool:
         """Apply all of them, and say whether there was anything. Not by two threads at once."""
-        seen = self._forgotten, list(map(repr, list(self._counters.values())))
-        if seen == self._seen:
+        counts = list(self._counts.values())
+        if counts != self._looked:
+            gave = dict(zip(self._looked, self._gave, strict=True))
+            # One that was never looked at has given nothing, not even 0.
+            self._looked, self._gave = counts, [gave.get(count, -1) for count in counts]
+        before = self._gave
+        now = self._gave = list(map(next, map(_COUNTER, counts)))
+        if sum(now) == sum(before) + len(counts):
             return False
-        self._seen = seen
-        something = False
-        for count in list(self._counts.values()):
-            try:
-                something |= count.settle()
-            except Exception as error:
-                failed(error)
-        return something
+        for count, last, value in zip(counts, before, now, strict=True):
+            if value > last + 1:
+                try:
+                    count.apply(value - last - 1)
+                except Exception as error:
+                    failed(error)
+        return True
 
     def forget(self, child: EventCounter | EventHistogram) -> None:
         """Drop the count of a child that is removed."""
-        self._forgotten += 1
         self._counts.pop(child, None)
-        self._counters.pop(child, None)

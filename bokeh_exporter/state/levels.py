@@ -45,6 +45,41 @@ def snapshot(levels: Iterable[Level]) -> Snapshot:
     return built
 
 
+class Parts:
+    """The newest levels of each source of one sampler, and the snapshot that they make. On one loop."""
+
+    def __init__(self) -> None:
+        self._levels: dict[str, list[Level]] = {}
+        self._snapshots: dict[str, Snapshot] = {}
+        self._whole: Snapshot | None = None
+
+    def put(self, source: str, levels: list[Level]) -> None:
+        """Take the levels of a source in the place of those it had; mostly they are the same, and nothing is built."""
+        if levels != self._levels.get(source):
+            self._levels[source], self._snapshots[source] = levels, snapshot(levels)
+            self._whole = None
+
+    def snapshot(self) -> Snapshot:
+        """Return the snapshot of all sources: the same one as long as nothing changes."""
+        if self._whole is None:
+            whole: dict[str, Mapping[tuple[str, ...], float]] = {}
+            for part in self._snapshots.values():
+                whole.update(part if whole.keys().isdisjoint(part) else _merged(whole, part))
+            self._whole = whole
+        return self._whole
+
+
+def _merged(whole: Snapshot, part: Snapshot) -> Snapshot:
+    """Return a part with what is of its rows in others: what it was made of is kept, so nothing is added in place."""
+    merged = dict(part)
+    for name in whole.keys() & part.keys():
+        both = dict(whole[name])
+        for labels, value in part[name].items():
+            merge(BY_NAME[name], both, labels, value)
+        merged[name] = both
+    return merged
+
+
 class Levels:
     """The newest snapshot of each sampler."""
 

@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from ...state import Level
+from ...state.levels import Parts
 from ..frame import Frame, Observer
 from ..hosts.bokeh_sessions import loop_of
 from .stacks import depth
@@ -46,7 +47,7 @@ class LoopState:
         self.ticked = time.monotonic()
         #: Unix times of the last tick and the last sample, as they are written down.
         self.tick_time = self.sample_time = time.time()
-        self.last: dict[str, list[Level]] = {}
+        self.last = Parts()
         #: When the next sample is due, and what waits for it where that is between two ticks.
         self.due = 0.0
         self.sampler: asyncio.TimerHandle | None = None
