@@ -65,7 +65,7 @@ class Elements:
 
     def enter(self, number: int) -> None:
         """Note that a function begins."""
-        record = self.record(number)
+        record = self._records.get(number) or self.record(number)
         if record is not None:
             record.open += 1
 
@@ -78,7 +78,7 @@ class Elements:
         ``name`` is None for a framework's, which is not listed; ``begin`` is by ``perf_counter``; ``caller`` is the
         function of the user's in which it ran.
         """
-        record = self.record(number)
+        record = self._records.get(number) or self.record(number)
         if record is not None:
             record.open -= 1
             record.touched = perf_counter()
@@ -87,7 +87,7 @@ class Elements:
 
     def went_on(self, number: int, part: str, name: str, begin: float, end: float) -> None:
         """Note what went on in an interaction from when to when, by ``perf_counter``; see ``timeline.PARTS``."""
-        record = self.record(number)
+        record = self._records.get(number) or self.record(number)
         if record is not None:
             record.add(Record.went_on, part, name, begin, end, get_ident())
 

@@ -78,15 +78,18 @@ def bases(kind: type) -> tuple[type, ...]:
 
 def attributes(thing: object) -> dict[str, Any] | None:
     """Return the instance's ``__dict__``, None if it has none."""
-    for kind in bases(type(thing)):
-        descriptor = _dict_of_type(kind).get("__dict__")
-        if type(descriptor) is GetSetDescriptorType:  # else it is the user's
-            try:
-                found = descriptor.__get__(thing)
-            except (AttributeError, TypeError):
-                return None
-            return found if type(found) is dict else None
-    return None
+    kind = type(thing)
+    place = _place_of_dict.of(kind)
+    if place is None:
+        return None
+    try:
+        descriptor = _dict_of_type(_mro(kind)[place])["__dict__"]
+        if type(descriptor) is not GetSetDescriptorType:  # its bases were changed meanwhile
+            return None
+        found = descriptor.__get__(thing)
+    except (AttributeError, TypeError, LookupError):
+        return None
+    return found if type(found) is dict else None
 
 
 def slots(thing: object) -> Iterator[tuple[str, Any]]:
@@ -202,6 +205,18 @@ class ByClass(Generic[Known]):
         found = self._work_out(kind)
         self._known[id(kind)] = weakref.ref(kind), found
         return found
+
+
+def _find_dict(kind: type) -> int | None:
+    """Return which base of a class has the ``__dict__`` of its instances; another entry of that name is the user's."""
+    for place, base in enumerate(bases(kind)):
+        if type(_dict_of_type(base).get("__dict__")) is GetSetDescriptorType:
+            return place
+    return None
+
+
+#: A place and not the descriptor, which would keep its class alive.
+_place_of_dict: ByClass[int | None] = ByClass(_find_dict)
 
 
 def resemble(wrapper: Callable[..., Any], function: Any) -> None:

@@ -45,9 +45,11 @@ def displayable(value: Any, reveal: bool = False) -> Any:
         value: a widget's.
         reveal: whether the developer asked for values as they are, shortened.
     """
-    if value is None or type(value) is bool:
+    kind_of = type(value)
+    if value is None or kind_of is bool:
         return value
-    if _is_numpys(value):
+    # Mostly it is a plain number, and nobody else is asked.
+    if kind_of is not int and kind_of is not float and _is_numpys(value):
         value = value.item()  # a number of Python's, mostly
     if is_a(value, int):
         number = int.__int__(value)
