@@ -18,18 +18,20 @@ _AT_ONCE = 3
 _COMPARED = (("bare", None), ("whole", None), ("whole", "element"))
 _TAKEN = tuple((f"whole,{part}", None) for part in ("hooks", "wrappers", "variable"))
 
-#: Instructions of one operation by its name; ``idle`` is of a second.
-Counts = dict[str, float]
+#: Instructions of one operation by its name, and those of them that search classes, which is luck: see ``profiles``.
+#: ``idle`` is of a second.
+Counts = dict[str, tuple[float, float]]
 
 
 async def count(app: App, parts: str, level: str | None, messages: int, visits: int) -> Counts:
     """Count all of it for one server."""
     idles = await idle(app, parts, level)
     phases = await operations(app, parts, level, {"message": messages, "button": messages, "creation": visits})
-    return {
-        "idle": idles.total / idles.seconds,
-        **{name: each.each(lambda phase: phase.total) for name, each in phases.items()},
+    found = {
+        name: (each.each(lambda phase: phase.total), each.each(lambda phase: phase.profile.searched))
+        for name, each in phases.items()
     }
+    return {"idle": (idles.total / idles.seconds, 0.0), **found}
 
 
 async def main() -> None:
@@ -53,9 +55,12 @@ async def main() -> None:
             found = await asyncio.gather(*(count(app, *each, given.messages, given.visits) for each in some))
             for (parts, level), counts in zip(some, found, strict=True):
                 bare = bare or counts
-                for name, instructions in counts.items():
-                    more = instructions - bare[name]
-                    ratio = f"{more:+12,.0f}  x {instructions / bare[name]:.3f}" if name != "idle" else ""
+                for name, (instructions, searched) in counts.items():
+                    before, searched_before = bare[name]
+                    ratio = f"{instructions - before:+12,.0f}  x {instructions / before:.3f}" if name != "idle" else ""
+                    if name != "idle":
+                        without = (instructions - searched) / (before - searched_before)
+                        ratio += f"  searches of classes {searched:10,.0f}, without them x {without:.3f}"
                     print(f"{app.name:<8}{parts:<16}{level or '':<9}{name:<9}{instructions:14,.0f} {ratio}", flush=True)
 
 

@@ -35,8 +35,8 @@ class Phase:
     seconds: float = 0.0
     #: Instructions by thread, in the order in which they were started: the first runs the loop.
     threads: list[int] = field(default_factory=list)
-    #: What each function ran by itself, where that is asked for.
-    profile: Profile | None = None
+    #: What each function ran by itself.
+    profile: Profile = field(default_factory=lambda: Profile(()))
 
     @property
     def total(self) -> int:
@@ -51,11 +51,11 @@ class CountedServer(Server):
         app: what it serves.
         parts: what of the exporter it has, see :mod:`.serving`.
         level: how deep it collects.
-        profiled: whether phases have a profile, of simulated caches and branches too.
+        simulated: whether profiles have misses of simulated caches and branches.
     """
 
-    def __init__(self, app: App, parts: str, level: str | None = None, *, profiled: bool = False) -> None:
-        self._parts, self._dumps, self._profiled = parts, 0, profiled
+    def __init__(self, app: App, parts: str, level: str | None = None, *, simulated: bool = False) -> None:
+        self._parts, self._dumps, self._simulated = parts, 0, simulated
         self._counts = Path(tempfile.mkdtemp(prefix="counts_"))
         super().__init__(app, False, level)  # whether it has the exporter says ``parts``
 
@@ -71,7 +71,7 @@ class CountedServer(Server):
         return [
             "valgrind", "--tool=callgrind", "--instr-atstart=no", "--separate-threads=yes",
             f"--callgrind-out-file={self._counts}/counted",
-            *(("--cache-sim=yes", "--branch-sim=yes") if self._profiled else ()),
+            *(("--cache-sim=yes", "--branch-sim=yes") if self._simulated else ()),
             sys.executable, "-m", "benchmarks.instructions.serving", self._parts,
             app.tool, *serve_command(app, self.port, lifetime)[3:],
         ]  # fmt: skip
@@ -94,8 +94,7 @@ class CountedServer(Server):
         self._control("--dump")
         self._dumps += 1
         paths = sorted(self._counts.glob(f"counted.{self._dumps}-*"))
-        if self._profiled:
-            phase.profile = Profile(paths)
+        phase.profile = Profile(paths)
         for path in paths:
             found = _SUMMARY.search(path.read_text(errors="replace"))
             phase.threads.append(int(found.group(1)) if found is not None else 0)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections import Counter
 
 from ..servers import PANELS, PLAIN, App
 from .callgrind import Phase
@@ -28,16 +27,16 @@ async def profile(app: App, server: str, what: str, times: int) -> Phases:
     """Return the phases of one server, given as its parts or ``parts@level``."""
     parts, _, level = server.partition("@")
     if what == "idle":
-        phase = await idle(app, parts, level or None, profiled=True)
+        phase = await idle(app, parts, level or None, simulated=True)
         return Phases(Phase(), phase, phase.seconds)
-    return (await operations(app, parts, level or None, {what: times}, profiled=True))[what]
+    return (await operations(app, parts, level or None, {what: times}, simulated=True))[what]
 
 
 def totals(phases: Phases, names: tuple[str, ...]) -> float:
     """Return how often some events happen in an operation."""
 
     def number(phase: Phase) -> float:
-        found = phase.profile.totals() if phase.profile is not None else Counter[str]()
+        found = phase.profile.totals()
         return sum(found[name] for name in names)
 
     return phases.each(number)
@@ -45,9 +44,7 @@ def totals(phases: Phases, names: tuple[str, ...]) -> float:
 
 def functions(phases: Phases) -> dict[str, float]:
     """Return the instructions of an operation by function."""
-    once, twice = (
-        phase.profile.of("Ir") if phase.profile is not None else Counter[str]() for phase in (phases.once, phases.twice)
-    )
+    once, twice = (phase.profile.of("Ir") for phase in (phases.once, phases.twice))
     return {name: (twice[name] - once[name]) / phases.times for name in once | twice}
 
 
@@ -66,7 +63,9 @@ async def main() -> None:
     for server in given.servers:
         found.append(await profile(app, server, given.what, given.times))
         numbers = ", ".join(f"{name} {totals(found[-1], events):,.0f}" for name, events in _EVENTS.items())
-        print(f"{server:<20} {numbers}", flush=True)
+        searches = found[-1].each(lambda phase: phase.profile.searches)
+        searched = found[-1].each(lambda phase: phase.profile.searched)
+        print(f"{server:<20} {numbers}; {searches:,.0f} searches of classes: {searched:,.0f}", flush=True)
     each = [functions(phases) for phases in found]
     names = {name for counts in each for name in counts}
     apart = sorted(names, key=lambda name: -max(abs(counts.get(name, 0) - each[0].get(name, 0)) for counts in each))

@@ -35,9 +35,9 @@ class Phases:
         return (number(self.twice) - number(self.once)) / self.times
 
 
-async def idle(app: App, parts: str, level: str | None, *, profiled: bool = False) -> Phase:
+async def idle(app: App, parts: str, level: str | None, *, simulated: bool = False) -> Phase:
     """Start a server, and count what it runs while one session is open and nobody does anything."""
-    with CountedServer(app, parts, level, profiled=profiled) as server:
+    with CountedServer(app, parts, level, simulated=simulated) as server:
         await asyncio.to_thread(server.wait)
         session = await Session.visit(server.url)
         server.count()
@@ -49,7 +49,7 @@ async def idle(app: App, parts: str, level: str | None, *, profiled: bool = Fals
 
 
 async def operations(
-    app: App, parts: str, level: str | None, times: Mapping[str, int], *, profiled: bool = False
+    app: App, parts: str, level: str | None, times: Mapping[str, int], *, simulated: bool = False
 ) -> dict[str, Phases]:
     """Start a server without timers, and count what its operations take.
 
@@ -58,10 +58,10 @@ async def operations(
         parts: what of the exporter it has, see :mod:`.serving`.
         level: how deep it collects.
         times: how many of each; none of those that are not named.
-        profiled: whether phases have a profile.
+        simulated: whether caches and branches are simulated.
     """
     untimed = ",".join((parts, *_UNTIMED)) if parts != "bare" else parts
-    with CountedServer(app, untimed, level, profiled=profiled) as server:
+    with CountedServer(app, untimed, level, simulated=simulated) as server:
         await asyncio.to_thread(server.wait)
         sessions = [await Session.visit(server.url)]
         session, value = sessions[0], 0
