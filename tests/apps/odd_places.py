@@ -263,11 +263,11 @@ async def one(hook: Any, document: Any, make: Callable[[], Any]) -> dict[str, An
             said = str(error).splitlines()[:1]
         except BaseException:
             said = ["?"]
-        outcome = re.sub(r"0x[0-9a-f]+|odd-\d+", "...", f"{type(error).__qualname__} {said}")
+        outcome = re.sub(r"0x[0-9a-f]+|odd-\d+|(?<=id=')\d+", "...", f"{type(error).__qualname__} {said}")
         del error
     await settled(document)  # also where it raised: what was scheduled is its own
     if tasks := asyncio.all_tasks() - before:  # Panel awaits what is async in a task of its own
-        await asyncio.wait(tasks, timeout=1)
+        await asyncio.wait(tasks, timeout=20)
     OddMeta.armed = False
     counted = collections.Counter(NOTES)
     return {"outcome": outcome, "notes": dict(sorted(counted.items())), "log": sorted(LOGGED)}

@@ -246,8 +246,11 @@ def test_explain_waits_for_its_turn(serve: Serve) -> None:
     server = serve_leak(serve, "02_curdoc_by_user")
     visit(server, "02_curdoc_by_user", 2)
     # As doctor searches, too: the exporter answers 429 to another search that comes at once.
-    asked = [get(f"{server.exporter_url}/debug/explain", method="POST", data=b"", timeout=60) for _ in range(2)]
-    assert [each.status for each in asked] == [200, 429]
+    # "At once" is within a second, so a busy machine may need to ask again.
+    address = f"{server.exporter_url}/debug/explain"
+    assert get(address, method="POST", data=b"", timeout=60).status == 200
+    refused = lambda: get(address, method="POST", data=b"", timeout=60).status == 429  # noqa: E731
+    wait_until(refused, 60, "a search that comes at once is refused", interval=0)
     command = [sys.executable, "-m", "bokeh_exporter", "explain", server.exporter_url]
     said = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert "module acme.registry, DOC_BY_USER" in said.stdout

@@ -24,7 +24,7 @@ from bokeh_exporter.state.notices import KEPT
 from bokeh_exporter.state.rows import is_event
 
 from ..conftest import Serve
-from ..support.collector import Collector, rotel, values
+from ..support.collector import HAS_ROTEL, Collector, rotel, values
 from ..support.scrapes import Scrape
 from ..support.servers import ServerProcess, bokeh_serve, panel_serve, uvicorn
 from ..support.versions import HAS_ASGI
@@ -174,7 +174,7 @@ def test_push_and_scrape_say_the_same(
         "OTEL_RESOURCE_ATTRIBUTES": "team=maps",
         **pushing(collector, protocol),
     }
-    if through:
+    if through and HAS_ROTEL:
         urls = serve(rotel(collector)).urls
         env["OTEL_EXPORTER_OTLP_ENDPOINT"] = urls[0 if protocol == "grpc" else 1]
     server = serve(host(env))

@@ -158,9 +158,8 @@ def test_what_is_kept_is_retained_after_the_grace_and_pending_before(
     assert old.value("bokeh_session_collect_duration_seconds_count", app="/document") == 0
 
     truth.ask("release")
-    collect(server)
-    # A search for who holds it, which began by itself, may hold them for a moment longer.
-    free = until(
+    # More than once: a search for who holds it, which began by itself, may hold them for a moment longer.
+    free = collected(
         server,
         lambda s: (
             s.total("bokeh_sessions_uncollected", app="/document") == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import sys
 import sysconfig
 import threading
 from collections.abc import Iterator
@@ -216,6 +217,10 @@ class Collector:
         """The metrics of one export, the last unless told otherwise, by name: those of our scope."""
         exports = self.exports("metrics")
         return dict(_metrics(exports[which])) if exports else {}
+
+
+#: Where pyproject.toml has it: there is none for Python 3.14 and newer yet.
+HAS_ROTEL = sys.platform == "linux" and sys.version_info < (3, 14)
 
 
 def rotel(onward: Collector) -> ServerProcess:

@@ -69,7 +69,7 @@ def _searched(
     left: list[Target], hosts: Callable[[], Iterable[Host]], room: Callable[[], float | None],
     history: HolderHistory | None, look: Callable[[Heap, list[int]], list[Found]] | None, begun: float,
 ) -> Explanation:  # fmt: skip
-    visited = 0
+    visited, garbage = 0, set[int]()
     retained: list[Found] = []
     containers: list[Found] = []
     for attempt in range(_TRIES):
@@ -86,9 +86,11 @@ def _searched(
         unseen = [key for key, held in leading.items() if held]
         held = ways(heap, dict.fromkeys(unseen, 0), missing) if missing else {}
         keyed = _describe(keyed, found, begins, retained)
-        keyed = {key: target for key, target in keyed.items() if key not in missing or key in held}  # not garbage
         hints = leading.keys() | {each for key in keyed for each in found.get(key, Way([])).ids}
         keyed = _describe(keyed, *_timed(keyed, hints, lives), retained)
+        # A timer that was replaced while the picture was taken makes garbage of what hangs on it: two have to agree.
+        garbage, before = missing - held.keys(), garbage
+        keyed = {key: target for key, target in keyed.items() if key not in garbage & before}
         if attempt:  # only what is still there a picture later is not just something new
             keyed = _describe_unseen(keyed, held, retained)
         left = list(keyed.values())

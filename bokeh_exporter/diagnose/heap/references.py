@@ -42,6 +42,7 @@ class Edge(NamedTuple):
 Chain = Sequence[Any]
 _SUSPENDED = (CoroutineType, GeneratorType, AsyncGeneratorType)
 _FRAMES = ("cr_frame", "gi_frame", "ag_frame")
+_WORKS_ON = " what it waits for or works on"
 _HAMT = {"hamt", "hamt_bitmap_node", "hamt_array_node", "hamt_collision_node"}
 
 
@@ -168,12 +169,15 @@ def _suspended(chain: Chain, at: int) -> Edge | None:
     holder, to = chain[at], chain[at + 1]
     frame = next((frame for name in _FRAMES if (frame := getattr(holder, name, None)) is not None), None)
     name = None
+    if to is frame and _follows(chain, at, 2):  # up to Python 3.10 a frame, an object of its own, has the variables
+        found = _frame(chain, at + 1) or Edge("")
+        return Edge(found.how or _WORKS_ON, 1 + found.takes)
     if safely.is_a(to, CellType) and _follows(chain, at, 2):
         name = _local(frame, chain[at + 2])
         if name is not None:
             return Edge(f" local variable {name}", 2)
     name = _local(frame, to)
-    return Edge(f" local variable {name}" if name is not None else " what it waits for or works on")
+    return Edge(f" local variable {name}" if name is not None else _WORKS_ON)
 
 
 def _local(frame: FrameType | None, wanted: Any) -> str | None:
