@@ -18,7 +18,9 @@ from .trend import Floors, floors, inverted
 #: The pace is kept if it is above this by so many errors; a cache with a time constant of five windows has 0.87.
 _KEPT, _ERRORS = 0.85, 1.5
 #: The same where memory may be full before that is known, and visits in an hour from which on it may.
-_LIKELY, _BUSY = 0.78, 250.0
+_LIKELY, _BUSY = 0.78, 900.0
+#: Hours that a cache takes which fills ever more slowly, at the most: in its first ones it looks linear.
+_FILLS = 6.0
 #: Of two spans, each with an error of its own: one error above this.
 _CERTAIN = 0.85
 #: Slower than this, by so many errors, is a bend that ends what was told before.
@@ -54,6 +56,11 @@ class Bend(NamedTuple):
         """Whether the pace is kept for certain."""
         return self.ratio - self.error >= _CERTAIN
 
+    def is_no_fill(self, hours: float) -> bool:
+        """Whether in a window of so many hours it bends less than the slowest cache: by the logarithm of the time."""
+        slowest = (1.0 + hours / 6.0 / _FILLS) / (1.0 + 5.0 * hours / 6.0 / _FILLS)
+        return self.ratio - _ERRORS * self.error >= slowest
+
     @property
     def ends(self) -> bool:
         """Whether it certainly slows down."""
@@ -62,7 +69,7 @@ class Bend(NamedTuple):
 
 def keeps_its_pace(part: Table, column: int, found: Floors, *, certainly: bool = False) -> bool:
     """Whether growth in a window does not slow down, in it or against what was before it."""
-    if certainly and not all(_bend(found, pace).certain for pace in (DESTROYED, TIME)):
+    if certainly and not all(_bend(found, pace).is_no_fill(_hours(found)) for pace in (DESTROYED, TIME)):
         return False
     urgent = _is_urgent(found)
     # By both: while traffic falls a cache that fills with time looks straight by visits, while it rises the other one.
@@ -89,9 +96,13 @@ def ends(found: Floors) -> bool:
 
 
 def _is_urgent(found: Floors) -> bool:
-    hours = (found.time[-1] - found.time[0]) / 3600.0
+    hours = _hours(found)
     visits = found.visits[-1] - found.visits[0]
     return bool(visits < _VISITS or (visits >= _BUSY * hours and hours < _SHORT))
+
+
+def _hours(found: Floors) -> float:
+    return float(found.time[-1] - found.time[0]) / 3600.0
 
 
 def _known_paces(found: Floors) -> tuple[int, ...]:

@@ -75,8 +75,10 @@ def process_growth(points: Sequence[Point], thresholds: Thresholds) -> list[Evid
 
 
 def _by_visit(rest: Sequence[Point], thresholds: Thresholds) -> Iterator[Evidence]:
+    visits = [total(point.last, "destroyed") for point in rest]
+
     def grown(number: Number) -> Growth | None:
-        found = growth((total(point.last, "destroyed"), number(point.low.process)) for point in rest)
+        found = growth((at, number(point.low.process)) for at, point in zip(visits, rest, strict=True))
         return found if found is not None and found.span >= thresholds.judge_sessions else None
 
     for row, what, number, least in _COUNTS:

@@ -26,6 +26,8 @@ EACH_HALF = 0.3
 GOES_ON = 0.1
 #: Spans that are looked at, in seconds: a leak that began lately is lost in a whole day.
 WINDOWS = (24 * 3600.0, 6 * 3600.0, 3600.0)
+#: Seconds between the samples of a server, at the least; those of soak are closer.
+_APART = 10.0
 _POSITIONS = {field: position for position, field in enumerate(AppSample._fields)}
 
 
@@ -78,12 +80,13 @@ def _goes_on(third: Sequence[tuple[float, float]], slope: float) -> bool:
 
 def in_thirds(pairs: Sequence[tuple[float, float]]) -> Sequence[Sequence[tuple[float, float]]]:
     """Return pairs, which are in the order of x, by thirds of the way of x; nothing where one of them has none."""
-    span = pairs[-1][0] - pairs[0][0] if pairs else 0.0
+    begin = pairs[0][0] if pairs else 0.0
+    span = pairs[-1][0] - begin if pairs else 0.0
     if span <= 0:
         return ()
-    thirds: list[list[tuple[float, float]]] = [[], [], []]
-    for x, y in pairs:
-        thirds[min(2, int(3 * (x - pairs[0][0]) / span))].append((x, y))
+    at = lambda pair: 3 * (pair[0] - begin) / span  # noqa: E731
+    first, second = (bisect.bisect_left(pairs, third, key=at) for third in (1, 2))
+    thirds = (pairs[:first], pairs[first:second], pairs[second:])
     return thirds if all(thirds) else ()
 
 
@@ -103,6 +106,11 @@ def of_this_process(points: Sequence[Point]) -> Sequence[Point]:
     ended = [total(point.last, "destroyed") for point in points]
     begin = next((at for at in range(len(ended) - 1, 0, -1) if ended[at] < ended[at - 1]), 0)
     return points[begin:]
+
+
+def of_server(points: Sequence[Point]) -> bool:
+    """Whether these are the samples of a server rather than those of a run of seconds, as soak's."""
+    return points[-1].time - points[0].time >= _APART * (len(points) - 1)
 
 
 def total(sample: Sample, field: str) -> float:

@@ -15,7 +15,7 @@ from .fields import AppSample
 from .history import Point
 from .judgement import PROCESS, SESSION, Evidence
 from .samples import Sample
-from .series import Growth, collected, duration, growth, live, resident, size, total
+from .series import Growth, collected, duration, growth, live, of_server, resident, size, total
 from .trend import along
 
 #: Events above which growth is per event rather than over time.
@@ -84,8 +84,8 @@ class _Stretch(NamedTuple):
     def is_no_walk(self, number: Callable[[Sample], float | None]) -> bool:
         """Whether what grew is more than the noise of a server; in a run of seconds it is garbage that matters."""
         span = self.points[-1].time - self.points[0].time
-        if span < _MINUTES or span < _TOOTH:
-            return span < _MINUTES
+        if span < _TOOTH:
+            return span < _MINUTES and not of_server(self.points)
         pace = self._pace()
         pairs = [(pace(p), value) for p in self.points if (value := number(p.last)) is not None]
         return along(pairs) >= _NO_WALK

@@ -18,7 +18,7 @@ from .bends import ends, keeps_its_pace
 from .history import Point
 from .judgement import PROCESS, SESSION, Evidence
 from .rows import BLOCKS, CREATED, DESTROYED, HEAP, LIVE, RESIDENT, THERE, TIME, Table, table
-from .series import duration, size
+from .series import duration, of_server, size
 from .trend import BOUND, WINDOWS, Drift, drift, floors
 
 #: Bytes that a Python block stands for, about; it makes blocks comparable with what matters.
@@ -35,8 +35,9 @@ _WARM = 3600.0
 _ENDS = (0.0, 3600.0, 2 * 3600.0, 3 * 3600.0, 4 * 3600.0, 6 * 3600.0, 8 * 3600.0, 12 * 3600.0)
 #: Of what had grown, the share that must still be there, and of the pace the share that it must still have.
 _HELD, _GOES_ON = 0.5, 0.25
-#: Visits of a window of two hours above which nobody waits for a longer one: memory is full soon.
-_BUSY = 1000
+#: Visits of a window of two hours above which nobody waits for a longer one: memory is full soon. With fewer, the noise
+#: of the sessions hides how a cache of hundreds of MB bends.
+_BUSY = 1800
 #: An hour of rows: with less there is no window.
 _LEAST_ROWS = 60
 
@@ -44,8 +45,8 @@ _LEAST_ROWS = 60
 #: Seconds of history needed to measure noise, and how they are cut.
 _TELLS, _SPANS, _BUCKETS = 1200.0, (3600.0, 6 * 3600.0), 12
 
-#: Seconds between the samples of a server, at the least; soak's are closer.
-_APART = 30.0
+#: Times the sessions of a judgement that it takes to tell a pace from visitors who come now and then.
+_MANY = 4
 
 
 class Slow(NamedTuple):
@@ -90,8 +91,8 @@ def grown(rows: Table, thresholds: Thresholds) -> Slow | None:
     return None
 
 
-def confirmed(points: Sequence[Point], metric: str | None) -> bool:
-    """Whether growth per visit, seen in a few floors, is more than noise; yes if there is too little data to say.
+def confirmed(points: Sequence[Point], metric: str | None, thresholds: Thresholds) -> bool:
+    """Whether growth per visit, seen in a few floors, is more than noise and no cache that fills ever more slowly.
 
     Exact counts have no noise. Nor is noise asked for in a run of soak; a server's first twenty minutes tell nothing.
     """
@@ -100,11 +101,12 @@ def confirmed(points: Sequence[Point], metric: str | None) -> bool:
         return True
     span, rows = points[-1].time - points[0].time, table(points)
     if span < _TELLS or len(rows) < 2 * _BUCKETS:
-        # A sample a minute is a server's, and its first minutes are imports; a sample each five is too few for an hour.
-        return span < _APART * (len(points) - 1)
+        # A server's first minutes are imports, and a sample each five minutes is too few for an hour.
+        return not of_server(points)
     if rows[-1, TIME] - rows[0, TIME] < _TELLS:
         return True
-    now = rows[-1, TIME]
+    now, visits = rows[-1, TIME], rows[-1, DESTROYED] - rows[0, DESTROYED]
+    least = _MANY * thresholds.judge_sessions if visits >= thresholds.judge_sessions else 0.0
     spans = {min(span, now - rows[0, TIME]) for span in (*_SPANS, now - rows[0, TIME])}
     for span in spans:
         found = floors(rows, column, now, (span + 1.0) / _BUCKETS, _BUCKETS)
@@ -112,7 +114,9 @@ def confirmed(points: Sequence[Point], metric: str | None) -> bool:
             continue
         for pace in (DESTROYED, TIME):
             seen = drift(found, pace)
-            if seen is not None and seen.grows and keeps_its_pace(rows, column, found, certainly=True):
+            if seen is None or not seen.grows or seen.visits < least:
+                continue
+            if keeps_its_pace(rows, column, found, certainly=True):
                 return True
     return False
 

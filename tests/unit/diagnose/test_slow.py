@@ -33,6 +33,13 @@ def test_healthy_days_have_no_verdict(kind: str) -> None:
             assert found.name == "healthy", (seed, hour, found.evidence)
 
 
+@pytest.mark.parametrize(("seed", "hours"), [((101, 112), 1), ((101, 159), 3), ((202, 73), 1), ((202, 126), 1)])
+def test_a_cache_is_no_growth_before_it_has_had_time_to_bend(seed: tuple[int, int], hours: int) -> None:
+    """Days on which few visits, or one hour of a cache that takes many, once looked like growth per visit."""
+    day = HEALTHY["caches that fill slowly"](np.random.default_rng(seed))
+    assert {found.name for _, found in judged(day, hours)} == {"healthy"}
+
+
 def test_sessions_that_stay_when_visits_stop_are_told_until_they_are_freed() -> None:
     random = np.random.default_rng(5)
     day = keeps(random, 50, 20)

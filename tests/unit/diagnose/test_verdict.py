@@ -14,7 +14,7 @@ from bokeh_exporter.diagnose import History, Judgement, judge
 from bokeh_exporter.diagnose.verdicts.judgement import PRECEDENCE
 from bokeh_exporter.thresholds import Thresholds
 
-from .courses import MB, START, Course, in_soak, on_server, sample
+from .courses import MB, START, Course, history, in_soak, on_server, sample
 
 pytestmark = pytest.mark.once
 
@@ -157,6 +157,20 @@ def test_no_verdict_on_a_healthy_server(name: str, minutes: int) -> None:
     found = judged(course, minutes=minutes)
     assert (found.name, [one.text for one in found.evidence]) == ("healthy", [])
     assert found.process_growth_of is None
+
+
+@pytest.mark.parametrize("period", [10.0, 15.0, 30.0])
+def test_a_short_verdict_period_takes_no_warm_up_and_no_saw_tooth_for_growth(period: float) -> None:
+    def course(step: int, events: float = 0.0, visits_a_minute: float = 1.0) -> Mapping[str, Any]:
+        minute = step * period / 60
+        ended = float(int(visits_a_minute * minute))
+        blocks = 4e5 + 9e4 * (1 - math.exp(-minute / 15)) * bool(visits_a_minute) + events * step
+        return {"created": ended + 1, "destroyed": ended, "connected": 1.0, "blocks": blocks}
+
+    for minutes in (5, 10, 15, 19):
+        assert judge(history(course, int(60 * minutes / period), period).points(), Thresholds()).name == "healthy"
+    tooth = lambda step: course(step, 6e4 * period / 235, 0.0)  # noqa: E731
+    assert judge(history(tooth, int(235 / period), period).points(), Thresholds()).name == "healthy"
 
 
 CLEAN_SOAK: Mapping[str, Course] = {
