@@ -128,9 +128,11 @@ def _growing(pairs: Sequence[tuple[float, float]], thresholds: Thresholds, *, wh
             return Rate(kept, sessions)
         if not in_thirds(pairs):
             return None
+    if not _goes_on(pairs):
+        return None
     grown = growth(pairs, _EACH_HALF)
     total = grown.total if grown is not None else _at_the_ends(pairs)
-    if _goes_on(pairs) and total >= max(_LEAST, thresholds.retained_share * sessions):
+    if total >= max(_LEAST, thresholds.retained_share * sessions):
         return Rate(total, sessions)
     return None
 
