@@ -77,7 +77,9 @@ def keeps_its_pace(part: Table, column: int, found: Floors, *, certainly: bool =
         return False
     for times in _BEFORE:
         longer = _longer(part, column, found, times)
-        if longer is not None and not _bend(longer, _known_paces(longer)[0]).keeps(urgent):
+        if longer is None:
+            continue
+        if not _bend(longer, _known_paces(longer)[0]).keeps(urgent) or _fits_neither(longer):
             return False
     return all(one.certain for one in _before(part, column, found)) and _is_new(part, column, found)
 
@@ -88,6 +90,12 @@ def _longer(part: Table, column: int, found: Floors, times: float) -> Floors | N
     span = (end - float(found.time[0])) * (1.0 + 1.0 / (len(found.time) - 1))
     length = min((1.0 + times) * span, end - float(part[0, TIME]) - _WARM)
     return floors(part, column, end, length / _MOST, _MOST) if length > (1.0 + _SPAN) * span else None
+
+
+def _fits_neither(found: Floors) -> bool:
+    """Whether it certainly speeds up by visits and slows down by time: a cache that fills while traffic falls."""
+    by_visits, by_time = _bend(found, DESTROYED), _bend(found, TIME)
+    return by_visits.ratio - _CLEARLY * by_visits.error > 1.0 and by_time.ratio + _CLEARLY * by_time.error < 1.0
 
 
 def ends(found: Floors) -> bool:
