@@ -26,8 +26,8 @@ EACH_HALF = 0.3
 GOES_ON = 0.1
 #: Spans that are looked at, in seconds: a leak that began lately is lost in a whole day.
 WINDOWS = (24 * 3600.0, 6 * 3600.0, 3600.0)
-#: Seconds between the samples of a server, at the least; those of soak are closer.
-_APART = 10.0
+#: Seconds between most samples of a server with a verdict period of ten or more; those of soak come closer together.
+_APART = 9.0
 _POSITIONS = {field: position for position, field in enumerate(AppSample._fields)}
 
 
@@ -110,7 +110,8 @@ def of_this_process(points: Sequence[Point]) -> Sequence[Point]:
 
 def of_server(points: Sequence[Point]) -> bool:
     """Whether these are the samples of a server rather than those of a run of seconds, as soak's."""
-    return points[-1].time - points[0].time >= _APART * (len(points) - 1)
+    gaps = sorted(after.time - before.time for before, after in pairwise(points))
+    return bool(gaps) and gaps[len(gaps) // 4] >= _APART  # older samples are a minute apart, however often one is taken
 
 
 def total(sample: Sample, field: str) -> float:

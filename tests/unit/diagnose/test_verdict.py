@@ -173,6 +173,12 @@ def test_a_short_verdict_period_takes_no_warm_up_and_no_saw_tooth_for_growth(per
     assert judge(history(tooth, int(235 / period), period).points(), Thresholds()).name == "healthy"
 
 
+@pytest.mark.parametrize("minutes", [5, 13, 19])
+def test_a_verdict_period_of_seconds_tells_what_grows_in_the_first_minutes(minutes: int) -> None:
+    course = lambda step: visits(step, 1 / 4, begin=0, blocks=5e5 + 2000.0 * step)  # noqa: E731
+    assert judge(history(course, 12 * minutes, 5.0).points(), Thresholds()).name == "process_growth"
+
+
 CLEAN_SOAK: Mapping[str, Course] = {
     "bokeh": lambda step: batches(
         step, retained_sessions=1.0, retained_models=0.0, blocks=5e5 + 60 * settled_sessions(step) + 5e4 * teeth(step,
