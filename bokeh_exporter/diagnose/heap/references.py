@@ -42,7 +42,6 @@ class Edge(NamedTuple):
 Chain = Sequence[Any]
 _SUSPENDED = (CoroutineType, GeneratorType, AsyncGeneratorType)
 _FRAMES = ("cr_frame", "gi_frame", "ag_frame")
-_WORKS_ON = " what it waits for or works on"
 _HAMT = {"hamt", "hamt_bitmap_node", "hamt_array_node", "hamt_collision_node"}
 
 
@@ -166,32 +165,28 @@ def _lru(chain: Chain, at: int) -> Edge | None:
 
 
 def _suspended(chain: Chain, at: int) -> Edge | None:
-    holder, to = chain[at], chain[at + 1]
-    frame = next((frame for name in _FRAMES if (frame := getattr(holder, name, None)) is not None), None)
-    name = None
-    if to is frame and _follows(chain, at, 2):  # up to Python 3.10 a frame, an object of its own, has the variables
-        found = _frame(chain, at + 1) or Edge("")
-        return Edge(found.how or _WORKS_ON, 1 + found.takes)
-    if safely.is_a(to, CellType) and _follows(chain, at, 2):
-        name = _local(frame, chain[at + 2])
-        if name is not None:
-            return Edge(f" local variable {name}", 2)
-    name = _local(frame, to)
-    return Edge(f" local variable {name}" if name is not None else _WORKS_ON)
+    frame = next((frame for name in _FRAMES if (frame := getattr(chain[at], name, None)) is not None), None)
+    # Up to Python 3.10 the frame, an object of its own, has the variables.
+    further = int(chain[at + 1] is frame and _follows(chain, at, 2))
+    found = _variable_of(frame, chain, at + further) or Edge(" what it waits for or works on")
+    return Edge(found.how, found.takes + further)
+
+
+def _frame(chain: Chain, at: int) -> Edge | None:
+    return _variable_of(chain[at], chain, at) or Edge("")
+
+
+def _variable_of(frame: FrameType | None, chain: Chain, at: int) -> Edge | None:
+    name, takes = _local(frame, chain[at + 1]), 1
+    if name is None and safely.is_a(chain[at + 1], CellType) and _follows(chain, at, 2):
+        name, takes = _local(frame, chain[at + 2]), 2
+    return Edge(f" local variable {name}", takes) if name is not None else None
 
 
 def _local(frame: FrameType | None, wanted: Any) -> str | None:
     if frame is None:
         return None
     return next((name for name, key in frames.local_ids(frame) if key == id(wanted)), None)
-
-
-def _frame(chain: Chain, at: int) -> Edge | None:
-    name = _local(chain[at], chain[at + 1])
-    if name is None and safely.is_a(chain[at + 1], CellType) and _follows(chain, at, 2):
-        name = _local(chain[at], chain[at + 2])
-        return Edge(f" local variable {name}", 2) if name is not None else None
-    return Edge(f" local variable {name}") if name is not None else Edge("")
 
 
 def _exception(chain: Chain, at: int) -> Edge | None:
