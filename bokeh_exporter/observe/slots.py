@@ -65,8 +65,10 @@ closed_with: Slot[int] = Slot("closed_with")
 heard: Slot[tuple[int, float]] = Slot("heard")
 #: On a document: ``perf_counter`` at which its build began.
 launched: Slot[float] = Slot("launched")
-#: On a change of a document: it has been counted, and comes again when it is let go.
-reported: Slot[bool] = Slot("reported")
+#: On a change of a document that has been counted: its interaction. One that is held comes again when it is let go.
+reported: Slot[int] = Slot("reported")
+#: On a message that Panel has put off: the interactions of its changes.
+put_off: Slot[list[int]] = Slot("put_off")
 #: On a model or Panel component: the line of the user's that made it. Kept in its ``__dict__``: they have setters.
 site: Slot[SourceLine] = Slot("site")
 #: On an output of Panel's that has been filled: what comes next is a replacement.

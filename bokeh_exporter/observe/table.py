@@ -28,9 +28,9 @@ from .hosts import (
     panel,
     panel_components,
     param,
+    sending,
     thread_pools,
     tornado,
-    uvicorn,
 )
 from .late_imports import LateImports
 from .leaks.app_modules import AppModules
@@ -117,12 +117,12 @@ HOSTS: tuple[ModuleType, ...] = (
     bokeh_callbacks,
     tornado,
     asgi,
-    uvicorn,
     bokeh_fastapi,
     bokeh_django,
     thread_pools,
     param,
     panel,
+    sending,
     panel_components,
     holoviews,
 )

@@ -10,15 +10,20 @@ what a task does hours later still counts for its app; the record behind it is o
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from time import time
-from typing import Literal
+from typing import Any, Literal
 
 Phase = Literal["init", "update"]
 
 #: The number of the interaction under way; 0 is none.
 current: ContextVar[int] = ContextVar("bokeh_exporter_interaction", default=0)
+
+#: Where what is sent now holds changes of several interactions: the number of each change's.
+_shared: ContextVar[Sequence[int]] = ContextVar("bokeh_exporter_shared", default=())
 
 #: Bits of the app's index, below the bit of the phase. Apps that come and go use indices up.
 _APP_BITS = 16
@@ -35,6 +40,39 @@ _LAST = (1 << 8) - 1
 def ordinal(number: int) -> int:
     """Return which interaction of the process a number is, for whoever is to name it."""
     return number >> _COUNT
+
+
+async def sent_for(number: int, sending: Awaitable[Any]) -> Any:
+    """Await what sends a change, in the name of the interaction that made it."""
+    if not number or number == current.get():
+        return await sending
+    token = current.set(number)
+    try:
+        return await sending
+    finally:
+        current.reset(token)
+
+
+def senders(changes: int) -> Sequence[int]:
+    """Return whose so many changes are that are sent now, the number of an interaction for each."""
+    return _shared.get() or (current.get(),) * changes
+
+
+@contextmanager
+def sending_for(numbers: Sequence[int]) -> Iterator[None]:
+    """Let what is sent inside belong to the interactions that made its changes, given the number of each change's.
+
+    Where that is one, it is the current one; several share the bytes by how many of the changes are theirs.
+    """
+    different = set(numbers)
+    token = current.set(numbers[0]) if len(different) == 1 and numbers[0] else None
+    shared = _shared.set(numbers if len(different) > 1 else ())
+    try:
+        yield
+    finally:
+        _shared.reset(shared)
+        if token is not None:
+            current.reset(token)
 
 
 class Interaction:
@@ -105,6 +143,14 @@ class Interactions:
         """Return the record of a number, if it is among the last ones or an async function runs in it."""
         record = self._records[number >> _COUNT & _LAST]
         return record if record is not None and record.number == number else self._running.get(number)
+
+    def sent(self, size: int) -> None:
+        """Book bytes that are sent now."""
+        shared = _shared.get()
+        for number, changes in Counter(shared).items() if shared else ((current.get(), 1),):
+            record = self.get(number) if number else None
+            if record is not None:
+                record.bytes_sent += size * changes // (len(shared) or 1)
 
     def enter(self, number: int) -> None:
         """Keep a record until ``leave``, which an async function of it is sure to come to. On its thread's loop."""

@@ -46,7 +46,7 @@ def app(doc: Any) -> None:
         count("built", str(current.get()))
 
     def changed(event: Any) -> None:
-        if isinstance(event, DocumentPatchedEvent):
+        if isinstance(event, DocumentPatchedEvent) and event.setter is None:  # the browser's own is not sent to it
             count("patches", str(current.get()))
 
     def moved(attr: str, old: int, new: int) -> None:

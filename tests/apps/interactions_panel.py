@@ -9,7 +9,7 @@ from typing import Any
 import panel as pn
 import param
 from app_counts import BOOKED, count, gate, saw, tell  # type: ignore[import-not-found]
-from bokeh.models import Range1d
+from bokeh.models import Div, Range1d
 
 import bokeh_exporter
 from bokeh_exporter.state.interactions import Interaction, current
@@ -45,6 +45,7 @@ class Model(param.Parameterized):  # type: ignore[misc]
 
 model = Model()
 n = pn.widgets.IntSlider(name="n", start=0, end=1000, value=0)
+shown = Div(text="x")
 gates = pn.widgets.TextInput(name="open", value="")
 buttons = {each: pn.widgets.Button(name=each) for each in ("cross", "report")}
 
@@ -114,6 +115,8 @@ def report(event: Any) -> None:
 
 def tick() -> None:
     here("tick")
+    if pn.state._thread_pool is None:  # a thread has no lock to change it under
+        shown.text = "x" * (1000 + len(shown.text))
 
 
 def loaded() -> None:
@@ -130,4 +133,4 @@ gates.param.watch(opened, "value")
 buttons["cross"].on_click(crossing)
 buttons["report"].on_click(report)
 pn.state.onload(loaded)
-pn.Column(n, gates, *buttons.values(), pn.panel(pn.bind(view, n))).servable()
+pn.Column(n, gates, *buttons.values(), shown, pn.panel(pn.bind(view, n))).servable()

@@ -184,7 +184,7 @@ def test_one_number_through_param_and_panel(serve: Serve, noted: Noted, threads:
             assert record["messages"] == 1
             assert record["callbacks"] >= 6
             assert record["models"] >= written["built"][str(number)] == (3 if threads else 2)
-            assert record["patches"] > 1
+            assert record["patches"] > 0
             assert record["bytes_sent"] > 0
             assert record["seconds"] > 0
         scraped = server.scrape()
@@ -216,6 +216,14 @@ def test_panels_timers_have_numbers_of_their_own(serve: Serve, noted: Noted, thr
         assert len(numbers) == len(set(numbers) - {0}) == 5
         records = noted.records(tab)
         assert [records[number]["kind"] for number in numbers] == ["build", "onload", *["periodic"] * 3]
+
+        def sent() -> list[tuple[int, int]]:
+            records = noted.records(tab)
+            return [(records[each]["patches"], records[each]["bytes_sent"] // 1000) for each in numbers[1:]]
+
+        # What a timer has changed is sent under the lock after it, and not in the name of who started it.
+        if not threads:
+            wait_until(lambda: sent() == [(0, 0), (1, 1), (1, 2), (1, 3)], message="bytes of three ticks")
 
 
 def test_a_task_that_never_ends_keeps_nothing(serve: Serve, noted: Noted) -> None:

@@ -40,6 +40,8 @@ def counted_only(records: Iterable[Interaction], count: int, quiet: bool) -> lis
             "patches": record.patches,
             "quiet": not (record.kind == "build" or record.callbacks or record.models),
             "seconds": record.seconds,
+            # As the ledger has it: whoever asks meets these rows too, while a server ends.
+            "finished": bool(record.seconds) and not record.running,
             "rss_change": None,
             "callbacks": record.callbacks,
             "errors": record.errors,

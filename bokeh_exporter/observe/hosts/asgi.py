@@ -3,6 +3,8 @@
 ``__call__`` gives HTTP requests: the host logs nothing, so the status is read from what it sends. ``_websocket`` is
 handed ``receive`` and ``send``; it is given ours, which say what passes. Why a websocket was refused is worked out
 from the same data that the host decided on, because its reason text does not reach every server.
+
+uvicorn is what serves them most: its start, SIGTERM, and its end.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from . import tornado
+from .bokeh_server import terminating
 from .seams import Attribute, Seam
 from .tornado import AUTOLOAD, LIVENESS, METADATA, NO_ROUTE, STATIC
 
@@ -24,7 +27,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Any, Message, Receive, Send], Awaitable[None]]
 
-_HOST = "bokeh.server.asgi:BokehASGI"
+_HOST, _UVICORN = "bokeh.server.asgi:BokehASGI", "uvicorn.server:Server"
 #: What follows the path of an app. A plain request to its websocket is one to the app.
 _PAGE = frozenset({"", "/", "/ws"})
 #: Panel's own handlers beside those of its apps.
@@ -161,6 +164,10 @@ def _websocket(original: Callable[..., Awaitable[None]], hosts: Hosts) -> Callab
     return wrapper
 
 
+def _nothing(*args: object, **kwargs: object) -> tuple[()]:
+    return ()
+
+
 SEAMS = (
     Seam(
         f"{_HOST}.__call__", "request_answered", ("self", "scope", "receive", "send"), "HTTP requests, their memory",
@@ -173,6 +180,18 @@ SEAMS = (
     Seam(
         f"{_HOST}._websocket", "asgi_websocket", ("self", "scope", "receive", "send"),
         "close codes, refusals and bytes of websockets", wrap=_websocket, since="3.10",
+    ),
+    Seam(
+        f"{_UVICORN}.startup", "loop_runs", ("self",), "the endpoint and the samples until the first session opens",
+        facts=_nothing, hook="uvicorn.Server.startup",
+    ),
+    Seam(
+        f"{_UVICORN}.handle_exit", "terminating", ("self", "sig"), "drain on SIGTERM under uvicorn", wrap=terminating,
+        hook="uvicorn.Server.handle_exit",
+    ),
+    Seam(
+        f"{_UVICORN}.shutdown", "uvicorn_shutdown", ("self",), "the last telemetry before uvicorn ends the process",
+        facts=_nothing, hook="uvicorn.Server.shutdown",
     ),
 )  # fmt: skip
 

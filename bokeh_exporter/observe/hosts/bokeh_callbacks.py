@@ -12,6 +12,7 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
+from ...state.interactions import current
 from ...state.safe_looks import type_name
 from .. import slots
 from . import Hosts
@@ -160,7 +161,7 @@ def _timers_removed(original: Callable[[Any, Any], None], hosts: Hosts) -> Calla
 
 def _documents_changed(original: Callable[..., None], hosts: Hosts) -> Callable[..., None]:
     patches, swallow, reported = hosts.patches, hosts.state.swallow, slots.reported.name
-    component, say = hosts.event("document_changed").only()
+    (component, say), number_of = hosts.event("document_changed").only(), current.get
 
     @functools.wraps(original)
     def trigger_on_change(manager: Any, event: Any) -> None:
@@ -168,8 +169,7 @@ def _documents_changed(original: Callable[..., None], hosts: Hosts) -> Callable[
             try:
                 # One that is held comes again when it is let go, or Panel writes it itself.
                 if getattr(event, reported, None) is None:
-                    if manager._hold is not None:
-                        setattr(event, reported, True)
+                    setattr(event, reported, number_of())
                     say(event.document, type(event))
             except Exception as ours:
                 swallow(component, ours)
@@ -179,14 +179,6 @@ def _documents_changed(original: Callable[..., None], hosts: Hosts) -> Callable[
 
 
 # --- what is read ----------------------------------------------------------------------------------
-
-
-def patch_class() -> type:
-    """Return the class of those changes of a document that are sent to its browsers."""
-    from bokeh.document.events import DocumentPatchedEvent
-
-    found: type = DocumentPatchedEvent
-    return found
 
 
 def listeners(model: Any, attribute: str | None, event: str) -> tuple[Any, ...]:
@@ -240,10 +232,8 @@ SEAMS = (
 
 ATTRIBUTES = (
     Attribute(f"{_CALLBACKS}._document", "the app of a callback"),
-    Attribute(f"{_CALLBACKS}._hold", "held changes are counted twice"),
     Attribute(f"{_CALLBACKS}._session_destroyed_callbacks", "callbacks at the end of a session"),
     Attribute("bokeh.model.model:Model._callbacks", "callbacks of properties"),
     Attribute("bokeh.model.model:Model._event_callbacks", "callbacks of events of models"),
     Attribute("bokeh.util.callback_manager:_nargs", "callbacks of events of models"),
-    Attribute("bokeh.document.events:DocumentPatchedEvent", "patches of an update"),
 )

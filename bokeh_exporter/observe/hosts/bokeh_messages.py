@@ -110,11 +110,6 @@ def _serialising3(protocol: Any, msgtype: str, *args: object, **kwargs: object) 
     return () if msgtype == "PATCH-DOC" else None
 
 
-def _serialising4(session: object, pending: object) -> tuple[()]:
-    """Say that patches are serialised: by a worker that knows no interaction, so it is seen where that is awaited."""
-    return ()
-
-
 # --- what a patch says: read from the JSON as Bokeh got it; names come from a browser, who shows them escapes them ---
 
 #: What an event is whose change is of a property.
@@ -219,14 +214,6 @@ SEAMS = (
         "the time that patches take to serialise",
         facts=_serialising3,
         until="3",
-    ),
-    Seam(
-        "bokeh.server.session:ServerSession._send_pending_patches",
-        "patch_serialising",
-        ("self", "pending"),
-        "the time that patches take to serialise",
-        facts=_serialising4,
-        since="3.10",
     ),
 )
 

@@ -10,13 +10,11 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
-from time import perf_counter
 from typing import Any, NamedTuple
 
 from . import Hosts, changing
 from .bokeh_server import hooks_of
 from .seams import Attribute, Seam
-from .tornado import protocol_of
 
 _STATE, _IO = "panel.io.state:_state", "panel.io"
 
@@ -38,35 +36,6 @@ def _hashing(func: Any, hash_funcs: object, args: tuple[Any, ...], *rest: object
 
 def _first(owner: Any, *args: object, **kwargs: object) -> tuple[Any]:
     return (owner,)
-
-
-def _sending(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
-    """Say what Panel sends by itself, past Bokeh's messages, by what tornado's sum of sent bytes has grown."""
-    patches, event, timed = hosts.patches, hosts.event("message_sent"), hosts.event("message_written")
-
-    @functools.wraps(original)
-    def dispatch_tornado(conn: Any, *args: Any, **kwargs: Any) -> Any:
-        if not patches.on:
-            return original(conn, *args, **kwargs)
-        try:
-            before, begin = _sent_bytes(conn), perf_counter()
-        except Exception as error:
-            hosts.swallow(error)
-            return original(conn, *args, **kwargs)
-        result = original(conn, *args, **kwargs)
-        try:
-            if timed:
-                timed.say(begin, perf_counter())
-            event.say(conn, _sent_bytes(conn) - before)
-        except Exception as error:
-            hosts.swallow(error)
-        return result
-
-    return dispatch_tornado
-
-
-def _sent_bytes(connection: Any) -> int:
-    return int(getattr(protocol_of(connection), "_message_bytes_out", 0))
 
 
 def _submitting(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
@@ -107,10 +76,6 @@ SEAMS = (
     Seam(
         f"{_IO}.cache:compute_hash", "cached_calling", ("func", "hash_funcs", "args", "kwargs"),
         "the names of cached functions", facts=_hashing, hook="panel.cache.compute_hash",
-    ),
-    Seam(
-        f"{_IO}.document:dispatch_tornado", "message_sent", ("conn",), "bytes of what Panel sends by itself",
-        wrap=_sending, hook="panel.dispatch_tornado", also=("message_written",),
     ),
     Seam(
         f"{_IO}.reload:_reload", "panel_reloaded", ("module_paths", "changes"), "reloads of apps",

@@ -7,7 +7,7 @@ the same, which only such a counter shows. The class label is the bare class nam
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from ... import config as options
@@ -16,7 +16,6 @@ from ...state.safe_looks import type_name
 from .. import slots
 from ..apps import App
 from ..frame import Frame, Observer
-from ..hosts.bokeh_callbacks import patch_class
 
 
 class ModelCounts(Observer):
@@ -35,6 +34,7 @@ class ModelCounts(Observer):
         """Subscribe to new models and to the changes of documents."""
         self.on.before("model_made", self._constructing)
         self.on.before("document_changed", self._changer())
+        self.on.before("changes_sent", self._sent)
 
     def _constructing(self, instance: Any) -> None:
         model = type_name(type(instance))
@@ -54,19 +54,20 @@ class ModelCounts(Observer):
                 record.models += 1
 
     def _changer(self) -> Callable[[Any, type], None]:
-        patched, of_app = patch_class(), slots.app.name
-        of_document, get, number_of = self.apps.of_document, self.state.interactions.get, current.get
+        of_app, of_document = slots.app.name, self.apps.of_document
 
         def changing(document: Any, kind: type) -> None:
             app = getattr(document, of_app, None) or of_document(document)
             if app is not None:
                 (app.bound.get(kind) or app.bundle(kind, _event))()
-                if (number := number_of()) and issubclass(kind, patched):
-                    record = get(number)
-                    if record is not None:
-                        record.patches += 1
 
         return changing
+
+    def _sent(self, numbers: Sequence[int]) -> None:
+        for number in numbers:
+            record = self.state.interactions.get(number) if number else None
+            if record is not None:
+                record.patches += 1
 
 
 def _event(app: App, kind: type) -> Callable[[], Any]:

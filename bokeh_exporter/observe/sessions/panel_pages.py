@@ -52,6 +52,7 @@ class PanelPages(Observer):
             slots.launched.put(document, perf_counter())
 
     def _ready(self, document: Any) -> None:
+        panel.refresh(self.frame.hosts)  # an app's own pn.extension(nthreads=) has made the pool meanwhile
         launched = slots.launched.get(document)
         if launched is not None:
             delattr(document, slots.launched.name)

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from ...state.interactions import current
 from ..apps import App
 from ..frame import Observer
 from ..hosts import asgi
@@ -46,10 +45,7 @@ class _Connection:
         elif kind == "websocket.receive" and self._app is not None and self._counts_bytes:
             self._book("bokeh_websocket_received_bytes_total", message)
         elif kind == "websocket.send" and self._app is not None and self._counts_bytes:
-            size = self._book("bokeh_websocket_sent_bytes_total", message)
-            record = self._observer.state.interactions.get(current.get())
-            if record is not None:
-                record.bytes_sent += size
+            self._observer.state.interactions.sent(self._book("bokeh_websocket_sent_bytes_total", message))
         elif kind == "websocket.close" and self._app is None:
             self._refused()
         elif kind in ("websocket.close", "websocket.disconnect") and self._code is None:

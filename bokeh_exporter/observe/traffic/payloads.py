@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from ... import config as options
-from ...state.interactions import current
 from .. import slots
 from ..apps import App
 from ..frame import Frame, Observer
@@ -122,10 +121,7 @@ class Payloads(Observer):
         known = getattr(connection, _KNOWN, None) or self.bytes_of(connection)
         if not known.looks:
             self.enlist(known)
-        number = current.get()
-        record = self.state.interactions.get(number) if number else None
-        if record is not None:
-            record.bytes_sent += size
+        self.state.interactions.sent(size)
 
     # --- off it --------------------------------------------------------------------------------
 
