@@ -199,7 +199,8 @@ class Record:
     def exempt(self, models: Iterable[str]) -> None:
         """Forget models that are Bokeh's own, made for each document."""
         for model in models:
-            self._constructed.pop(model, None)
+            for known in (self._constructed, self._created, self._added):  # Bokeh 4's documents hold theirs
+                known.pop(model, None)
 
     def told_cause(self) -> dict[str, Any]:
         """Return the cause; a widget without a label is called by its variable."""

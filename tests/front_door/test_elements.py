@@ -149,6 +149,7 @@ def panel(serve: Serve, counts: Path) -> Ledger:
     return Ledger(serve(server), counts)
 
 
+@pytest.mark.bokeh4
 def test_plain_bokeh(bokeh: Ledger) -> None:
     with bokeh.server.open_tab("/elements_bokeh") as tab:
         (build,) = [each for each in bokeh.status()["interactions"] if each["kind"] == "build"]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from bokeh.util.token import get_session_id
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Route, sync_playwright
 
 from ..support.servers import APPS, ServerProcess, answers, free_port, panel_serve
 from ..support.tabs import Tab, open_tab
@@ -148,6 +148,24 @@ def test_watch_prints_the_tree_while_it_happens(server: ServerProcess, tab: Tab)
     assert f"│  └─ rebuilt figure plot ({APP}:{line_of('plot = figure')}) inside Bokeh pane, " in text
 
 
+#: As the ledger words it, of a function that is quick here.
+ADVICE = {
+    "function": f"{APP}:wave", "text": "wave(): 4 recomputes, 361 of 820 ms: make the changes in one",
+    "outline": " def wave(...):\n+    with doc.models.freeze():\n         ...",
+}  # fmt: skip
+SHOW = "async (one) => new (await import('/elements.js')).Elements().add(one)"
+
+
+def advised(route: Route) -> None:
+    """Give what ``factor`` set off an advice, in the real answer."""
+    answer = route.fetch()
+    status = answer.json()
+    for one in status["interactions"]:
+        if one["cause"]["label"] == "factor":
+            one["advice"] = [ADVICE]
+    route.fulfill(response=answer, json=status)
+
+
 def test_the_page_shows_the_tree_and_what_is_touched(server: ServerProcess, tab: Tab) -> None:
     browser_path = shutil.which("chromium")
     assert browser_path, "there is no chromium: apt-get install chromium"
@@ -158,6 +176,7 @@ def test_the_page_shows_the_tree_and_what_is_touched(server: ServerProcess, tab:
         page.set_default_timeout(30_000)
         page.on("console", lambda one: said.append(one.text) if one.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: said.append(str(error)))
+        page.route("**/api/v1/status*", advised)
         page.goto(server.exporter_url)
         tree, plot = page.locator("#elements-tree"), f"figure plot ({APP}:{line_of('plot = figure')})"
         unused = tree.locator('[data-how="unused"]')
@@ -191,6 +210,16 @@ def test_the_page_shows_the_tree_and_what_is_touched(server: ServerProcess, tab:
         opened.locator(".timeline .part-functions").first.wait_for()
         assert "wave(): functions" in opened.inner_text()
         assert f"rebuilt {plot.split(' (')[0]}" in opened.inner_text(), "what it built, by name"
+        advice = opened.locator(".advice")
+        assert ADVICE["text"] in advice.inner_text()
+        assert advice.locator("pre").inner_text() == ADVICE["outline"]
+        assert page.locator("#interactions summary", has_text=re.compile(r"→ 9\b")).locator(".mark").count() == 1
+        # In the tree it stands below its function, in sight and within reach of the keyboard.
+        page.evaluate(SHOW, {**settled(server, label="factor", new=9), "app": "/advised", "advice": [ADVICE]})
+        advice = tree.locator('[data-key="/advised"] [data-key$=":wave"] .advice')
+        assert ADVICE["text"] in advice.inner_text()
+        advice.locator("pre").focus()
+        assert advice.locator("pre:focus").get_attribute("aria-label") == "The change in outline"
         link = opened.locator("a[download]").get_attribute("href")
         trace = json.loads(get(f"{server.exporter_url}/{link}").text)
         assert {each["cat"] for each in trace["traceEvents"] if each["ph"] == "X"} >= {"functions", "models", "send"}

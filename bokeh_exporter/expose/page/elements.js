@@ -1,7 +1,7 @@
 // The tree of an app, widget -> function -> element, kept up by server-sent events.
 // Nested <details>: keyboards and screen readers know them. What is touched is said in words, the colour repeats it.
 
-import { at, bytes, clock, element, none, plural, seconds } from "./tables.js";
+import { advice, at, bytes, clock, element, none, plural, seconds } from "./tables.js";
 
 const HOW = {
   constructed: "built", rebuilt: "rebuilt", in_place: "updated in place", updated: "updated in place", rendered: "rebuilt",
@@ -21,7 +21,8 @@ class Branch {
     this.list = element("ul");
     this.title = element("span", { class: "what" }, title);
     this.cost = element("span", { class: "cost" });
-    this.item = element("li", { "data-key": key }, element("details", { open: "" }, element("summary", {}, this.title, " ", this.cost), this.list));
+    this.advice = element("div", { class: "advised", hidden: "" });
+    this.item = element("li", { "data-key": key }, element("details", { open: "" }, element("summary", {}, this.title, " ", this.cost), this.advice, this.list));
     parent.append(this.item);
     this.below = new Map();
   }
@@ -29,6 +30,12 @@ class Branch {
   branch(key, title) {
     if (!this.below.has(key)) this.below.set(key, new Branch(this.list, key, title));
     return this.below.get(key);
+  }
+
+  // What the last interaction says is to be changed here; none takes it away.
+  advise(rows) {
+    this.advice.hidden = !rows.length;
+    this.advice.replaceChildren(...rows.map(advice));
   }
 
   leaf(key, title) {
@@ -66,12 +73,14 @@ class App {
   }
 
   // What the functions of an interaction built, below the widget that has set it off.
-  grow(branch, nodes, touched, caller) {
+  grow(branch, nodes, touched, caller, advised) {
     for (const node of nodes) {
       let below = branch;
       if (node.name) {
         below = branch.branch(node.name, `${bare(node.name)}()${caller ? ` by ${bare(caller)}()` : ""}${place(node)}`);
-        below.cost.textContent = cost(node.calls > 1 && `${node.calls} calls`, seconds(node.seconds), node.errors && "failed");
+        const rows = advised.filter((each) => each.function === node.name);
+        below.cost.textContent = cost(node.calls > 1 && `${node.calls} calls`, seconds(node.seconds), node.errors && "failed", rows.length && "advice");
+        below.advise(rows);
       }
       for (const one of node.elements) {
         const inside = one.inside ? ` inside ${one.inside} pane` : "";
@@ -80,7 +89,7 @@ class App {
         this.leaves.add(leaf);
         touched.add(leaf);
       }
-      this.grow(below, node.functions, touched, node.name);
+      this.grow(below, node.functions, touched, node.name, advised);
     }
   }
 
@@ -94,7 +103,7 @@ class App {
     const branch = this.root.branch(title, title);
     branch.cost.textContent = cost(seconds(one.seconds), one.bytes_sent > 0 && bytes(one.bytes_sent), !build && `${clock(one.time)}`, one.session && `session ${one.session}`);
     const touched = new Set();
-    this.grow(branch, one.tree, touched, null);
+    this.grow(branch, one.tree, touched, null, one.advice ?? []);
     for (const leaf of this.leaves) {
       if (touched.has(leaf)) leaf.flash();
       else if (leaf.item.dataset.how !== "unused") leaf.is("untouched");

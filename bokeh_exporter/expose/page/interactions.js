@@ -1,6 +1,6 @@
 // The last interactions: a row each in words, that opens to what it ran, what it built, and where its time went.
 
-import { at, bytes, clock, element, names, none, number, plural, seconds, set } from "./tables.js";
+import { advice, at, bytes, clock, element, names, none, number, plural, seconds, set } from "./tables.js";
 
 const SPANS = 40, LEAST = 0.004, PARTS = ["apply", "functions", "models", "recompute", "serialise", "send", "lock", "threads", "other"];
 const bare = (label) => label.split(":").at(-1);
@@ -117,7 +117,7 @@ class Row {
     const took = element("span", { class: "took" }, seconds(one.seconds));
     this.summary.replaceChildren(
       element("span", { class: "when" }, clock(one.time)), element("span", { class: "what" }, element("b", {}, cause(one)), " ", element("span", { class: "app" }, one.app)),
-      took, element("span", { class: "did" }, outcome(one)), divided(one, longest));
+      took, element("span", { class: "did" }, outcome(one), ...(one.advice?.length ? [" ", element("span", { class: "mark" }, "advice")] : [])), divided(one, longest));
     this.open();
   }
 
@@ -126,6 +126,7 @@ class Row {
     if (!this.place.open || this.drawn === now) return;
     this.drawn = now;
     const parts = [facts(this.one)];
+    if (this.one.advice?.length) parts.push(element("h3", {}, "What to change"), ...this.one.advice.map(advice));
     if (this.one.tree?.length) parts.push(element("h3", {}, "What ran, and what it built"), tree(this.one.tree, this.one.kind === "build"));
     if (this.one.parts) {
       parts.push(element("h3", {}, "Where the time went"), this.time);

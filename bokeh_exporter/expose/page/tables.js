@@ -70,6 +70,15 @@ export function fill(table, columns, rows) {
   if (focused !== undefined) table.querySelector(`[data-session="${CSS.escape(focused)}"]`)?.focus();
 }
 
+// What to change, as a sentence and in outline; the diff of the app's own source is made by the command.
+export function advice(one) {
+  const made = element("div", { class: "advice" }, element("p", {}, one.text));
+  if (!one.outline) return made;
+  made.append(element("pre", { tabindex: "0", "aria-label": "The change in outline" }, one.outline));
+  made.append(element("p", { class: "quiet" }, element("code", {}, "bokeh-exporter inspect"), " with the path of the app shows it as a diff of your source."));
+  return made;
+}
+
 // What the states of a session are called, and which say nothing while nobody is in them.
 export const STATES = {
   connected: "connected", unused: "without a browser", blocked: "kept open by a callback", pending: "being created",

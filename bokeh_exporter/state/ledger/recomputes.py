@@ -38,6 +38,8 @@ class Recomputes(dict["str | None", "list[float]"]):
                     "function": function,
                     "text": f"{bare(function)}(): {count:.0f} recomputes, {took(seconds).removesuffix(' ms')} of "
                     f"{took(worked)}: make the changes in one `with doc.models.freeze():`",
+                    # A server reads no source to answer: the diff of that is made by bokeh-exporter inspect.
+                    "outline": f" def {bare(function)}(...):\n+    with doc.models.freeze():\n         ...",
                 }
                 for function, (count, seconds) in rows
                 if function is not None and count >= _TIMES

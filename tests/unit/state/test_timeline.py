@@ -89,5 +89,6 @@ def test_several_recomputes_in_one_function_that_take_long_have_advice() -> None
         {
             "function": "app.py:fill",
             "text": "fill(): 4 recomputes, 361 of 820 ms: make the changes in one `with doc.models.freeze():`",
+            "outline": " def fill(...):\n+    with doc.models.freeze():\n         ...",
         }
     ]
