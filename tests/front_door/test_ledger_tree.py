@@ -216,6 +216,7 @@ def test_the_page_shows_the_tree_and_what_is_touched(server: ServerProcess, tab:
         assert page.locator("#interactions summary", has_text=re.compile(r"→ 9\b")).locator(".mark").count() == 1
         # In the tree it stands below its function, in sight and within reach of the keyboard.
         page.evaluate(SHOW, {**settled(server, label="factor", new=9), "app": "/advised", "advice": [ADVICE]})
+        page.select_option("#elements-app", "/advised")
         advice = tree.locator('[data-key="/advised"] [data-key$=":wave"] .advice')
         assert ADVICE["text"] in advice.inner_text()
         advice.locator("pre").focus()
