@@ -147,10 +147,15 @@ class Interactions:
     def sent(self, size: int) -> None:
         """Book bytes that are sent now."""
         shared = _shared.get()
-        for number, changes in Counter(shared).items() if shared else ((current.get(), 1),):
-            record = self.get(number) if number else None
+        if not shared:
+            record = self.get(current.get())
             if record is not None:
-                record.bytes_sent += size * changes // (len(shared) or 1)
+                record.bytes_sent += size
+            return
+        for number, changes in Counter(shared).items():
+            record = self.get(number)
+            if record is not None:
+                record.bytes_sent += size * changes // len(shared)
 
     def enter(self, number: int) -> None:
         """Keep a record until ``leave``, which an async function of it is sure to come to. On its thread's loop."""

@@ -7,6 +7,7 @@ name. Where one message holds the changes of several, they share its bytes by ho
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -23,22 +24,26 @@ if TYPE_CHECKING:
     from . import Hosts
 
 _PANEL = "panel.io.document"
+_NO_OTHER = contextlib.nullcontext()
 
 # --- changes of documents -------------------------------------------------------------------------------
 
 
 def _changes3(original: Callable[..., Awaitable[Any]], hosts: Hosts) -> Callable[..., Any]:
     """Wrap what sends one change to one connection, up to Bokeh 3.9: it is serialised now, and awaited later."""
-    patches, say, made_by = hosts.patches, hosts.event("changes_sent").hot(), slots.reported.name
+    patches, made_by = hosts.patches, slots.reported.name
+    record_of, number_of = hosts.state.interactions.get, current.get
 
     @functools.wraps(original)
     def send_patch_document(connection: Any, event: Any) -> Any:
         sending = original(connection, event)
         number = getattr(event, made_by, 0)
-        if not number or not patches.on:
+        record = record_of(number) if number and patches.on else None
+        if record is None:
             return sending
-        say((number,))
-        return sent_for(number, sending)
+        record.patches += 1
+        # What handles a message awaits this as well, so the name is the right one then, too.
+        return sending if record.messages and number == number_of() else sent_for(number, sending)
 
     return send_patch_document
 
@@ -61,7 +66,8 @@ def _changes(original: Callable[..., Awaitable[Any]], hosts: Hosts) -> Callable[
             say(numbers)
         except Exception as error:
             swallow(error)
-        with sending_for(numbers):
+        now = current.get()
+        with _NO_OTHER if all(number == now for number in numbers) else sending_for(numbers):
             leave = serialising.enter() if serialising.observed else None
             try:
                 return await original(session, pending)
