@@ -43,6 +43,7 @@ OTHERS_PRIVATE = {
     "diagnose/heap/timers.py": "asyncio: a loop has no public list of its timers",
     "expose/otel/deferred_spans.py": "OpenTelemetry: the runtime context, which its API uses itself",
     "expose/otel/providers.py": "OpenTelemetry: the configuration that its environment variables set",
+    "expose/otel/queries.py": "OpenTelemetry: the attributes of a span that has ended, which nothing public changes",
     "expose/otel/requests.py": "OpenTelemetry: the functions of its tornado package that collect attributes",
     "expose/otel/sdk.py": "OpenTelemetry: names of environment variables",
     "expose/otel/traces.py": "OpenTelemetry: the runtime context, which its API uses itself",

@@ -6,23 +6,25 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.trace import SpanKind
 
 log = logging.getLogger("bokeh_exporter")
 
 #: Attributes with a query, in the old and the new names of the conventions.
 _QUERIES = ("http.target", "http.url", "url.full", "url.query")
+_REDACTED = "REDACTED"
 
 
 def redacted(attributes: Mapping[str, Any]) -> dict[str, str]:
-    """Return those of some attributes that have a query, without it."""
+    """Return those of some attributes that have a query, without it; none that was redacted before."""
     found = {}
     for name in _QUERIES:
         text = attributes.get(name)
         if isinstance(text, str):
             path, mark, query = ("", "", text) if name == "url.query" else text.partition("?")
-            if query:
-                found[name] = path + mark + "REDACTED"
+            if query and query != _REDACTED:
+                found[name] = path + mark + _REDACTED
     return found
 
 
@@ -48,11 +50,19 @@ class WithoutQueries:
         if span.kind is SpanKind.SERVER:
             redact(span)
 
-    def _on_ending(self, span: Any) -> None:
-        self.on_start(span)  # what was set since
+    def _on_ending(self, span: object) -> None:
+        """Too late: a span of the SDK takes no attribute any more, and logs that."""
 
-    def on_end(self, span: object) -> None:
-        """Too late: an ended span does not change."""
+    def on_end(self, span: Any) -> None:
+        """Clean what was set since, for the processors after this one: it takes no attribute now, it gets others."""
+        try:
+            kept: Any = span._attributes
+            if span.kind is SpanKind.SERVER and (found := redacted(kept or {})):
+                others = BoundedAttributes(attributes={**kept, **found})
+                others.dropped = kept.dropped
+                span._attributes = others
+        except Exception as error:  # another version of the SDK
+            log.debug("an ended span's query could not be redacted: %s", type(error).__name__)
 
     def shutdown(self) -> None:
         """Nothing waits here."""
