@@ -156,6 +156,10 @@ async def awaited(*args: Any, **named: Any) -> str:
     return "result"
 
 
+async def of_event(event: Any) -> None:
+    note("called")
+
+
 class AsyncCall:
     async def __call__(self, *args: Any, **named: Any) -> str:
         note("called")
@@ -247,6 +251,7 @@ def odd_objects() -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "autospec", lambda: create_autospec(of_three)
     yield "autospec of an async function", lambda: create_autospec(awaited)
     yield "async", lambda: awaited
+    yield "async of an event", lambda: of_event
     yield "async call", AsyncCall
     yield "partial of async", lambda: functools.partial(awaited)
     yield "static", lambda: staticmethod(of_three)

@@ -27,7 +27,7 @@ def tried(flavour: str, *more: str) -> subprocess.Popen[str]:
 def said(process: subprocess.Popen[str]) -> dict[str, Any]:
     out, err = process.communicate(timeout=240)
     assert process.returncode == 0, err
-    found: dict[str, Any] = json.loads(out)
+    found: dict[str, Any] = json.loads(out.splitlines()[-1])
     return found
 
 

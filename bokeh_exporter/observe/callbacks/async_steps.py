@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, Generator, Sequence
+from inspect import CORO_CREATED, getcoroutinestate
 from time import perf_counter
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from ...state.interactions import current
@@ -32,6 +35,14 @@ class Steps:
         self._entry = entry
         self._label = label
         self.busy = busy
+
+    def __del__(self) -> None:
+        # Dropped before its first step, with the coroutine of ours around it: of that Python has warned under the name
+        # of the user's (named_after), or a cancelled task has ended it. So it does not warn of the user's own as well.
+        with contextlib.suppress(Exception):  # at the interpreter's end
+            theirs = self._awaitable
+            if type(theirs) is CoroutineType and getcoroutinestate(theirs) == CORO_CREATED:
+                theirs.close()  # runs nothing of it, since it has not begun
 
     def __await__(self) -> Generator[Any, Any, Any]:
         steps: Any = self._awaitable.__await__()
@@ -69,6 +80,12 @@ class Steps:
                 state.elements.went_on(number, "apply", "component", begin, perf_counter())
             except Exception as ours:
                 state.swallow("callbacks", ours)
+
+
+def named_after(theirs: Any, ours: Any) -> Any:
+    """Give a coroutine of ours the name of the user's that it awaits, by which tasks and warnings call it."""
+    ours.__name__, ours.__qualname__ = theirs.__name__, theirs.__qualname__
+    return ours
 
 
 class Noted:

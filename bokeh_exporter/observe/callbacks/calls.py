@@ -21,7 +21,7 @@ from ...state.safe_calls import is_async
 from ...state.safe_looks import is_a
 from ...state.spans import Open
 from ..apps import App
-from .async_steps import Running, Steps, innermost
+from .async_steps import Running, Steps, innermost, named_after
 from .names import is_skip, name_of, timing
 from .tallies import duration, tally
 
@@ -107,8 +107,8 @@ class Calls:
                 stack.pop()
                 attribution.leave(entered, label)
                 busy = perf_counter() - start
-                # Not ``inspect.iscoroutine``, which asks a result for its ``__class__``. Nobody awaits a property's.
-                continues = type(result) is CoroutineType and kind != "property"
+                # Not ``inspect.iscoroutine``, which asks a result for its ``__class__``. Bokeh awaits neither of these.
+                continues = type(result) is CoroutineType and kind not in ("property", "event")
                 if not continues:
                     self._ended(app, kind, label, number, start, busy, busy, error, caller)
                 if span is not None:
@@ -119,11 +119,12 @@ class Calls:
                 self.state.swallow("callbacks", ours)
             del error
         if continues:
-            return self._continue(app, kind, label, number, start, busy, result, span, caller)
+            steps = Steps(result, self, (app.label, label or kind or "", start), busy, label)
+            return named_after(result, self._continue(app, kind, label, number, start, steps, span, caller))
         return result
 
     async def _continue(
-        self, app: App, kind: str | None, label: str | None, number: int, start: float, busy: float, awaitable: Any,
+        self, app: App, kind: str | None, label: str | None, number: int, start: float, steps: Steps,
         span: Open | None, caller: str | None,
     ) -> Any:  # fmt: skip
         # Whoever awaits us may be a task of its own by now, so the interaction is set in its context too.
@@ -131,7 +132,6 @@ class Calls:
         self.state.interactions.enter(number)
         if span is not None:
             span.resume()
-        steps = Steps(awaitable, self, (app.label, label or kind or "", start), busy, label)
         error: BaseException | None = None
         try:
             return await steps
