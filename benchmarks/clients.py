@@ -88,16 +88,18 @@ class Session:
                     raise RuntimeError(f"{header['msgtype']}: {content}")
                 return
 
-    async def press(self, model: str) -> None:
-        """Press a button and wait until its callback has changed something and the reply is there."""
+    async def press(self, model: str) -> Json:
+        """Press a button, wait until its callback has changed something and the reply is there; return the change."""
         request = await self._write("PATCH-DOC", {"events": [event("button_click", {"model": {"id": model}})]})
-        answered = changed = False
-        while not (answered and changed):
+        answered, change = False, None
+        while not answered or change is None:
             header, content = await self._wire.read()
             if header["msgtype"] == "ERROR":
                 raise RuntimeError(f"ERROR: {content}")
             answered = answered or header.get("reqid") == request
-            changed = changed or header["msgtype"] == "PATCH-DOC"
+            if header["msgtype"] == "PATCH-DOC":
+                change = content
+        return change
 
     async def _write(self, kind: str, content: Json) -> str:
         if not self.whole:

@@ -137,18 +137,28 @@ class Process(ChildProcess):
 
 
 class Server(Process):
-    """A server process with one app."""
+    """A server process with one app.
 
-    def __init__(self, app: App, with_exporter: bool, level: str | None = None, lifetime: str = _HOUR) -> None:
+    Args:
+        app: what it serves.
+        with_exporter: whether the exporter is in it.
+        level: the exporter's.
+        lifetime: milliseconds that a session without a browser lives.
+        sweep: milliseconds between two looks for such sessions.
+    """
+
+    def __init__(
+        self, app: App, with_exporter: bool, level: str | None = None, lifetime: str = _HOUR, sweep: str = _HOUR
+    ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/{app.name}"
-        super().__init__(self.serving(app, with_exporter, lifetime), level=level)
+        super().__init__(self.serving(app, with_exporter, lifetime, sweep), level=level)
         self._with_exporter = with_exporter
         self.metrics: str | None = None
 
-    def serving(self, app: App, with_exporter: bool, lifetime: str) -> list[str]:
+    def serving(self, app: App, with_exporter: bool, lifetime: str, sweep: str) -> list[str]:
         """Return the command of the process, as a user would type it."""
-        serve = serve_command(app, self.port, lifetime)
+        serve = serve_command(app, self.port, lifetime, sweep)
         if not with_exporter:
             return serve
         if app.tool == "panel":
@@ -179,12 +189,12 @@ def pair(app: App, null: bool) -> Iterator[tuple[Server, Server]]:
         yield bare, exporter
 
 
-def serve_command(app: App, port: int, lifetime: str) -> list[str]:
+def serve_command(app: App, port: int, lifetime: str, sweep: str) -> list[str]:
     """Return the command that serves an app without the exporter."""
     return python(
         app.tool, "serve", str(app.file), "--address", "127.0.0.1", "--port", str(port),
         "--allow-websocket-origin", f"127.0.0.1:{port}",
-        "--unused-session-lifetime", lifetime, "--check-unused-sessions", lifetime,
+        "--unused-session-lifetime", lifetime, "--check-unused-sessions", sweep,
     )  # fmt: skip
 
 

@@ -73,7 +73,7 @@ async def measure() -> dict[str, float]:
     async def visit() -> None:
         await Session.visit(url)
 
-    async def run(operation: Callable[[], Awaitable[None]], times: int) -> int:
+    async def run(operation: Callable[[], Awaitable[object]], times: int) -> int:
         codes = Bytecodes()
         sys.settrace(codes.trace)
         try:
@@ -84,7 +84,7 @@ async def measure() -> dict[str, float]:
             sys.settrace(None)
         return codes.count
 
-    async def count(operation: Callable[[], Awaitable[None]], times: int) -> float:
+    async def count(operation: Callable[[], Awaitable[object]], times: int) -> float:
         # The first run meets what is looked up once; the difference of the others leaves out what each takes by itself.
         _, once, twice = [await run(operation, number) for number in (times, times, 2 * times)]
         return (twice - once) / times

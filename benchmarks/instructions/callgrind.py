@@ -66,14 +66,14 @@ class CountedServer(Server):
         """Begin to count, and run slower from now on."""
         self._control("--instr=on")
 
-    def serving(self, app: App, with_exporter: bool, lifetime: str) -> list[str]:
+    def serving(self, app: App, with_exporter: bool, lifetime: str, sweep: str) -> list[str]:
         """Serve through :mod:`.serving`, with the exporter and without, so that nothing else differs."""
         return [
             "valgrind", "--tool=callgrind", "--instr-atstart=no", "--separate-threads=yes",
             f"--callgrind-out-file={self._counts}/counted",
             *(("--cache-sim=yes", "--branch-sim=yes") if self._simulated else ()),
             sys.executable, "-m", "benchmarks.instructions.serving", self._parts,
-            app.tool, *serve_command(app, self.port, lifetime)[3:],
+            app.tool, *serve_command(app, self.port, lifetime, sweep)[3:],
         ]  # fmt: skip
 
     def stop(self, grace: float = 0.5) -> int | None:
