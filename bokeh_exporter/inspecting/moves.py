@@ -13,7 +13,7 @@ from ..soak.widgets import BUTTONS, Control
 _DEFAULTS: dict[tuple[str, str], object] = {
     ("Checkbox", "active"): False, ("Switch", "active"): False, ("Toggle", "active"): False,
     ("ToggleIcon", "value"): False, ("Tabs", "active"): 0, ("CheckboxGroup", "active"): [],
-    ("CheckboxButtonGroup", "active"): [], ("ColorPicker", "value"): "#000000", ("MultiSelect", "value"): [],
+    ("CheckboxButtonGroup", "active"): [], ("ColorPicker", "color"): "#000000", ("MultiSelect", "value"): [],
     ("CustomMultiSelect", "value"): [], ("MultiChoice", "value"): [], ("TextInput", "value"): "",
     ("TextAreaInput", "value"): "", ("AutocompleteInput", "value"): "", ("Select", "value"): "",
     ("CustomSelect", "value"): "", ("Card", "collapsed"): True,

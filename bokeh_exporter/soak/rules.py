@@ -105,7 +105,7 @@ RULES: Mapping[str, Rule] = {
     "CheckboxGroup": ("active", _tick), "CheckboxButtonGroup": ("active", _tick),
     "RadioGroup": ("active", _radio), "RadioButtonGroup": ("active", _radio), "Tabs": ("active", _tab),
     "TextInput": ("value", _text), "TextAreaInput": ("value", _text), "AutocompleteInput": ("value", _text),
-    "DatePicker": ("value", _date), "ColorPicker": ("value", _colour),
+    "DatePicker": ("value", _date), "ColorPicker": ("color", _colour),
 }  # fmt: skip
 
 

@@ -127,7 +127,12 @@ class Tree:
         key = self._owners.get(model or "") or _Key(function, library, cls, path, line)
         if key not in self._elements and path is None:
             alike = [each for each in self._elements if each[1:3] == (library, cls) and function in (None, each[0])]
-            key = alike[-1] if alike else key
+            nobodys = key._replace(function=None)
+            if alike:
+                key = alike[-1]
+            elif nobodys in self._elements:  # rendered inside of this, where its function was not known yet
+                rendered = self._elements[key] = self._elements.pop(nobodys)
+                rendered.seconds = 0.0
         element = self._element(key)
         if element is None:
             return
