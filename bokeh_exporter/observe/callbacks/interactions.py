@@ -41,6 +41,7 @@ class InteractionStarts(Observer):
         self.on.around("document_building", self._building)
         self.on.runs("message_handling", self._handler(), guards_itself=True)
         self.on.changes("panel_task_submitted", self._submitting)
+        self.on.around("indicator_throttled", self._outside)
 
     def _building(self, document: Any, application: object) -> Leave | None:
         number = current.get()
@@ -105,6 +106,11 @@ class InteractionStarts(Observer):
                     swallow(ours)
 
         return handle
+
+    def _outside(self) -> Leave:
+        """Let what is begun here, the task that puts an indicator out, belong to no interaction."""
+        token = current.set(0)
+        return lambda result, error: current.reset(token)
 
     def _submitting(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Let what Panel runs in a thread belong to the interaction that submits it."""

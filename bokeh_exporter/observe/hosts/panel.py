@@ -91,6 +91,11 @@ SEAMS = (
         "failed session-created hooks under Panel", facts=hooks_of, hook="panel.Application.on_session_created",
     ),
     Seam(
+        "panel.widgets.indicators:BooleanIndicator._throttle_events", "indicator_throttled", ("self", "events"),
+        "that a template's busy indicator goes off half a second later is no part of what was busy",
+        facts=lambda *args, **kwargs: (), hook="panel.BooleanIndicator._throttle_events",
+    ),
+    Seam(
         "panel.chat.feed:ChatFeed._handle_callback", "chat_answering", ("self",), "calls of the callbacks of chats",
         facts=lambda feed, *args, **kwargs: (feed.callback,), hook="panel.ChatFeed._handle_callback",
     ),
