@@ -7,6 +7,7 @@ none. A batch holds many entries of few children, so each child is touched once 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 from prometheus_client import Counter
@@ -38,13 +39,9 @@ class Tally:
 
 def apply(batch: Iterable[Entry], failed: Callable[[Exception], None]) -> None:
     """Apply a batch. A failure is reported and costs no other entry its number."""
-    grouped: dict[Callable[[float], None], list[float]] = {}
+    grouped: dict[Callable[[float], None], list[float]] = defaultdict(list)
     for update, value, _interaction in batch:
-        values = grouped.get(update)
-        if values is None:
-            grouped[update] = [value]
-        else:
-            values.append(value)
+        grouped[update].append(value)
     for update, values in grouped.items():
         try:
             _apply(update, values)

@@ -138,12 +138,11 @@ def _patches_applied(original: Callable[..., None], hosts: Hosts) -> Callable[..
     def apply_json_patch(document: Any, patch_json: Any, *, setter: Any = None) -> None:
         if not patches.on:
             return original(document, patch_json, setter=setter)
-        events = events_of(patch_json)
         if say is not None:
-            say(document, events)
+            say(document, events_of(patch_json))
         if run is None:
             return original(document, patch_json, setter=setter)
-        run(functools.partial(original, document, patch_json, setter=setter), document, events)
+        run(functools.partial(original, document, patch_json, setter=setter), document)
         return None
 
     return apply_json_patch

@@ -67,7 +67,7 @@ class Activities(Observer):
         entered, leave = self._attribution.enter(app.label, activity), self._attribution.leave
         return lambda result, error: leave(entered)
 
-    def _applying(self, call: Callable[[], Any], document: Any, events: object) -> Any:
+    def _applying(self, call: Callable[[], Any], document: Any) -> Any:
         try:
             app = getattr(document, _APP, None) or self.apps.of_document(document)
         except Exception as ours:
