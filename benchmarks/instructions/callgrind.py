@@ -69,6 +69,7 @@ class CountedServer(Server):
     def serving(self, app: App, with_exporter: bool, lifetime: str, sweep: str) -> list[str]:
         """Serve through :mod:`.serving`, with the exporter and without, so that nothing else differs."""
         return [
+            "env", f"COUNTS_FOLDER={self._counts}",
             "valgrind", "--tool=callgrind", "--instr-atstart=no", "--separate-threads=yes",
             f"--callgrind-out-file={self._counts}/counted",
             *(("--cache-sim=yes", "--branch-sim=yes") if self._simulated else ()),

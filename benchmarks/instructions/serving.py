@@ -12,8 +12,10 @@ import contextvars
 import functools
 import gc
 import inspect
+import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -134,6 +136,8 @@ def _settle() -> None:
 
 def main(parts: str, tool: str, *arguments: str) -> None:
     """Serve."""
+    # A folder of its own for its local socket: other exporters of this user look for each other's, and ask.
+    tempfile.tempdir = os.environ.get("COUNTS_FOLDER")
     has, *taken = parts.split(",")
     exporter = None
     if has == "whole":
