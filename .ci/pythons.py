@@ -122,7 +122,8 @@ def main(arguments: list[str]) -> int:
         )
         for line in tested.PYTHONS
     ]
-    arguments = arguments or ["tests/front_door", "tests/unit/observe"]
+    # What needs a browser is not selected, and what it imports cannot be imported on each of them.
+    arguments = arguments or ["tests/front_door", "tests/unit/observe", "--ignore=tests/front_door/e2e"]
     without = [line.python for line in every if lines.find_python(line.python) is None]
     why = unpack(without) if without else None
     summary = []

@@ -185,6 +185,7 @@ async def of_bind(document: Any, odd: Any) -> None:
 
     slider = pn.widgets.IntSlider(value=1)
     pane = pn.panel(pn.bind(odd, slider))
+    await settled(document)  # else the second call cancels the first one, or comes too late for that
     slider.value += 1
     note(type(pane).__name__)
 

@@ -293,8 +293,10 @@ def test_busy_time_duration_and_the_wait_for_the_lock(
         busy = waited.value("bokeh_callback_busy_seconds_total", callback=f"{app[1:]}.py:waits")
         assert busy is not None
         assert 0 < busy < 0.25
-        assert count_over(before, duration, "0.25", kind="next_tick") == 0
-        assert count_over(waited, duration, "0.25", kind="next_tick") == 1
+        # Panel has next ticks of its own, and on a busy machine they take as long.
+        assert count_over(waited, duration, "0.25", kind="next_tick") > count_over(
+            before, duration, "0.25", kind="next_tick"
+        )
         assert waited.total(f"{duration}_sum", kind="next_tick") >= 0.5
 
         tab.click("compute")
