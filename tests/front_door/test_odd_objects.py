@@ -31,11 +31,13 @@ def said(process: subprocess.Popen[str]) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.timeout(300)  # two programs of ten seconds, beside whatever else is running
 def test_no_hook_changes_what_comes_of_an_odd_object() -> None:
     same_with_and_without("plain")
 
 
 @pytest.mark.long
+@pytest.mark.timeout(300)
 def test_no_hook_changes_what_comes_of_an_odd_object_under_panel() -> None:
     without = same_with_and_without("panel")
     named = without["warnings"]["named"]  # by Panel's warnings: the same lines, of the file that asked for them
