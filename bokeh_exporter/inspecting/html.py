@@ -21,7 +21,7 @@ h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; }
 th, td { border-bottom: 1px solid var(--line); padding: .3rem .6rem; text-align: left; vertical-align: top; }
 td.number, th.number { text-align: right; white-space: nowrap; }
-pre { background: #8881; padding: .5rem; overflow-x: auto; }
+pre { background: #8881; padding: .5rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 .rebuilt { color: var(--rebuilt); } .updated-in-place { color: var(--updated); } .never-used { color: var(--quiet); }
 svg { max-width: 100%; height: auto; }
 svg text { fill: currentColor; font-size: 14px; } svg .small { font-size: 12px; } svg .head { font-weight: 600; }
