@@ -31,19 +31,23 @@ _NO_OTHER = contextlib.nullcontext()
 
 def _changes3(original: Callable[..., Awaitable[Any]], hosts: Hosts) -> Callable[..., Any]:
     """Wrap what sends one change to one connection, up to Bokeh 3.9: it is serialised now, and awaited later."""
-    patches, made_by = hosts.patches, slots.reported.name
+    patches, swallow, made_by = hosts.patches, hosts.swallow, slots.reported.name
     record_of, number_of = hosts.state.interactions.get, current.get
 
     @functools.wraps(original)
     def send_patch_document(connection: Any, event: Any) -> Any:
         sending = original(connection, event)
-        number = getattr(event, made_by, 0)
-        record = record_of(number) if number and patches.on else None
-        if record is None:
+        try:
+            number = getattr(event, made_by, 0)
+            record = record_of(number) if number and patches.on else None
+            if record is None:
+                return sending
+            record.patches += 1
+            # What handles a message awaits this as well, so the name is the right one then, too.
+            return sending if record.messages and number == number_of() else sent_for(number, sending)
+        except Exception as error:
+            swallow(error)
             return sending
-        record.patches += 1
-        # What handles a message awaits this as well, so the name is the right one then, too.
-        return sending if record.messages and number == number_of() else sent_for(number, sending)
 
     return send_patch_document
 
