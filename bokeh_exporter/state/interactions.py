@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from time import time
 from typing import Any, Literal
@@ -50,7 +50,8 @@ async def sent_for(number: int, sending: Awaitable[Any]) -> Any:
     try:
         return await sending
     finally:
-        current.reset(token)
+        with suppress(ValueError):  # a coroutine that never ended is closed in whatever context collects it
+            current.reset(token)
 
 
 def senders(changes: int) -> Sequence[int]:
@@ -70,9 +71,10 @@ def sending_for(numbers: Sequence[int]) -> Iterator[None]:
     try:
         yield
     finally:
-        _shared.reset(shared)
-        if token is not None:
-            current.reset(token)
+        with suppress(ValueError):  # as in sent_for
+            _shared.reset(shared)
+            if token is not None:
+                current.reset(token)
 
 
 class Interaction:
