@@ -3,6 +3,7 @@
     python -m benchmarks.verdicts                    the table of detection, 100 random runs a row
     python -m benchmarks.verdicts --healthy 10000    days of healthy servers, round robin over their kinds
     ... --period 15 --looks 600                      a sample each 15 s (the verdict period), judged each 600 s
+    ... --without messages,malloc_in_use             what a lower level, or another platform, does not give
 
 The courses are in ``courses.py``; the judge is the one of the server, through ``bokeh_exporter.diagnose``.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -74,13 +75,16 @@ def detection(runs: int, only: str = "") -> None:
         print(f"| {name} | {verdict} | {bar:g} h | {share:.0%} | {median:g} h | {dict(others) or ''} |", flush=True)
 
 
-def healthy(days: int, seed: int, only: str = "", period: float = 60.0, looks: float = 3600.0) -> int:
+def healthy(
+    days: int, seed: int, only: str = "", period: float = 60.0, looks: float = 3600.0, without: Collection[str] = ()
+) -> int:
     """Print what healthy servers were told other than that they are; return how many days that were."""
     kinds = [kind for kind in HEALTHY if only in kind]
     false: Counter[str] = Counter()
     for number in range(days):
         kind = kinds[number % len(kinds)]
         day = HEALTHY[kind](np.random.default_rng([seed, number]))
+        day = {name: values for name, values in day.items() if name not in without}
         for hour, found in judged(day, period=period, looks=looks):
             if found.name != "healthy":
                 false[kind] += 1
@@ -114,9 +118,11 @@ def main() -> None:
     parser.add_argument("--only", default="", help="part of a course's name")
     parser.add_argument("--period", type=float, default=60.0, metavar="SECONDS", help="between two samples")
     parser.add_argument("--looks", type=float, default=3600.0, metavar="SECONDS", help="between two judgements")
+    parser.add_argument("--without", default="", metavar="FIELDS", help="numbers that the healthy days do not have")
     given = parser.parse_args()
     if given.healthy:
-        raise SystemExit(bool(healthy(given.healthy, given.seed, given.only, given.period, given.looks)))
+        without = given.without.split(",")
+        raise SystemExit(bool(healthy(given.healthy, given.seed, given.only, given.period, given.looks, without)))
     detection(given.runs, given.only)
     if not given.only:
         linear(max(1, given.runs // 4))
