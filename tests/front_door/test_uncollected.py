@@ -30,7 +30,7 @@ def until(server: ServerProcess, condition: Callable[[Scrape], object], message:
         scraped = server.scrape()
         return scraped if condition(scraped) else None
 
-    return wait_until(met, 20, message)
+    return wait_until(met, 40, message)
 
 
 def left(scraped: Scrape, app: str) -> dict[str, tuple[float, float]]:
@@ -66,7 +66,7 @@ def collected(server: ServerProcess, condition: Callable[[Scrape], object], mess
         scraped = server.scrape()
         return scraped if condition(scraped) else None
 
-    return wait_until(met, 20, message)
+    return wait_until(met, 40, message)
 
 
 def destroyed(server: ServerProcess, number: float) -> bool:
