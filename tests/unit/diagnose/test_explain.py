@@ -17,6 +17,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 import types
 import weakref
 from collections import ChainMap, Counter, OrderedDict, defaultdict, deque, namedtuple
@@ -555,8 +556,11 @@ def test_at_no_moment_of_a_search_another_thread_would_see_it_hold_a_module(modu
         looks[frame.f_lineno, frame.f_code] += 1
         if looks[frame.f_lineno, frame.f_code] > 40:
             return look
+        copies = set()  # of variables, which tracing makes on Python 3.10
+        if sys.version_info < (3, 11):
+            copies = {id(each.f_locals) for each, _ in traceback.walk_stack(frame)}
         for each in gc.get_referrers(held[0]):
-            if each is not held and not isinstance(each, types.FrameType):
+            if each is not held and id(each) not in copies and not isinstance(each, types.FrameType):
                 seen.add(f"{type(each).__name__} in {frame.f_code.co_name}")
         return look
 
