@@ -10,6 +10,7 @@ import functools
 import sys
 from dataclasses import dataclass
 from importlib import metadata
+from itertools import dropwhile, takewhile
 from typing import Literal
 
 from ..heap.capture import is_of_app
@@ -137,10 +138,23 @@ def _remedy(chain: Chain, kind: str = "") -> str:
             "remove what is no longer needed, or give it a limit: collections.deque(maxlen=...), "
             "functools.lru_cache(maxsize=...)"
         )
+    within = dropwhile(lambda step: step.type not in _REMOVE, chain.path)
+    containers = list(takewhile(lambda step: step.type in _REMOVE, within))
+    name = "".join(step.name for step in containers)
+    if not containers or "<" in name or not containers[0].name.isidentifier():
+        name = "REGISTRY"
+    call = _REMOVE[containers[-1].type if containers else "dict"]
     return (
         "remove the entry when the session ends: "
-        "curdoc().on_session_destroyed(lambda context: REGISTRY.pop(key, None)); or hold it weakly (weakref)"
+        f"curdoc().on_session_destroyed(lambda context: {name}.{call}); or hold it weakly (weakref)"
     )
+
+
+#: What removes one entry of a container.
+_REMOVE = {
+    "dict": "pop(key, None)", "OrderedDict": "pop(key, None)", "defaultdict": "pop(key, None)",
+    "list": "remove(entry)", "deque": "remove(entry)", "set": "discard(entry)",
+}  # fmt: skip
 
 
 #: What a library keeps for the app, by how its path begins.

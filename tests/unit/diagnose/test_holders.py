@@ -172,7 +172,10 @@ def test_each_sentence_says_whose_code_it_is(module: Any, monkeypatch: pytest.Mo
     row = found.content()
     assert (row["whose"], row["whose_text"]) == ("app", "your code: acme_holders/state.py:3")
     assert "+CACHE = weakref.WeakValueDictionary()" in str(row["diff"])
-    assert "on_session_destroyed" in str(row["remedy"])
+    assert "on_session_destroyed(lambda context: CACHE['figures'].remove(entry))" in str(row["remedy"])
+    hidden = Step("dict", "[<str, 32 chars, #3f2a>]", "builtins", None, None)
+    keyed = way("module a, DOCS[<str, 32 chars, #3f2a>]", Step("dict", "DOCS", "builtins", None, None), hidden)
+    assert "REGISTRY.pop(key, None)" in judge(keyed, 1, "document").remedy
 
     host = way("module bokeh.io, x", Step("module", "bokeh.io", "bokeh.io", None, None))
     assert judge(host, 1, "document").text == "the host's own: one per process, not a leak"
