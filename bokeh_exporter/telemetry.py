@@ -95,7 +95,7 @@ class Telemetry:
         from .expose.otel.events import Events
         from .expose.otel.metrics import Metrics
         from .expose.otel.providers import is_configured
-        from .expose.otel.requests import Requests
+        from .expose.otel.requests import RequestInstrumentation
         from .expose.otel.shutdown import Endings
         from .expose.otel.traces import Traces
 
@@ -116,7 +116,7 @@ class Telemetry:
             traces = Traces(self._numbers, providers.tracer, self._pending)
             self._parts.append(traces)
             traces.start()
-        requests = Requests(self._numbers, providers)
+        requests = RequestInstrumentation(self._numbers, providers)
         self._parts.append(requests)
         requests.start(traced=traced)
         if is_configured(providers.logger):

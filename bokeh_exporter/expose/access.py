@@ -45,7 +45,7 @@ def is_loopback(name: str) -> bool:
         return False
 
 
-class Hosts:
+class AllowedHosts:
     """The names that a request may have in ``Host``.
 
     Args:
@@ -89,7 +89,7 @@ class Access:
     """
 
     def __init__(
-        self, token: str | None, open_paths: Collection[str], hosts: Hosts | None, login: Answer | None = None,
+        self, token: str | None, open_paths: Collection[str], hosts: AllowedHosts | None, login: Answer | None = None,
         clock: Callable[[], float] = time.monotonic, *, users: Users | None = None, rate: RateLimit | None = None,
     ) -> None:  # fmt: skip
         self._clock = clock

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from ..config import variable
-from .access import Access, Hosts
+from .access import Access, AllowedHosts
 from .connections import Server
 from .http_messages import Answer, Later, Request, Route, short
 from .places import Limits
@@ -59,7 +59,7 @@ class Endpoint:
     def __init__(
         self, routes: Mapping[tuple[str, str], Route], *, open_paths: frozenset[str], token: str | None,
         on_error: Callable[[BaseException], None], limits: Limits | None = None,
-        hosts: Hosts | None = None, login: Answer | None = None, users: Users | None = None,
+        hosts: AllowedHosts | None = None, login: Answer | None = None, users: Users | None = None,
         rate: RateLimit | None = None,
     ) -> None:  # fmt: skip
         if token is not None and not token.strip():

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from .. import config as options
 from ..config import Config, ConfigError
-from .access import Hosts, is_loopback
+from .access import AllowedHosts, is_loopback
 from .http import Endpoint, EndpointError, Route, tls_context
 from .page import OPEN_FILES, login_page
 from .pages import OPEN_PATHS
@@ -36,7 +36,7 @@ def open_endpoint(
     token = config.token if config.token_file is None else read_token(config.token_file)
     context = tls_context(config.tls_cert, config.tls_key) if config.tls_cert and config.tls_key else None
     web = _web(config)
-    hosts = Hosts(config.address, (config.allowed_hosts or "").split(","), OPEN_PATHS | OPEN_RUNBOOKS)
+    hosts = AllowedHosts(config.address, (config.allowed_hosts or "").split(","), OPEN_PATHS | OPEN_RUNBOOKS)
     endpoint = Endpoint(
         routes,
         open_paths=OPEN_PATHS | OPEN_FILES | OPEN_RUNBOOKS,

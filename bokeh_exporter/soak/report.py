@@ -28,7 +28,7 @@ _STALLS = 3
 
 
 @dataclass
-class Found:
+class Observed:
     """What was seen on the way.
 
     Attributes:
@@ -98,7 +98,7 @@ class Report:
         return json.dumps(self.content, indent=2)
 
 
-def judged(found: Found, thresholds: Thresholds, grace: float) -> Judgement:
+def judged(found: Observed, thresholds: Thresholds, grace: float) -> Judgement:
     """Judge what was found so far, as the server does."""
     # A session that lingered before the visits that count, and none of theirs, is one that the host keeps.
     without = () if lingering(found) else (LINGERING,)
@@ -119,7 +119,7 @@ def is_suspect(looks: Sequence[Sample], thresholds: Thresholds) -> bool:
     return False
 
 
-def lingering(found: Found) -> int:
+def lingering(found: Observed) -> int:
     """Sessions of the visits that count that are still in the server's table."""
     if found.warm is None or found.end is None:
         return 0
@@ -127,7 +127,7 @@ def lingering(found: Found) -> int:
     return round(max(0.0, _table(found.end) - (_table(found.warm) - 1)))
 
 
-def _kept(found: Found, thresholds: Thresholds) -> list[Evidence]:
+def _kept(found: Observed, thresholds: Thresholds) -> list[Evidence]:
     """Return the evidence of a long lifetime, which a server has after minutes: soak waits for no such session."""
     if found.end is None or lingering(found) < thresholds.unused_sessions:
         return []
@@ -136,7 +136,7 @@ def _kept(found: Found, thresholds: Thresholds) -> list[Evidence]:
     return [kept_for(lifetime, many[app], app) for app in many if lifetime >= thresholds.long_lifetime]
 
 
-def report(plan: Plan, found: Found, thresholds: Thresholds, grace: float) -> Report:
+def report(plan: Plan, found: Observed, thresholds: Thresholds, grace: float) -> Report:
     """Judge what was found, and put it together."""
     judgement = judged(found, thresholds, grace)
     known = found.decision(thresholds)
@@ -174,7 +174,7 @@ def report(plan: Plan, found: Found, thresholds: Thresholds, grace: float) -> Re
     return Report(judgement, content, found.used)
 
 
-def _of_counted(one: Evidence, found: Found) -> Evidence:
+def _of_counted(one: Evidence, found: Observed) -> Evidence:
     """Return evidence of what is retained with the report's own counts: those without the warm-up visits."""
     field = next((field for field, (row, _) in KINDS.items() if one.metric == row), None)
     if one.verdict != RETAINED or field is None or found.warm is None or found.end is None or one.app is None:
@@ -190,7 +190,7 @@ def _excluded(known: Decision) -> list[dict[str, Any]]:
     return [{"what": "growth per visit", "bound": math.ceil(known.bound), "unit": "bytes"}]
 
 
-def _says(found: Found, known: Decision) -> str:
+def _says(found: Observed, known: Decision) -> str:
     """Say what a healthy app excludes; the history of a soak is too short for what is said of a server."""
     if known.bound is None:
         return f"Undecided: {found.sessions} visits are too few to exclude a leak; raise --sessions or --max-duration."

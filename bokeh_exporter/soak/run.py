@@ -20,7 +20,7 @@ from ..diagnose.verdicts.judgement import HEALTHY, PROCESS
 from .deciding import Decision, TimeLeft
 from .plan import Plan
 from .probe import Probe, ProbeError
-from .report import Found, Report, is_suspect, judged, report
+from .report import Observed, Report, is_suspect, judged, report
 from .server import SoakServer
 from .settling import Gone, capture, find_holders_and_trim
 from .streams import unbounded
@@ -62,7 +62,7 @@ class _Soak:
     plan: Plan
     server: SoakServer
     say: Say
-    found: Found = field(default_factory=Found)
+    found: Observed = field(default_factory=Observed)
 
     def __post_init__(self) -> None:
         self.probe = Probe(self.server.exporter, self.server.token)

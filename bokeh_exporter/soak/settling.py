@@ -9,7 +9,7 @@ from collections.abc import Callable
 from ..diagnose.verdicts.judgement import GrowthKind
 from .plan import ServerArgs
 from .probe import Probe
-from .report import Found
+from .report import Observed
 from .visits import Visits
 
 #: Seconds that sessions may stay beyond their lifetime before they count as staying.
@@ -39,7 +39,7 @@ class Gone:
         self._stuck = sum(app.live for app in sample.apps.values())
 
 
-async def find_holders_and_trim(found: Found, probe: Probe, say: Callable[[str, str], None]) -> None:
+async def find_holders_and_trim(found: Observed, probe: Probe, say: Callable[[str, str], None]) -> None:
     """Ask who holds what, and whether a trim returns memory."""
     say("finding the holders", "")
     answer = await probe.post("/debug/explain")

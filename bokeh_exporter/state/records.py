@@ -9,7 +9,7 @@ from typing import Any
 
 from .interactions import Interaction, ordinal
 from .ledger.source_names import variable_at
-from .ledger.timeline import Span, Spans, parts_of, thinned
+from .ledger.timeline import Span, SpanList, parts_of, thinned
 from .ledger.tree import Site, Tree, by_class, named
 
 #: Seconds without anything happening after which an interaction is taken to be over.
@@ -148,7 +148,7 @@ class Record:
         if entries is None:
             return
         if "functions" not in self.__dict__:
-            self.functions, self.counts, self.built, self.spans, self.tree = {}, {}, {}, Spans(), Tree()
+            self.functions, self.counts, self.built, self.spans, self.tree = {}, {}, {}, SpanList(), Tree()
             self._constructed, self._created, self._added, self._removed, self._reused = {}, {}, {}, {}, {}
         for _ in range(len(entries)):
             apply, *values = entries.popleft()

@@ -34,7 +34,7 @@ _BASES: tuple[type, ...] = (bytes, bytearray)
 _NEW, _BY_C, _MODULE, _LOOKED_AT = -1, 1, 2, 4
 
 
-class Counts(NamedTuple):
+class UntrackedObjects(NamedTuple):
     """Untracked things, each once: its ``id``, all references to it, those from here, its bytes, if it is an array."""
 
     ids: NDArray[np.uint64]
@@ -43,9 +43,11 @@ class Counts(NamedTuple):
     sizes: NDArray[np.int64]
     arrays: NDArray[np.bool_]
 
-    def of(self, which: NDArray[Any]) -> Counts:
+    def of(self, which: NDArray[Any]) -> UntrackedObjects:
         """Return some of them, by a mask or by their places."""
-        return Counts(self.ids[which], self.references[which], self.here[which], self.sizes[which], self.arrays[which])
+        return UntrackedObjects(
+            self.ids[which], self.references[which], self.here[which], self.sizes[which], self.arrays[which]
+        )
 
 
 class Sizer:
@@ -72,7 +74,7 @@ class Sizer:
         referents = chain.from_iterable(map(gc.get_referents, compress(each(), followed)))
         return len(kinds), size, unseen(list, filterfalse(gc.is_tracked, referents))
 
-    def untracked(self, things: list[Any], followed: set[int] | None, depth: int = 0) -> Iterator[Counts]:
+    def untracked(self, things: list[Any], followed: set[int] | None, depth: int = 0) -> Iterator[UntrackedObjects]:
         """Count untracked things, and then those within them; the list is empty in the end.
 
         Args:
@@ -113,7 +115,7 @@ class Sizer:
             del things[-size:]
             if things:
                 time.sleep(_REST)
-        yield Counts(ids, references, here, sizes, arrays)
+        yield UntrackedObjects(ids, references, here, sizes, arrays)
         del ids, inverse, here, references, sizes, arrays, left
         if within:
             yield from self.untracked(within, followed, depth + 1)

@@ -49,7 +49,7 @@ class CaptureBusyError(BlockingIOError):
 
 
 @dataclass(frozen=True)
-class Line:
+class AllocatingLine:
     """A line of code and what it allocated, itself or in a library, that was still there at the end of the capture.
 
     Attributes:
@@ -77,7 +77,7 @@ class Captured:
     """
 
     seconds: float
-    lines: tuple[Line, ...]
+    lines: tuple[AllocatingLine, ...]
     traced_growth: int
     rss_growth: int
     of: Literal["buffers", "native"] | None
@@ -200,18 +200,18 @@ def verdict(traced: int, resident: int) -> Literal["buffers", "native"] | None:
     return "buffers" if traced >= _SHARE * resident else "native"
 
 
-def _lines(snapshot: tracemalloc.Snapshot) -> tuple[Line, ...]:
+def _lines(snapshot: tracemalloc.Snapshot) -> tuple[AllocatingLine, ...]:
     # Nothing was traced before the start, so what is there now has come since: one snapshot, nothing to compare with.
     snapshot = snapshot.filter_traces(
         (tracemalloc.Filter(False, tracemalloc.__file__), tracemalloc.Filter(False, _OURS))
     )
-    found: dict[tuple[str, int], Line] = {}
+    found: dict[tuple[str, int], AllocatingLine] = {}
     for statistic in snapshot.statistics("traceback"):  # the largest first, so ``via`` is the largest's
         inner = statistic.traceback[-1]
         asked = next((frame for frame in reversed(statistic.traceback) if is_of_app(frame.filename)), inner)
         place = (asked.filename, asked.lineno)
         via = None if asked is inner else f"{inner.filename}:{inner.lineno}"
-        line = found.get(place) or Line(*place, 0, 0, via)
+        line = found.get(place) or AllocatingLine(*place, 0, 0, via)
         found[place] = dataclasses.replace(
             line, bytes=line.bytes + statistic.size, blocks=line.blocks + statistic.count
         )

@@ -36,7 +36,7 @@ _DEEP = 20
 CONTAINERS = (dict, list, tuple, set, frozenset, deque)
 
 
-class Place(NamedTuple):
+class CodeLocation(NamedTuple):
     """Where the code of something is."""
 
     module: str | None = None
@@ -78,7 +78,7 @@ def plain(thing: object) -> str:
     return name if written or module in (None, "builtins") else f"{module}.{name}"
 
 
-def place(thing: object) -> Place:
+def place(thing: object) -> CodeLocation:
     """Say where the code of an object is: of a function, a coroutine, a frame, or the module of its class."""
     if safely.is_a(thing, MethodType):
         thing = thing.__func__  # type: ignore[attr-defined]
@@ -90,10 +90,12 @@ def place(thing: object) -> Place:
     if code is not None:
         frame = _frame(thing)
         module = thing.__module__ if type(thing) is FunctionType else None
-        return Place(_public(module), code.co_filename, frame.f_lineno if frame is not None else code.co_firstlineno)
+        return CodeLocation(
+            _public(module), code.co_filename, frame.f_lineno if frame is not None else code.co_firstlineno
+        )
     if isinstance(type(thing), type) and safely.is_a(thing, type):
-        return Place(_public(safely.type_module(thing)))  # type: ignore[arg-type]
-    return Place(_public(safely.type_module(type(thing))))
+        return CodeLocation(_public(safely.type_module(thing)))  # type: ignore[arg-type]
+    return CodeLocation(_public(safely.type_module(type(thing))))
 
 
 def _public(module: object) -> str | None:

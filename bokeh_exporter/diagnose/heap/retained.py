@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import compress, islice
 from typing import TYPE_CHECKING, Any
 
-from ..containers.untracked import Counts, Sizer
+from ..containers.untracked import Sizer, UntrackedObjects
 from .picture import SLICE, Heap, hidden, let_go, shorten
 from .search import UNSEEN, above, spread
 
@@ -83,7 +83,7 @@ class _Sum:
         #: The ``id`` of untracked tuples, dicts and arrays whose insides have been counted.
         self._followed: set[int] = set()
         #: What something else refers to, or seemed to: its other references may come later.
-        self._open: list[Counts] = []
+        self._open: list[UntrackedObjects] = []
 
     def add(self, objects: list[Any], ids: NDArray[np.uint64]) -> None:
         """Add those that are wanted of the last objects of a list."""
@@ -107,7 +107,7 @@ class _Sum:
         self._join()
         return Retained(self._objects, self._arrays, self._bytes)
 
-    def _settled(self, counts: Counts) -> Counts:
+    def _settled(self, counts: UntrackedObjects) -> UntrackedObjects:
         """Add what nothing else refers to, and return the others."""
         freed = counts.references <= counts.here
         self._bytes += int(counts.sizes[freed].sum())
@@ -120,7 +120,7 @@ class _Sum:
         if not self._open:
             return
         columns: Any = zip(*self._open, strict=True)
-        joined = Counts(*map(np.concatenate, columns))
+        joined = UntrackedObjects(*map(np.concatenate, columns))
         ids, first, inverse = np.unique(joined.ids, return_index=True, return_inverse=True)
         here = np.bincount(inverse, joined.here, len(ids)).astype(np.int64)
         self._open = [self._settled(joined.of(first)._replace(here=here))]

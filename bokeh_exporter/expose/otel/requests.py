@@ -32,7 +32,7 @@ _CALL = "bokeh_exporter.call"
 Call = Callable[[Any, Any, Any], Awaitable[None]]
 
 
-class Requests:
+class RequestInstrumentation:
     """What is done to those packages, from :meth:`start` to :meth:`stop`.
 
     Args:

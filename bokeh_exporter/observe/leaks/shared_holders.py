@@ -32,7 +32,7 @@ _CONTAINERS = (list, dict, set, deque, OrderedDict, defaultdict)
 _ROW = "bokeh_shared_entries"
 
 #: Name and number of entries.
-Place = tuple[str, int]
+Container = tuple[str, int]
 
 
 class SharedHolders(Observer):
@@ -45,7 +45,7 @@ class SharedHolders(Observer):
         #: Name -> entries when it was first seen.
         self._first: dict[str, int] = {}
         self._due = 0.0
-        self._grown: list[Place] = []
+        self._grown: list[Container] = []
 
     def collect(self) -> Iterable[Level]:
         """Report what has grown."""
@@ -60,7 +60,7 @@ class SharedHolders(Observer):
                 self.state.counter("bokeh_exporter_overflow_total", _ROW).inc()
             yield Level(_ROW, entries, (label,))
 
-    def _look(self) -> Iterator[Place]:
+    def _look(self) -> Iterator[Container]:
         for name, entries in (*_libraries(), *_modules()):
             first = self._first.get(name)
             if first is None:
@@ -70,7 +70,7 @@ class SharedHolders(Observer):
                 yield name, entries
 
 
-def _libraries() -> Iterator[Place]:
+def _libraries() -> Iterator[Container]:
     pylab = sys.modules.get("matplotlib._pylab_helpers")
     registry = namespace(pylab).get("Gcf") if type(pylab) is ModuleType else None
     figures = attribute_of_class(registry, "figs") if isinstance(registry, type) else None
@@ -80,7 +80,7 @@ def _libraries() -> Iterator[Place]:
         yield name, len(entries)
 
 
-def _modules() -> Iterator[Place]:
+def _modules() -> Iterator[Container]:
     # By name: whatever else refers to a session's module makes Bokeh log that it has unexpected referrers.
     names = [name for name in list(sys.modules) if not name.startswith(SCRIPT_MODULES) and is_users_module(name)]
     for name in names[:_MODULES]:
@@ -97,7 +97,7 @@ def _modules() -> Iterator[Place]:
                         yield from _entries(f"{name}.{attribute}.{each}", inner)
 
 
-def _entries(name: str, value: Any) -> Iterator[Place]:
+def _entries(name: str, value: Any) -> Iterator[Container]:
     if type(value) in _CONTAINERS:
         yield name, len(value)
         return

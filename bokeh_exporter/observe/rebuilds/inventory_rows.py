@@ -19,7 +19,7 @@ from ..hosts.bokeh_models import is_data_source, is_model, parts_of, set_values
 from ..hosts.bokeh_server import SCRIPT_MODULES
 from ..memory.data_sources import bytes_in
 from .listeners import is_used
-from .places import Place
+from .places import MadeAt
 from .source_lines import is_users_file
 
 #: Interactions in which one element was rendered, the last ones.
@@ -31,7 +31,7 @@ _NUMBERED = re.compile(r"[A-Z][A-Za-z]+\d{5,}")
 class Made:
     """An element, and where it was made."""
 
-    def __init__(self, library: str, element: Any, key: int | str, direct: bool, place: Place, time: float) -> None:
+    def __init__(self, library: str, element: Any, key: int | str, direct: bool, place: MadeAt, time: float) -> None:
         self.library, self.key, self.direct, self.place, self.time = library, key, direct, place, time
         self.cls, self.reference, self.seconds = type(element).__name__, weakref.ref(element), 0.0
         #: The interactions in which its models were made: what Panel copies from and drops has none.

@@ -13,7 +13,7 @@ _DEPTH = 200
 _EXPRESSIONS = ("<genexpr>", "<listcomp>", "<dictcomp>", "<setcomp>")
 
 
-class Place(NamedTuple):
+class MadeAt(NamedTuple):
     """Where something was made."""
 
     path: str | None
@@ -24,7 +24,7 @@ class Place(NamedTuple):
     at_import: bool
 
 
-def place_of(made: Any, line: int | None) -> Place:
+def place_of(made: Any, line: int | None) -> MadeAt:
     """Return where something is being made: the innermost line of the user's, as :func:`source_line` finds it."""
     frame: FrameType | None = sys._getframe(1)
     found: FrameType | None = None
@@ -46,7 +46,7 @@ def place_of(made: Any, line: int | None) -> Place:
         if found is not None and code.co_filename == "<frozen importlib._bootstrap>":
             at_import = True
         frame = frame.f_back
-    return Place(found.f_code.co_filename if found is not None else None, line, function, caller, at_import)
+    return MadeAt(found.f_code.co_filename if found is not None else None, line, function, caller, at_import)
 
 
 def _bare(code: CodeType) -> str | None:

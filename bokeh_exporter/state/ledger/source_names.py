@@ -18,7 +18,7 @@ _PLACES = 2000
 _MAKERS = ("panel", "figure", "DynamicMap", "from_param")
 
 
-class Place(NamedTuple):
+class SourceLine(NamedTuple):
     """A line of the user's; the bare name of the file is for everybody, the path for us to read it."""
 
     path: str
@@ -31,7 +31,7 @@ class Place(NamedTuple):
 
 
 #: Where functions are written, by label: filled where labels are made.
-_functions: dict[str, Place] = {}
+_functions: dict[str, SourceLine] = {}
 
 
 def bare_file(path: str) -> str:
@@ -43,10 +43,10 @@ def remember(label: str, path: str, line: int) -> None:
     """Keep where the function of a label is written."""
     if len(_functions) >= _PLACES:
         _functions.clear()
-    _functions[label] = Place(path, line)
+    _functions[label] = SourceLine(path, line)
 
 
-def place_of(label: str | None) -> Place | None:
+def place_of(label: str | None) -> SourceLine | None:
     """Return where the function of a label is written, if that is known."""
     return _functions.get(label) if label is not None else None
 

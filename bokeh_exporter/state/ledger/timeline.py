@@ -32,7 +32,7 @@ class Span(NamedTuple):
     thread: int
 
 
-class Spans(list[Span]):
+class SpanList(list[Span]):
     """Spans that are only appended to, and what they have added up to."""
 
     known: tuple[tuple[int, float, float], dict[str, float]] | None = None
@@ -40,7 +40,7 @@ class Spans(list[Span]):
 
 def parts_of(spans: Iterable[Span], begin: float, end: float) -> dict[str, float]:
     """Return the seconds of each part between two times; they add up to the time between."""
-    if not isinstance(spans, Spans):
+    if not isinstance(spans, SpanList):
         return _parts(spans, begin, end)
     key = len(spans), begin, end
     if spans.known is None or spans.known[0] != key:
@@ -66,7 +66,7 @@ def _parts(spans: Iterable[Span], begin: float, end: float) -> dict[str, float]:
     return seconds
 
 
-def thinned(spans: list[Span], kept: int = _KEPT) -> Spans:
+def thinned(spans: list[Span], kept: int = _KEPT) -> SpanList:
     """Return spans with neighbours of the same part and thread as one, so many that they can be kept."""
     spans = sorted(spans, key=lambda span: span.begin)
     gap = _GAP
@@ -84,7 +84,7 @@ def thinned(spans: list[Span], kept: int = _KEPT) -> Spans:
         spans, gap = joined, 4 * gap
     # Of kinds that alternate none can be joined: the longest say most of where the time went.
     longest = heapq.nlargest(kept, spans, key=lambda span: span.end - span.begin)
-    return Spans(sorted(longest, key=lambda span: span.begin))
+    return SpanList(sorted(longest, key=lambda span: span.begin))
 
 
 def chrome_trace(title: str, spans: Iterable[Span], begin: float, end: float, started: float) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from bokeh_exporter.diagnose import AppSample, History, Process, Sample
 from bokeh_exporter.diagnose.harm.trouble import AppTrouble, Trouble
 from bokeh_exporter.soak.plan import Plan
-from bokeh_exporter.soak.report import Found, Report, report
+from bokeh_exporter.soak.report import Observed, Report, report
 from bokeh_exporter.thresholds import Thresholds
 
 pytestmark = pytest.mark.once
@@ -26,7 +26,7 @@ def soaked(callback: float, create: float, end: float, peak: float = 0.0) -> Rep
         app = AppSample(attributed_callback=callback * step / 2, attributed_session_create=create * step / 2)
         looks.append(Sample(Process(1e9 + 10.0 * step, rss_anon=resident), {"/app": app}))
         history.add(looks[-1])
-    found = Found(base=looks[0], warm=looks[0], end=looks[-1], sessions=30, points=history.points())
+    found = Observed(base=looks[0], warm=looks[0], end=looks[-1], sessions=30, points=history.points())
     return report(Plan.of(Path(__file__), host="bokeh"), found, Thresholds(), 3.0)
 
 
@@ -56,7 +56,7 @@ def kept(lifetime: float, sessions: float) -> Report:
         process = Process(1e9 + 10.0 * step, lifetime=lifetime, check=1.0, ticked=1e9 + 10.0 * step, rss_anon=1e8)
         looks.append(Sample(process, {"/app": AppSample(unused=unused, created=1 + unused)}))
         history.add(looks[-1])
-    found = Found(base=looks[0], warm=looks[0], end=looks[-1], sessions=30, points=history.points())
+    found = Observed(base=looks[0], warm=looks[0], end=looks[-1], sessions=30, points=history.points())
     return report(Plan.of(Path(__file__), host="bokeh"), found, Thresholds(), 3.0)
 
 
@@ -76,7 +76,7 @@ def test_callbacks_that_raised_stand_beside_a_healthy_verdict() -> None:
         trouble = Trouble({"/app": AppTrouble(created=30)}, {("/app", "app.py:update"): (251.0, 221.0 * step / 2)})
         looks.append(Sample(Process(1e9 + 10.0 * step, rss_anon=1e8), {"/app": AppSample()}, trouble=trouble))
         history.add(looks[-1])
-    found = Found(base=looks[0], warm=looks[0], end=looks[-1], sessions=30, points=history.points())
+    found = Observed(base=looks[0], warm=looks[0], end=looks[-1], sessions=30, points=history.points())
     said = report(Plan.of(Path(__file__), host="bokeh"), found, Thresholds(), 3.0)
     assert said.healthy
     assert "also harms users: 221 of 251 calls of app.py:update raised since the start" in said.text()

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from bokeh_exporter.state.ledger.recomputes import Recomputes
-from bokeh_exporter.state.ledger.timeline import PARTS, Span, Spans, chrome_trace, parts_of, thinned
+from bokeh_exporter.state.ledger.timeline import PARTS, Span, SpanList, chrome_trace, parts_of, thinned
 
 
 def told(*spans: tuple[str, float, float]) -> list[Span]:
@@ -58,7 +58,7 @@ def test_of_what_alternates_the_longest_is_kept() -> None:
 
 
 def test_what_was_added_up_is_added_up_again_once_there_is_more() -> None:
-    spans = Spans(told(("functions", 0, 2)))
+    spans = SpanList(told(("functions", 0, 2)))
     assert parts_of(spans, 0, 4) is parts_of(spans, 0, 4)
     spans.append(Span("send", "send", 3, 4, 1))
     assert (parts_of(spans, 0, 4)["send"], parts_of(spans, 0, 5)["other"]) == (1, 2)
