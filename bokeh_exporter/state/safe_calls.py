@@ -28,12 +28,13 @@ def is_async(callback: object) -> bool | None:
     """Whether ``inspect.iscoroutinefunction`` says so; None where only the object's own code knows.
 
     Such an object, a ``Mock`` for one, is best left alone: a wrapper of the wrong kind would change what the host does.
+    An asynchronous generator function is, too: some hosts await it, which is an error, some go through it.
     """
     while True:
         kind = type(callback)
         if kind is FunctionType:
             function = cast(FunctionType, callback)
-            if type(function.__dict__) is not dict:
+            if type(function.__dict__) is not dict or inspect.isasyncgenfunction(function):
                 return None
             return inspect.iscoroutinefunction(function)
         if kind is MethodType:

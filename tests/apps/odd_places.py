@@ -365,7 +365,7 @@ ENDING = re.compile(r"partial of|method of|around|returning|odd partial|metaclas
 def left_out(hook: Any, number: int, name: str) -> bool:
     """Whether a place does not take an object: the host never comes to an end with it, or it takes too long."""
     if hook is of_bind:
-        return name == "generating"  # Panel goes through it in a task of its own, whose end nobody can wait for
+        return "generating" in name  # Panel goes through it in a task of its own, whose end nobody can wait for
     if hook is of_served:
         return number % 4 > 0  # each makes a page of Panel's, which takes as long as ten others
     return hook is of_thread and ENDING.match(name) is not None
