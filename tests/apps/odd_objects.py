@@ -161,13 +161,6 @@ async def async_generating(*args: Any, **named: Any) -> AsyncIterator[str]:
     yield "result"
 
 
-class Awaitable:
-    def __await__(self) -> Iterator[Any]:
-        note("awaited")
-        yield from asyncio.sleep(0).__await__()
-        note("went on")
-
-
 async def of_event(event: Any) -> None:
     note("called")
 
@@ -209,12 +202,6 @@ def raising(error: Any) -> Any:
         raise error()
 
     return odd
-
-
-async def async_raising(error: Any, *args: Any, **named: Any) -> None:
-    note("called")
-    await asyncio.sleep(0)
-    raise error()
 
 
 def returning(make: Callable[[], Any]) -> Any:
@@ -281,11 +268,6 @@ def odd_objects() -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "of three", lambda: of_three
     yield "generating", lambda: generating
     yield "async generating", lambda: async_generating
-    yield "returning a coroutine", lambda: returning(awaited)
-    yield "returning an awaitable", lambda: returning(Awaitable)
-    yield "returning a generator", lambda: returning(generating)
-    yield "async that raises", lambda: functools.partial(async_raising, OddError)
-    yield "async that raises SilentError", lambda: functools.partial(async_raising, SilentError)
     yield "no callable", lambda: 3
     yield "raises Odd", lambda: raising(OddError)
     yield "raises SilentError", lambda: raising(SilentError)

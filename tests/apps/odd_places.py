@@ -24,6 +24,8 @@ from typing import Any
 from odd_objects import NOTES, OddMeta, note, odd_objects  # type: ignore[import-not-found]  # beside this script
 
 LOGGED: list[str] = []
+#: What was warned of as never awaited, at any place: what is in a cycle is warned of whenever that is collected.
+UNAWAITED: set[str] = set()
 # --- what hosts are given them for -----------------------------------------------------------------
 
 
@@ -323,8 +325,7 @@ class Log(logging.Handler):
 
 
 def unawaited(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-    if "Mock" not in str(message):  # a mock is in a cycle: the warning comes whenever that is collected
-        LOGGED.append(f"{category.__name__} {message}")
+    UNAWAITED.add(str(message))
 
 
 async def one(hook: Any, document: Any, make: Callable[[], Any]) -> dict[str, Any]:
@@ -442,6 +443,8 @@ def main() -> None:
             session.block_expiration()
             SESSIONS.append(session)
             found.update(await matrix(session.document, PANEL if flavour == "panel" else PLAIN))
+            gc.collect()
+            found["unawaited"] = {"named": sorted(UNAWAITED)}
             if flavour == "panel":
                 found["warnings"] = {"named": warned()}
             if watched:
