@@ -45,7 +45,8 @@ class Steps:
                 theirs.close()  # runs nothing of it, since it has not begun
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        steps: Any = self._awaitable.__await__()
+        awaitable = self._awaitable  # what a stack is followed by past this (``stacks``)
+        steps: Any = awaitable.__await__()
         attribution = self._calls.state.memory.attribution
         value: Any = None
         error: BaseException | None = None
@@ -97,7 +98,8 @@ class Noted:
         self._awaitable, self._note = awaitable, note
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        steps: Any = self._awaitable.__await__()
+        awaitable = self._awaitable  # what a stack is followed by past this (``stacks``)
+        steps: Any = awaitable.__await__()
         note, value = self._note, None
         error: BaseException | None = None
         while True:

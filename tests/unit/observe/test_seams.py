@@ -87,6 +87,8 @@ def test_what_a_version_has_not_is_said_by_no_row() -> None:
         "bokeh.server.views.ws:WSHandler.send_message",
         "bokeh.server.views.session_handler:SessionHandler.get_session",
         "bokeh.protocol.message:Message.send",
+        "bokeh.server.connection:ServerConnection.send_patch_document",
+        "panel.io.document:schedule_write_events",
     }
     assert set(there) <= both
 
