@@ -19,8 +19,8 @@ from typing import TypeVar
 from bokeh_exporter.clients import processes
 from bokeh_exporter.clients.processes import ChildProcess
 from bokeh_exporter.clients.processes import answers as answers
-from bokeh_exporter.clients.processes import free_port as free_port
 
+from .ports import free_port as free_port
 from .scrapes import Scrape, scrape
 from .tabs import Tab, open_tab
 from .waiting import wait_until

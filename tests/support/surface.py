@@ -22,8 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bokeh_exporter.clients.processes import free_port
-
+from .ports import free_port
 from .tabs import open_tab
 
 #: Seconds for what a busy machine does.
