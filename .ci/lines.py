@@ -31,9 +31,9 @@ sys.path.insert(0, str(ROOT))
 
 from bokeh_exporter import tested  # noqa: E402  (only now it can be found; it needs nothing that is installed)
 
-#: Four workers on CI's two cores, as a test mostly waits for a server: three took three quarters of them. One that has
+#: Five workers on CI's two cores, as a test mostly waits for a server: four took five sixths of them. One that has
 #: run out of tests takes another's: long tests lie beside each other.
-PARALLEL = ("-n", "4", "--dist", "worksteal", "--durations", "10")
+PARALLEL = ("-n", "5", "--dist", "worksteal", "--durations", "10")
 #: Program -> Debian's package that has it.
 PROGRAMS = {
     "prometheus": "prometheus", "promtool": "prometheus", "prometheus-alertmanager": "prometheus-alertmanager",
