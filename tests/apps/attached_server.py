@@ -56,7 +56,8 @@ def build(doc: Any) -> None:
     if "collect" in asked:
         gc.collect()
     found = Path(os.environ["FOUND"])
-    found.with_suffix(".ended").write_text(str(sum("_roots" not in vars(each) for each in KEPT)))
+    ended = sum("_roots" not in vars(each) for each in KEPT)
+    found.with_suffix(".ended").write_text(f"{ended} {len(KEPT)}")
     found.write_text(json.dumps(list(held())))
     if "block" in asked:  # not here: from Bokeh 3.10 on this is a thread of its own
         server.io_loop.add_callback(block, found.with_suffix(".blocked"), float(asked["block"][0]))

@@ -49,9 +49,10 @@ class Attached:
         return done.exit_code, done.stdout, done.stderr
 
     def ended(self) -> int:
-        """Open a page, and return of how many kept Documents the session has ended."""
+        """Open a page, and return how many kept Documents there are; 0 until the sessions of all have ended."""
         get(f"{self.server.url}/app")
-        return int(self.found.with_suffix(".ended").read_text())
+        ended, kept = map(int, self.found.with_suffix(".ended").read_text().split())
+        return kept if ended == kept else 0
 
     def classes(self) -> list[str]:
         """Open a page, and return what Bokeh's classes hold then."""
@@ -105,7 +106,8 @@ def test_what_ended_before_is_explained_after_a_wait_for_the_blocked_loop(
     attached = make(200)
     for _ in range(2):
         attached.server.open_tab("/app", "keep=1").close()
-    wait_until(lambda: attached.ended() == 2, 60, "sessions of kept Documents to end")
+    # On a busy machine the session of a page ends before its websocket comes, which makes another then.
+    kept = wait_until(attached.ended, 60, "sessions of kept Documents to end")
     with ThreadPoolExecutor() as pool:
         pool.submit(get, f"{attached.server.url}/app?block=3", timeout=60)
         wait_until(attached.found.with_suffix(".blocked").exists, 60, "a blocked event loop")
@@ -115,8 +117,9 @@ def test_what_ended_before_is_explained_after_a_wait_for_the_blocked_loop(
     assert said.startswith(f"waiting: process {attached.server.pid} is ")
     answer = json.loads(printed)
     (held,) = answer["explained"]["retained"]
-    assert answer["left"]["document"] >= 2
-    assert (held["app"], held["kind"], held["count"], held["root"]) == ("/app", "document", 2, "module __main__, KEPT")
+    assert answer["left"]["document"] >= kept >= 2
+    expected = ("/app", "document", kept, "module __main__, KEPT")
+    assert (held["app"], held["kind"], held["count"], held["root"]) == expected
     assert "Document of /app, destroyed before the exporter was attached" in held["text"]
 
     def retained() -> float | None:
