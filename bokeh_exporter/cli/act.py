@@ -98,7 +98,7 @@ def _text(target: str | None, token: str | None, path: str) -> str:
 
 
 @click.command("attach", context_settings=SETTINGS, short_help="Get into a server that runs. Python 3.14 and newer.")
-@click.argument("pid", type=int)
+@click.argument("pid", type=click.IntRange(min=1))
 @click.option("--port", type=int, default=0, show_default=True, help="Port of its endpoint; 0 takes a free one.")
 @click.option("--collect", type=click.Choice(options.LEVELS), default="callback", show_default=True, help="How deep.")
 @click.option(
@@ -141,7 +141,7 @@ def _words_of(left: Mapping[str, int]) -> str:
 
 
 @click.command("detach", context_settings=SETTINGS, short_help="Take the exporter out of a server that runs.")
-@click.argument("pid", type=int)
+@click.argument("pid", type=click.IntRange(min=1))
 @click.option("--json", "as_json", is_flag=True, help="Print one object: detached.")
 def detach(pid: int, as_json: bool) -> None:
     """Take the exporter out of the server of process PID: every class is as before.

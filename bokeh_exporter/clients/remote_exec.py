@@ -29,6 +29,16 @@ _OLD = (
     "Python {running} cannot run anything in another process, 3.14 and newer can: start the server with the exporter "
     "(bokeh-exporter run COMMAND, or panel serve --setup); where one runs with debug on, SIGUSR2 makes it explain"
 )
+_NO_RIGHT = "you may not trace process {pid}: be its user or root; a container needs the capability SYS_PTRACE"
+#: What Python says of a process, by its words, and what to do then.
+_REMEDIES = {
+    "to a Python": "this command runs Python {running}; run it with the server's Python, 3.14 or newer",
+    "not enabled": (
+        "it was started with PYTHON_DISABLE_REMOTE_DEBUG or -X disable-remote-debug, which counts from its start on; "
+        "start it without, or with the exporter (bokeh-exporter run COMMAND)"
+    ),
+}
+_REMEDY = "give the PID of a server that runs Python {running}, as this command does"
 #: What a server with Bokeh does not have, and the exporter needs in it.
 _PACKAGES = ("bokeh_exporter", "prometheus_client", "psutil")
 _SCRIPT = """
@@ -81,19 +91,15 @@ def run_in(pid: int, call: str, say: Callable[[str], None], *, brings: bool = Fa
     folder = root / "tmp" / seen.name if root is not None and foreign else seen
     packages, stays = folder / "packages", False
     try:
-        folder.mkdir(mode=0o700, exist_ok=not foreign)
-        paths = _paths()
-        if foreign:
-            paths = [str(seen / "packages")]
-            for name in _PACKAGES if brings else ():
-                _copy(name, packages)
-        script = folder / "script.py"
-        script.write_text(_SCRIPT.format(answer=str(seen / "answer.json"), paths=paths, call=call), encoding="utf-8")
-        if foreign:
-            shutil.copy(script, seen)
-        if owner is not None and owner != os.geteuid():
-            for path in (folder, *folder.rglob("*")):
-                os.chown(path, owner, -1)
+        try:
+            folder.mkdir(mode=0o700, exist_ok=not foreign)
+            _lay(call, seen, folder, owner, brings)
+        except PermissionError:
+            raise RemoteError(_NO_RIGHT.format(pid=pid)) from None
+        except OSError as error:
+            raise RemoteError(
+                f"the script for process {pid} cannot be put where it reads ({error}): its /tmp must be writable"
+            ) from None
         _execute(execute, pid, str(seen / "script.py"))
         answer = _answer(pid, folder / "answer.json", say)
         stays = str(seen / "packages") in answer.get("paths", ())
@@ -105,6 +111,22 @@ def run_in(pid: int, call: str, say: Callable[[str], None], *, brings: bool = Fa
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
+
+
+def _lay(call: str, seen: Path, folder: Path, owner: int | None, brings: bool) -> None:
+    """Put the script into a folder, ``seen`` by the process, which is of ``owner``; and packages, if it has none."""
+    paths, foreign = _paths(), folder != seen
+    if foreign:
+        paths = [str(seen / "packages")]
+        for name in _PACKAGES if brings else ():
+            _copy(name, folder / "packages")
+    script = folder / "script.py"
+    script.write_text(_SCRIPT.format(answer=str(seen / "answer.json"), paths=paths, call=call), encoding="utf-8")
+    if foreign:
+        shutil.copy(script, seen)
+    if owner is not None and owner != os.geteuid():
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, owner, -1)
 
 
 def _copy(name: str, target: Path) -> None:
@@ -123,15 +145,13 @@ def _execute(execute: Any, pid: int, script: str) -> None:
     try:
         execute(pid, script)
     except PermissionError:
-        raise RemoteError(
-            f"you may not trace process {pid}: be its user or root; a container needs the capability SYS_PTRACE"
-        ) from None
+        raise RemoteError(_NO_RIGHT.format(pid=pid)) from None
     except (RuntimeError, OSError) as error:
         said = " ".join(str(part) for part in (error, error.__cause__) if part)
         running = ".".join(map(str, sys.version_info[:2]))
+        remedy = next((line for words, line in _REMEDIES.items() if words in said), _REMEDY)
         raise RemoteError(
-            f"Python does not let us into process {pid} ({said}): it must run Python {running} as this command does, "
-            "without PYTHON_DISABLE_REMOTE_DEBUG"
+            f"Python does not let us into process {pid} ({said}): {remedy.format(running=running)}"
         ) from None
 
 

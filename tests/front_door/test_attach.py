@@ -161,6 +161,14 @@ def test_a_process_without_a_server_is_refused(tmp_path: Path, monkeypatch: pyte
     [
         (PermissionError(1, "Operation not permitted"), "SYS_PTRACE"),
         (RuntimeError("Remote debugging is not enabled in the remote process"), "PYTHON_DISABLE_REMOTE_DEBUG"),
+        (
+            RuntimeError("Can't send commands from a Python 3.14 process to a Python 3.15 process"),
+            "the server's Python",
+        ),
+        (
+            RuntimeError("PyRuntime address lookup failed during debug offsets initialization"),
+            "give the PID of a server",
+        ),
     ],
 )
 def test_what_python_refuses_is_one_line_with_the_remedy(
@@ -173,6 +181,21 @@ def test_what_python_refuses_is_one_line_with_the_remedy(
     done = CliRunner().invoke(commands, ["attach", str(os.getpid())])
     assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert words in done.stderr
+
+
+@pytest.mark.once
+def test_a_process_of_another_user_is_refused_where_the_script_cannot_be_given_to_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def give(*arguments: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(sys, "remote_exec", lambda pid, path: None, raising=False)
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    monkeypatch.setattr(os, "chown", give)
+    done = CliRunner().invoke(commands, ["attach", str(os.getpid())])
+    assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "be its user or root" in done.stderr
 
 
 @pytest.mark.once
