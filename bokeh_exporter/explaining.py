@@ -23,7 +23,7 @@ from .diagnose.rules import GROWTH, RETAINED, Rule, Rules, read
 from .diagnose.verdicts.monitor import Monitor
 from .expose.about import about
 from .observe.frame import Frame
-from .observe.hosts.bokeh_models import left_classes, left_over
+from .observe.hosts.bokeh_models import configuration, left_classes, left_over
 from .observe.hosts.bokeh_sessions import sessions_of
 from .observe.leaks.adoption import adopt
 from .observe.leaks.ledger import Ledger
@@ -128,11 +128,18 @@ class Explaining:
         """
         labels = self._frame.apps.labels()
         app = next(iter(labels)) if len(labels) == 1 else OTHER
+        of_live: set[int] = set()
+
+        def is_left(thing: object) -> bool:
+            of_live.update(configuration(thing))
+            return left_over(thing) is not None
+
         self._searches(True)
         try:
-            left = leftovers(left_classes(), lambda thing: left_over(thing) is not None)
+            left = leftovers(left_classes(), is_left)
         finally:
             self._searches(False)
+        left = [each for each in left if id(each()) not in of_live]
         return adopt(self._frame.find(Ledger).accounts, app, left)
 
     # --- what the observers know -----------------------------------------------------------------

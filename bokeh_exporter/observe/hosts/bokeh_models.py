@@ -19,6 +19,8 @@ from .seams import Attribute, Seam, find
 _MODEL = "bokeh.model.model:Model"
 #: Properties that lead to models which are not a part of the one that has them.
 _BESIDE = frozenset({"js_property_callbacks", "js_event_callbacks", "tags"})
+#: What a model keeps of its properties: the values that were given, and the defaults that were asked for.
+_VALUES = ("_property_values", "_unstable_default_values", "_materialized_defaults")
 #: Models that one walk over parts looks at.
 _PARTS = 20_000
 
@@ -71,6 +73,20 @@ def left_over(thing: Any) -> Literal["session", "document", "model"] | None:
     if is_a(thing, document) and "_session_context" in fields and "_roots" not in fields:
         return "document"
     return None
+
+
+def configuration(thing: Any) -> set[int]:
+    """Return the ids of the models that a Document has in its configuration; none of another thing, or once destroyed.
+
+    They are in no Document and have no values, so by their state alone they look like a destroyed session's.
+    """
+    fields = attributes(thing) or {}
+    config = fields.get("_config") if "_roots" in fields and is_a(thing, left_classes()[1]) else None
+    if config is None:
+        return set()
+    kept = attributes(config) or {}
+    values = [each for name in _VALUES for each in list(kept.get(name, {}).values())]
+    return {id(config), *(id(each) for each in values if is_model(each))}
 
 
 def overrides_destroy(model: Any) -> bool:

@@ -11,7 +11,7 @@ from bokeh.document import Document
 from bokeh.models import Div, Slider
 
 from bokeh_exporter.diagnose.heap.holders import leftovers
-from bokeh_exporter.observe.hosts.bokeh_models import left_classes, left_over
+from bokeh_exporter.observe.hosts.bokeh_models import configuration, left_classes, left_over
 from bokeh_exporter.observe.leaks.accounts import Accounts
 from bokeh_exporter.observe.leaks.adoption import adopt
 from bokeh_exporter.observe.leaks.weak_references import Owner
@@ -41,6 +41,17 @@ def test_what_is_destroyed_is_found_by_its_state_and_what_lives_is_not() -> None
     assert {id(gone), id(kept)} <= found
     assert not {id(live), id(alive), id(loose)} & found
     assert (left_over(gone), left_over(kept)) == ("document", "model")
+
+
+@pytest.mark.skipif(not hasattr(Document, "config"), reason="of Bokeh 3.5")
+def test_the_configuration_of_a_document_that_lives_is_known_by_it() -> None:
+    live = document(Div())
+    config = live.config
+    notifications = config.notifications
+    assert configuration(live) == {id(config), id(notifications)}
+    assert left_over(config) == (None if config.document else "model")  # by its own state, up to Bokeh 3
+    session_end(live)
+    assert configuration(live) == configuration(config) == set()
 
 
 def test_what_is_adopted_is_pending_then_retained_then_gone_and_makes_no_duration() -> None:
