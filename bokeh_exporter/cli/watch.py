@@ -119,7 +119,9 @@ def who(one: Mapping[str, Any]) -> str:
 
 def _sent(one: Mapping[str, Any]) -> str:
     patches = f", {one['patches']} patches" if one["patches"] else ""
-    return f"{patches}, {size(one['bytes_sent'])} sent" if one["bytes_sent"] else patches
+    # No function and no element is behind some, such as the busy indicator of a template.
+    rest = f" ({size(one['unattributed_bytes'])} of no element)" if one["unattributed_bytes"] else ""
+    return f"{patches}, {size(one['bytes_sent'])} sent{rest}" if one["bytes_sent"] else patches
 
 
 #: Lines of a branch: its own, and those below it, which are indented already.
@@ -137,8 +139,12 @@ def _tree(nodes: list[Mapping[str, Any]]) -> list[_Branch]:
             continue
         place = f" ({node['file']}:{node['line']})" if node["file"] else ""
         below = [*built, *_tree(node["functions"])]
-        if node["models"]:
-            below.append([f"{node['models']} models beside them"])
+        beside = [
+            *([f"{node['models']} models"] if node["models"] else []),
+            *([size(node["bytes"])] if node["bytes"] else []),
+        ]
+        if beside:
+            below.append([f"{', '.join(beside)} beside them"])
         found.append([f"{function(node)}{place}", *_branches(below)])
     return found
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
+    from ..state.ledger.changes import Change, Share
     from .apps import App
     from .rebuilds.source_lines import SourceLine
     from .sessions.totals import SessionRecord, SessionTotals
@@ -69,6 +70,9 @@ launched: Slot[float] = Slot("launched")
 reported: Slot[int] = Slot("reported")
 #: On a message that Panel has put off: the interactions of its changes.
 put_off: Slot[list[int]] = Slot("put_off")
+#: On a change of a document: what is known of it. On a message: the changes in it, with the weight of each.
+change: Slot[Change] = Slot("change")
+shares: Slot[list[Share]] = Slot("shares")
 #: On a model or Panel component: the line of the user's that made it. Kept in its ``__dict__``: they have setters.
 site: Slot[SourceLine] = Slot("site")
 #: On an output of Panel's that has been filled: what comes next is a replacement.

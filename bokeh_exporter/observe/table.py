@@ -49,6 +49,7 @@ from .rebuilds.holoviews_elements import HoloviewsElements
 from .rebuilds.inventory import Inventory
 from .rebuilds.model_counts import ModelCounts
 from .rebuilds.panel_elements import PanelElements
+from .rebuilds.sent_changes import SentChanges
 from .rebuilds.timelines import Timelines
 from .sessions.creations import Creations
 from .sessions.documents import Documents
@@ -83,6 +84,7 @@ OBSERVERS: tuple[type[Observer], ...] = (
     BokehElements,
     PanelElements,
     HoloviewsElements,
+    SentChanges,
     Timelines,
     Inventory,
     LateImports,

@@ -17,6 +17,8 @@ from contextvars import ContextVar
 from time import time
 from typing import Any, Literal
 
+from .ledger.changes import Share, shared
+
 Phase = Literal["init", "update"]
 
 #: The number of the interaction under way; 0 is none.
@@ -24,6 +26,9 @@ current: ContextVar[int] = ContextVar("bokeh_exporter_interaction", default=0)
 
 #: Where what is sent now holds changes of several interactions: the number of each change's.
 _shared: ContextVar[Sequence[int]] = ContextVar("bokeh_exporter_shared", default=())
+
+#: What is in the message that is sent now, where that is known: at the level ``element``.
+_message: ContextVar[list[Share] | None] = ContextVar("bokeh_exporter_message", default=None)
 
 #: Bits of the app's index, below the bit of the phase. Apps that come and go use indices up.
 _APP_BITS = 16
@@ -67,14 +72,32 @@ def sending_for(numbers: Sequence[int]) -> Iterator[None]:
     """
     different = set(numbers)
     token = current.set(numbers[0]) if len(different) == 1 and numbers[0] else None
-    shared = _shared.set(numbers if len(different) > 1 else ())
+    several = _shared.set(numbers if len(different) > 1 else ())
     try:
         yield
     finally:
         with suppress(ValueError):  # as in sent_for
-            _shared.reset(shared)
+            _shared.reset(several)
             if token is not None:
                 current.reset(token)
+
+
+@contextmanager
+def sending_message(shares: list[Share]) -> Iterator[None]:
+    """Let what is sent inside belong to changes by their weights; none are as if it were not known."""
+    token = _message.set(shares)
+    try:
+        yield
+    finally:
+        with suppress(ValueError):  # as in sent_for
+            _message.reset(token)
+
+
+def message_made(shares: list[Share]) -> None:
+    """Say what is in a message that was made inside of ``sending_message``, to be sent there."""
+    known = _message.get()
+    if known is not None:
+        known[:] = shares
 
 
 class Interaction:
@@ -148,16 +171,24 @@ class Interactions:
 
     def sent(self, size: int) -> None:
         """Book bytes that are sent now."""
-        shared = _shared.get()
-        if not shared:
-            record = self.get(current.get())
-            if record is not None:
-                record.bytes_sent += size
+        message = _message.get()
+        if message:
+            for (change, _), part in zip(message, shared(size, [weight for _, weight in message]), strict=True):
+                self._book(change.number if change is not None else current.get(), part)
+                if change is not None:
+                    change.bytes += part
             return
-        for number, changes in Counter(shared).items():
-            record = self.get(number)
-            if record is not None:
-                record.bytes_sent += size * changes // len(shared)
+        numbers = _shared.get()
+        if not numbers:
+            self._book(current.get(), size)
+            return
+        for number, changes in Counter(numbers).items():
+            self._book(number, size * changes // len(numbers))
+
+    def _book(self, number: int, size: int) -> None:
+        record = self.get(number)
+        if record is not None:
+            record.bytes_sent += size
 
     def enter(self, number: int) -> None:
         """Keep a record until ``leave``, which an async function of it is sure to come to. On its thread's loop."""

@@ -8,9 +8,10 @@ from time import perf_counter, time
 from typing import Any
 
 from .interactions import Interaction, ordinal
+from .ledger.changes import Change
 from .ledger.source_names import variable_at
 from .ledger.timeline import Span, SpanList, parts_of, thinned
-from .ledger.tree import Site, Tree, by_class, named
+from .ledger.tree import Site, Tree, by_class, bytes_of, named
 
 #: Seconds without anything happening after which an interaction is taken to be over.
 QUIET = 0.5
@@ -32,7 +33,7 @@ Models = Sequence[tuple[str, str]]
 class Record:
     """What is known of one interaction."""
 
-    # Most records are of messages that do nothing: they share what is empty until ``fold`` has something for it.
+    # Most are of messages that do nothing: they share what is empty until ``fold`` has something for it.
     entries: deque[tuple[Any, ...]] | None = None
     functions: dict[str, list[float]] = {}
     counts: dict[tuple[str, str], Counter[str]] = {}
@@ -41,6 +42,7 @@ class Record:
     #: Components that lines of the user's constructed in an update, and those of them that the page does not have.
     results = 0
     not_in_page: Sequence[Built] = ()
+    change: Change | None = None  # the last one
     tree = Tree()
     _constructed: dict[str, str] = {}
     _created: dict[str, str] = {}
@@ -68,8 +70,7 @@ class Record:
 
     def add(self, apply: Any, *values: Any) -> None:
         """Append an entry: one of the methods below, and what it is to be called with."""
-        entries = self.entries
-        if entries is None:  # one step, whoever else comes first
+        if (entries := self.entries) is None:  # one step, whoever else comes first
             entries = self.__dict__.setdefault("entries", deque(maxlen=_ENTRIES))
         entries.append((apply, self, *values))
         self.touched = perf_counter()
@@ -144,8 +145,7 @@ class Record:
 
     def fold(self) -> None:
         """Apply the entries. Not by two threads at once."""
-        entries = self.entries
-        if entries is None:
+        if (entries := self.entries) is None:
             return
         if "functions" not in self.__dict__:
             self.functions, self.counts, self.built, self.spans, self.tree = {}, {}, {}, SpanList(), Tree()
@@ -197,9 +197,9 @@ class Record:
         }
 
     def exempt(self, models: Iterable[str]) -> None:
-        """Forget models that are Bokeh's own, made for each document."""
+        """Forget models that are Bokeh's own, made for each document: Bokeh 4's documents hold theirs."""
         for model in models:
-            for known in (self._constructed, self._created, self._added):  # Bokeh 4's documents hold theirs
+            for known in (self._constructed, self._created, self._added):
                 known.pop(model, None)
 
     def told_cause(self) -> dict[str, Any]:
@@ -207,19 +207,19 @@ class Record:
         cause = self.cause
         if cause is None:
             return dict.fromkeys(("widget", "label", "property", "old", "new", "file", "line"))
-        if cause["label"] is None and self.path is not None:
-            cause = {**cause, "label": variable_at(self.path, cause["line"], cause["widget"] or "")}
-        return cause
+        if cause["label"] is not None or self.path is None:
+            return cause
+        return {**cause, "label": variable_at(self.path, cause["line"], cause["widget"] or "")}
 
     def library(self, library: str) -> dict[str, dict[str, int]] | None:
         """Return the counts of a library, None if it had no part."""
-        found = {what: dict(counts) for (each, what), counts in self.counts.items() if each == library}
-        return found or None
+        return {what: dict(counts) for (each, what), counts in self.counts.items() if each == library} or None
 
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""
         one = self.interaction
         parts = parts_of(self.spans, self.started, self.started + self.seconds)
+        tree, sent = self.tree.as_json(), one.bytes_sent
         return {
             "number": ordinal(one.number),
             "time": one.time,
@@ -238,11 +238,12 @@ class Record:
             "results": self.results,
             "not_in_page": [named(built) for built in self.not_in_page],
             "patches": one.patches,
-            "bytes_sent": one.bytes_sent,
+            "bytes_sent": sent,
+            "unattributed_bytes": max(0, sent - bytes_of(tree)),  # of no element, no function: a busy indicator
             "seconds": self.seconds,
             "parts": parts,
             **self.tree.recomputes.as_json(parts),
-            "tree": self.tree.as_json(),
+            "tree": tree,
             "quiet": self.quiet,
             "finished": self.over(perf_counter()),
             "rss_change": one.rss_change if one.rss_known else None,

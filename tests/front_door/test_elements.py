@@ -127,6 +127,16 @@ def parts(row: Row) -> dict[str, float]:
     return found
 
 
+def edges(row: Row) -> dict[tuple[str, str], int]:
+    """Return the bytes from function to element; they and what is of no element are no more than was sent."""
+    found = {
+        (node["name"].rpartition(":")[2], each["class"]): each["bytes"]
+        for node in row["tree"] if node["name"] for each in node["elements"] if each["bytes"]
+    }  # fmt: skip
+    assert sum(found.values()) + row["unattributed_bytes"] <= row["bytes_sent"]
+    return found
+
+
 def events(exporter: str, last: int) -> str:
     """Return what ``/api/v1/events`` says, up to an interaction."""
     said = b""
@@ -163,7 +173,10 @@ def test_plain_bokeh(bokeh: Ledger) -> None:
         assert {(each["element"], each["line"]) for each in build["never_used"]} >= {("Div", unused), ("Div", later)}
         assert [each["element"] for each in build["never_used"]].count("Row") == 1  # kept for a callback
 
+        received = tab.received_bytes
         row = bokeh.move(tab, "n", 3)
+        assert edges(row) == {("replace", "Row"): row["bytes_sent"]}
+        assert 0 < tab.received_bytes - received - row["bytes_sent"] < 200, "the rest is the reply"
         assert row["cause"] == {
             "widget": "Slider", "label": "n", "property": "value", "old": 0, "new": 3,
             "file": "elements_bokeh.py", "line": made,
@@ -193,6 +206,8 @@ def test_plain_bokeh(bokeh: Ledger) -> None:
         row = bokeh.settled(label="refill")
         bokeh.compare(row, before, bokeh.truth()[0])
         assert row["models"]["reused"] == {"Row": 1, "Div": 2}
+        assert set(edges(row)) == {("refilling", "Div"), ("refilling", "Column")}, "what came, and what was emptied"
+        assert sum(edges(row).values()) == row["bytes_sent"]
         assert (row["models"]["created"], row["models"]["removed"]) == ({"Div": 1}, {"Div": 2})
 
         tab.set("profiled", value=1)
@@ -293,6 +308,7 @@ def test_panel_param_and_holoviews(panel: Ledger, query: str) -> None:
         }  # fmt: skip
         assert ran(row) == {"view": 1}
         assert row["panel"]["rebuilt"] == {"Column": 1}
+        assert edges(row)["view", "Column"] > 0.5 * row["bytes_sent"]
         assert {key: row["panel"]["created"][key] for key in ("Column", "Markdown", "Tabulator")} == {
             "Column": 1, "Markdown": 1, "Tabulator": 1,
         }  # fmt: skip
@@ -304,6 +320,7 @@ def test_panel_param_and_holoviews(panel: Ledger, query: str) -> None:
 
         row = panel.move(tab, "depended", 4)
         assert (ran(row), row["panel"]["in_place"]) == ({"text": 1}, {"Markdown": 1})
+        assert edges(row)["text", "Markdown"] > 100
         assert row["models"]["created"] == {}
 
         assert parts(row)["models"] > 0

@@ -188,7 +188,7 @@ def test_the_page_shows_the_tree_and_what_is_touched(server: ServerProcess, tab:
         widget = tree.locator("li", has_text="“factor”").last
         rebuilt = widget.locator('[data-how="rebuilt"]', has_text=plot)
         rebuilt.wait_for()
-        assert "inside Bokeh pane" in rebuilt.inner_text()
+        assert re.search(r"inside Bokeh pane .*\d+ models, .* kB$", rebuilt.inner_text()), "models, time and bytes"
         assert "kB" in widget.locator(".cost").first.inner_text()
         # What another widget sets off leaves it untouched.
         model = next(

@@ -14,6 +14,7 @@ from typing import Any
 
 from ...state import State
 from ...state.interactions import Interaction, ordinal
+from ...state.ledger.text import edges
 from ...state.ledger.timeline import chrome_trace
 from ..http_messages import Answer, Request
 
@@ -60,6 +61,11 @@ def trace(state: State, request: Request) -> Answer:
     one, cause = record.interaction, record.told_cause()
     what = " ".join(str(each) for each in (cause["widget"], cause["label"], cause["property"]) if each)
     begin, end = record.started, record.started + record.seconds
-    content = chrome_trace(f"{one.app} {what or one.kind}", record.spans, begin, end, one.time)
+    told = record.as_json()
+    sent = {
+        "bytes_sent": told["bytes_sent"], "unattributed_bytes": told["unattributed_bytes"],
+        "edges": list(edges(told["tree"])),
+    }  # fmt: skip
+    content = chrome_trace(f"{one.app} {what or one.kind}", record.spans, begin, end, one.time, sent)
     body = json.dumps(content, separators=(",", ":"))
     return Answer(200, body.encode(), "application/json", {"Cache-Control": "no-store"})

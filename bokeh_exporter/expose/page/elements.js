@@ -76,16 +76,17 @@ class App {
   grow(branch, nodes, touched, caller, advised) {
     for (const node of nodes) {
       let below = branch;
+      const sent = node.elements.reduce((sum, one) => sum + one.bytes, node.bytes);
       if (node.name) {
         below = branch.branch(node.name, `${bare(node.name)}()${caller ? ` by ${bare(caller)}()` : ""}${place(node)}`);
         const rows = advised.filter((each) => each.function === node.name);
-        below.cost.textContent = cost(node.calls > 1 && `${node.calls} calls`, seconds(node.seconds), node.errors && "failed", rows.length && "advice");
+        below.cost.textContent = cost(node.calls > 1 && `${node.calls} calls`, seconds(node.seconds), sent > 0 && bytes(sent), node.errors && "failed", rows.length && "advice");
         below.advise(rows);
       }
       for (const one of node.elements) {
         const inside = one.inside ? ` inside ${one.inside} pane` : "";
         const leaf = below.leaf(`${one.class}${place(one)}`, `${one.class}${one.name ? ` ${one.name}` : ""}${place(one)}${inside}`);
-        leaf.is(one.how, cost(one.count > 1 && `${one.count} times`, one.models && plural(one.models, "model"), one.seconds > 0 && seconds(one.seconds)));
+        leaf.is(one.how, cost(one.count > 1 && `${one.count} times`, one.models && plural(one.models, "model"), one.seconds > 0 && seconds(one.seconds), one.bytes > 0 && bytes(one.bytes)));
         this.leaves.add(leaf);
         touched.add(leaf);
       }

@@ -51,11 +51,12 @@ function tree(nodes, build) {
   const list = element("ul", { class: "ran" });
   for (const node of nodes) {
     const item = element("li", {});
-    if (node.name) item.append(element("code", {}, `${bare(node.name)}()`), ` ${[seconds(node.seconds), node.calls > 1 && `${node.calls} calls`, node.errors && "failed", place(node)].filter(Boolean).join(", ")}`);
+    const sent = node.elements.reduce((sum, one) => sum + one.bytes, node.bytes);
+    if (node.name) item.append(element("code", {}, `${bare(node.name)}()`), ` ${[seconds(node.seconds), sent > 0 && bytes(sent), node.calls > 1 && `${node.calls} calls`, node.errors && "failed", place(node)].filter(Boolean).join(", ")}`);
     const below = element("ul");
     for (const each of node.elements) {
       const what = `${each.count > 1 ? `${each.count} ` : ""}${each.class}${each.name ? ` ${each.name}` : ""}`;
-      const more = [place(each), each.inside && `inside ${each.inside} pane`, each.models && plural(each.models, "model"), each.seconds > 0 && seconds(each.seconds)];
+      const more = [place(each), each.inside && `inside ${each.inside} pane`, each.models && plural(each.models, "model"), each.seconds > 0 && seconds(each.seconds), each.bytes > 0 && bytes(each.bytes)];
       below.append(element("li", build ? {} : { "data-how": each.how }, element("b", {}, HOW[each.how] ?? each.how), ` ${what} `, element("span", { class: "quiet" }, more.filter(Boolean).join(", "))));
     }
     if (node.functions.length) below.append(...tree(node.functions, build).childNodes);
@@ -72,7 +73,7 @@ function facts(one) {
     ["Set off by", `${cause(one)}${place(one.cause) ? ` (${place(one.cause)})` : ""}`],
     ["Created", names(created, 8)], ["Removed", names(removed, 8)], ["Kept", names(reused, 8)],
     ["Created, never shown", one.never_used?.length ? one.never_used.map((each) => `${each.element} ${place(each)}`).join(", ") : ""],
-    ["Sent", `${bytes(one.bytes_sent)} in ${plural(one.patches, "patch", "patches")}`],
+    ["Sent", `${bytes(one.bytes_sent)} in ${plural(one.patches, "patch", "patches")}${one.unattributed_bytes > 0 ? `, ${bytes(one.unattributed_bytes)} of no element and no function` : ""}`],
     ["Session", one.session ?? ""],
     ["Time", parts.map((name) => `${name} ${seconds(one.parts[name])}`).join(", ")],
   ].filter(([, text]) => text && text !== "–" && text !== "none");

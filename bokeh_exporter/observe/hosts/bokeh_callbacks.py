@@ -162,6 +162,7 @@ def _timers_removed(original: Callable[[Any, Any], None], hosts: Hosts) -> Calla
 def _documents_changed(original: Callable[..., None], hosts: Hosts) -> Callable[..., None]:
     patches, swallow, reported = hosts.patches, hosts.state.swallow, slots.reported.name
     (component, say), number_of = hosts.event("document_changed").only(), current.get
+    made = hosts.event("change_made").hot() if hosts.event("change_made") else None
 
     @functools.wraps(original)
     def trigger_on_change(manager: Any, event: Any) -> None:
@@ -171,6 +172,8 @@ def _documents_changed(original: Callable[..., None], hosts: Hosts) -> Callable[
                 if getattr(event, reported, None) is None:
                     setattr(event, reported, number_of())
                     say(event.document, type(event))
+                    if made is not None:
+                        made(event)
             except Exception as ours:
                 swallow(component, ours)
         original(manager, event)
@@ -226,7 +229,7 @@ SEAMS = (
     ),
     Seam(
         f"{_CALLBACKS}.trigger_on_change", "document_changed", ("self", "event"), "changes of documents, patches",
-        wrap=_documents_changed,
+        wrap=_documents_changed, also=("change_made",),
     ),
 )  # fmt: skip
 

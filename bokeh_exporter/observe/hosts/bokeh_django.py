@@ -6,6 +6,7 @@ import dataclasses
 import sys
 from typing import TYPE_CHECKING, Any
 
+from .bokeh_messages import shares_of
 from .bokeh_sessions import OWN_CREATION
 from .seams import Seam, find
 
@@ -23,8 +24,8 @@ def _received(handler: Any, *fragments: Any, **named: Any) -> tuple[Any, list[An
     return handler.application_context, [each for each in (*fragments, *named.values()) if each is not None]
 
 
-def _sent(handler: Any, *rest: object, **named: object) -> tuple[Any]:
-    return (handler.application_context,)
+def _sent(handler: Any, message: Any, *rest: object, **named: object) -> tuple[Any, Any]:
+    return handler.application_context, shares_of(message)
 
 
 SEAMS = (

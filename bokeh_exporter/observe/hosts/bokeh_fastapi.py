@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from .bokeh_messages import shares_of
 from .seams import Attribute, Seam
 from .tornado import is_of_client
 
@@ -22,8 +23,8 @@ def _received(handler: Any, *fragments: Any, **named: Any) -> tuple[Any, list[An
     return handler.application_context, [each for each in (*fragments, *named.values()) if each is not None]
 
 
-def _sent(handler: Any, *rest: object, **named: object) -> tuple[Any]:
-    return (handler.application_context,)
+def _sent(handler: Any, message: Any, *rest: object, **named: object) -> tuple[Any, Any]:
+    return handler.application_context, shares_of(message)
 
 
 def _connecting(handler: Any, websocket: Any, *rest: object, **named: object) -> tuple[str | None, str | None]:

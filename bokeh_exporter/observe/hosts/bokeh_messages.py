@@ -7,15 +7,20 @@ takes message and connection, and a message sends itself; Bokeh 4 has neither.
 from __future__ import annotations
 
 import functools
+from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import pairwise
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ...state.interactions import sending_message
 from ...state.safe_looks import is_a
+from .. import slots
 from .seams import Attribute, Seam, find
 from .tornado import sums_of, through
 
 if TYPE_CHECKING:
+    from ...state.ledger.changes import Share
     from . import Hosts
 
 
@@ -52,22 +57,31 @@ def _sending3(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
     timed = bool(written)
     handler_class = find("bokeh.server.views.ws", "WSHandler")
 
-    async def sent(connection: Any, sending: Awaitable[Any]) -> Any:
+    async def sent(connection: Any, sending: Awaitable[Any], shares: list[Share]) -> Any:
         begin = perf_counter()
         size = await sending
         if timed:
             written.say(begin, perf_counter())
         # Characters, which JSON from Python keeps ASCII, and bytes of buffers.
-        say(connection, size if isinstance(size, int) else 0)
+        with sending_message(shares):
+            say(connection, size if isinstance(size, int) else 0)
         return size
+
+    async def within(sending: Awaitable[Any], shares: list[Share]) -> Any:
+        with sending_message(shares):
+            return await sending
 
     @functools.wraps(original)
     def send(message: Any, conn: Any) -> Any:
         sending = original(message, conn)
         # Replies come at the end of what was received, which has listed its connection.
         try:
-            if patches.on and message.msgtype in _SENT and is_a(conn, handler_class) and conn.connection is not None:
-                return sent(conn.connection, sending)
+            shares = shares_of(message) if patches.on else None
+            if shares is not None:
+                if is_a(conn, handler_class):
+                    return sent(conn.connection, sending, shares) if conn.connection is not None else sending
+                if shares:
+                    return within(sending, shares)  # its host counts the bytes as they pass
         except Exception as error:
             hosts.swallow(error)
         return sending
@@ -77,6 +91,11 @@ def _sending3(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
 
 #: Messages whose sending is booked as it happens.
 _SENT = ("PATCH-DOC", "ACK")
+
+
+def shares_of(message: Any) -> list[Share] | None:
+    """Return what is known of the changes in a message; None for one that is booked on no interaction, as a reply."""
+    return slots.shares.get(message) or [] if message.msgtype in _SENT else None
 
 
 def _sending4(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
@@ -98,7 +117,8 @@ def _sending4(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
         try:
             if timed:
                 timed.say(begin, perf_counter())
-            say(connection, sums_of(handler)[1] - before)
+            with sending_message(slots.shares.get(message) or []):
+                say(connection, sums_of(handler)[1] - before)
         except Exception as error:
             hosts.swallow(error)
         return result
@@ -106,8 +126,34 @@ def _sending4(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
     return send_message
 
 
-def _serialising3(protocol: Any, msgtype: str, *args: object, **kwargs: object) -> tuple[()] | None:
-    return () if msgtype == "PATCH-DOC" else None
+def _serialising3(protocol: Any, msgtype: str, *args: Any, **kwargs: Any) -> tuple[Any] | None:
+    return (args[0] if args else kwargs.get("events", ()),) if msgtype == "PATCH-DOC" else None
+
+
+def weights(message: Any, changes: int) -> list[int]:
+    """Return what each of the changes in a patch weighs in it: characters of JSON, and the bytes of its buffers.
+
+    One weighs all. Of several, the JSON that is sent is looked through, which Bokeh keeps once it is made.
+    """
+    if changes < 2:
+        return [1] * changes
+    text: str = message.content_json
+    starts, at = [text.find(_EVENT)], 0
+    while starts[-1] >= 0 and (at := text.find(_NEXT, starts[-1])) >= 0:
+        starts.append(at + 2)
+    if len(starts) != changes:
+        return [1] * changes
+    found = [end - start for start, end in pairwise([*starts, len(text)])]
+    for buffer in message._buffers[:_BUFFERS]:
+        place = bisect_right(starts, text.find(f'"{buffer.id}"')) - 1
+        found[max(place, 0)] += len(buffer.data) if isinstance(buffer.data, bytes) else buffer.data.nbytes
+    return found
+
+
+#: How an event begins in a patch, and how the next one does: within a text a quote is escaped.
+_EVENT, _NEXT = '{"kind":"', '},{"kind":"'
+#: Buffers of a patch whose change is looked for.
+_BUFFERS = 100
 
 
 # --- what a patch says: read from the JSON as Bokeh got it; names come from a browser, who shows them escapes them ---
@@ -174,47 +220,28 @@ _MESSAGES = "messages, interactions and their causes"
 
 SEAMS = (
     Seam(
-        "bokeh.server.protocol_handler:ProtocolHandler.handle",
-        "message_handling",
-        ("self", "message", "connection"),
-        _MESSAGES,
-        wrap=_handling(1),
-        until="3",
+        "bokeh.server.protocol_handler:ProtocolHandler.handle", "message_handling", ("self", "message", "connection"),
+        _MESSAGES, wrap=_handling(1), until="3",
     ),
     Seam(
-        "bokeh.server.connection:ServerConnection.handle",
-        "message_handling",
-        ("self", "message"),
-        _MESSAGES,
-        wrap=_handling(0),
-        since="4.0",
+        "bokeh.server.connection:ServerConnection.handle", "message_handling", ("self", "message"), _MESSAGES,
+        wrap=_handling(0), since="4.0",
     ),
     Seam(
-        "bokeh.protocol.message:Message.send",
-        "message_sent",
-        ("self", "conn"),
-        "bytes that an interaction sent",
-        wrap=_sending3,
-        also=("message_written",),
-        until="3",
+        "bokeh.protocol.message:Message.send", "message_sent", ("self", "conn"), "bytes that an interaction sent",
+        wrap=_sending3, also=("message_written",), until="3",
     ),
     Seam(
-        "bokeh.server.views.ws:WSHandler.send_message",
-        "message_sent",
-        ("self", "message"),
-        "bytes that an interaction sent",
-        wrap=_sending4,
-        also=("message_written",),
-        since="4.0",
+        "bokeh.server.views.ws:WSHandler.send_message", "message_sent", ("self", "message"),
+        "bytes that an interaction sent", wrap=_sending4, also=("message_written",), since="4.0",
     ),
     Seam(
-        "bokeh.protocol:Protocol.create",
-        "patch_serialising",
-        ("self", "msgtype"),
-        "the time that patches take to serialise",
-        facts=_serialising3,
-        until="3",
+        "bokeh.protocol:Protocol.create", "patch_serialising", ("self", "msgtype"),
+        "the time that patches take to serialise, bytes of elements", facts=_serialising3, until="3",
     ),
-)
+)  # fmt: skip
 
-ATTRIBUTES = (Attribute("bokeh.core.serialization:Serialized.content", "causes of updates"),)
+ATTRIBUTES = (
+    Attribute("bokeh.core.serialization:Serialized.content", "causes of updates"),
+    Attribute("bokeh.protocol.message:Message.content_json", "bytes of elements", until="3"),
+)

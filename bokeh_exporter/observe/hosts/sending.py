@@ -14,13 +14,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from ...state.interactions import current, senders, sending_for, sent_for
+from ...state.interactions import current, senders, sending_for, sending_message, sent_for
 from .. import slots
 from .bokeh_messages import events_of
 from .seams import Attribute, Seam, is_of
 from .tornado import protocol_of
 
 if TYPE_CHECKING:
+    from ...state.ledger.changes import Share
     from . import Hosts
 
 _PANEL = "panel.io.document"
@@ -82,6 +83,27 @@ def _changes(original: Callable[..., Awaitable[Any]], hosts: Hosts) -> Callable[
     return send_pending_patches
 
 
+def _serialising(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
+    """Say which change each message is of, which Bokeh 4 makes with a function of its own."""
+    patches, serialised = hosts.patches, hosts.event("patch_serialised")
+
+    @functools.wraps(original)
+    def _serialize_patches(pending: Any) -> Any:
+        messages = original(pending)
+        if patches.on and serialised:
+            for each, (message, _) in zip(pending, messages, strict=False):
+                serialised.say([each.event], message)
+        return messages
+
+    return _serialize_patches
+
+
+def subject_of(change: Any) -> tuple[Any, Any] | None:
+    """Return the model that a change is of, None for none, and its new value; None where it is not sent."""
+    fields = vars(change)
+    return (fields.get("model"), fields.get("new")) if hasattr(type(change), "kind") else None
+
+
 # --- what Panel writes --------------------------------------------------------------------------------
 
 
@@ -95,11 +117,13 @@ def _dispatching(original: Callable[..., Any], hosts: Hosts) -> Callable[..., An
         if not patches.on:
             return original(conn, *args, **kwargs)
         try:
-            numbers, before, begin = _senders(*args, **kwargs), _sent_bytes(conn), perf_counter()
+            numbers, shares = _senders(*args, **kwargs), _shares(*args, **kwargs)
+            before, begin = _sent_bytes(conn), perf_counter()
         except Exception as error:
             hosts.swallow(error)
             return original(conn, *args, **kwargs)
-        with sending_for(numbers):
+        # What is given no message makes one inside, and then says what is in it.
+        with sending_for(numbers), sending_message(list(shares)):
             result = original(conn, *args, **kwargs)
             try:
                 if timed:
@@ -120,6 +144,10 @@ def _senders(events: Any = None, msg: Any = None) -> Sequence[int]:
     if msg is None:
         return _makers(events or ())
     return slots.put_off.get(msg) or senders(len(events_of(msg)))
+
+
+def _shares(events: Any = None, msg: Any = None) -> list[Share]:
+    return slots.shares.get(msg) or [] if msg is not None else []
 
 
 def _makers(events: Any) -> list[int]:
@@ -182,6 +210,10 @@ SEAMS = (
     Seam(
         "bokeh.server.session:ServerSession._send_pending_patches", "changes_sent", ("self", "pending"),
         f"{_WHOSE}; the time that patches take to serialise", wrap=_changes, since="3.10", also=("patch_serialising",),
+    ),
+    Seam(
+        "bokeh.server.session:_serialize_patches", "patch_serialised", ("pending",), "bytes of elements",
+        wrap=_serialising, since="4.0",
     ),
     Seam(
         f"{_PANEL}:dispatch_tornado", "message_sent", ("conn",), "bytes of what Panel sends by itself",

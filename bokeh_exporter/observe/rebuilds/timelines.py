@@ -31,7 +31,7 @@ class Timelines(Observer):
         on.around("output_replacing", lambda output, given: self._updating(output))
         on.around("plot_rendering", self._updating)
         on.around("plot_updating", self._updating)
-        on.around("patch_serialising", lambda: self._timed("serialise", "patch"))
+        on.around("patch_serialising", lambda *changes: self._timed("serialise", "patch"))
         on.before("message_written", self._written)
         on.before("work_handed_over", self._handed_over)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from ... import config as options
+from ...state.interactions import sending_message
+from ...state.ledger.changes import Share
 from ..frame import Observer
 from ..hosts import Leave
 from .websockets import payload_size
@@ -29,10 +31,13 @@ class OtherHosts(Observer):
         for fragment in fragments:
             received.inc(payload_size(fragment))
 
-    def _sending(self, context: Any) -> Leave:
+    def _sending(self, context: Any, shares: list[Share] | None) -> Leave:
         def leave(sent: Any, error: BaseException | None) -> None:
             if error is None:
                 # Both return characters, which JSON from Python keeps ASCII, and buffer bytes.
                 self.apps.of(context).counter("bokeh_websocket_sent_bytes_total").inc(sent or 0)
+                if shares is not None:
+                    with sending_message(shares):
+                        self.state.interactions.sent(sent or 0)
 
         return leave

@@ -27,19 +27,22 @@ def _node(node: Mapping[str, Any], caller: str | None) -> Iterator[str]:
 
 
 def function(node: Mapping[str, Any]) -> str:
-    """Return a function with its calls and its time."""
+    """Return a function with its calls, its time, and what was sent of what it did."""
     calls = f" x{node['calls']}" if node["calls"] > 1 else ""
-    return f"{bare(node['name'])}(){calls} {took(node['seconds'])}{' failed' if node['errors'] else ''}"
+    sent = sum((node["bytes"], *(each["bytes"] for each in node["elements"])))
+    failed = " failed" if node["errors"] else ""
+    return f"{bare(node['name'])}(){calls} {took(node['seconds'])}{f', {size(sent)}' if sent else ''}{failed}"
 
 
 def element(one: Mapping[str, Any]) -> str:
-    """Return an element: how it came, what it is, where it was made, in which pane, and of how many models."""
+    """Return an element: how it came, what it is, where it was made, in which pane, its models, what it sent."""
     count = f"{one['count']} " if one["count"] > 1 else ""
     name = f" {one['name']}" if one["name"] else ""
     place = f" ({one['file']}:{one['line']})" if one["file"] else ""
     inside = f" inside {one['inside']} pane" if one["inside"] else ""
     models = f", {one['models']} models" if one["models"] > 1 else ""
-    return f"{_HOW.get(one['how'], '')}{count}{one['class']}{name}{place}{inside}{models}"
+    sent = f", {size(one['bytes'])}" if one["bytes"] else ""
+    return f"{_HOW.get(one['how'], '')}{count}{one['class']}{name}{place}{inside}{models}{sent}"
 
 
 def libraries(record: Mapping[str, Any]) -> list[str]:
@@ -64,6 +67,16 @@ def elements(tree: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
     for node in tree:
         yield from node["elements"]
         yield from elements(node["functions"])
+
+
+def edges(tree: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield what was sent from function to element, a line each; outside of any element without its name."""
+    for node in tree:
+        name = f"{bare(node['name'])}()" if node["name"] else "no function"
+        if node["bytes"]:
+            yield f"{name}: {size(node['bytes'])}"
+        yield from (f"{name} -> {element(each)}" for each in node["elements"] if each["bytes"])
+        yield from edges(node["functions"])
 
 
 def bare(label: str) -> str:

@@ -8,7 +8,7 @@ else goes on. So the parts add up to the whole, whatever overlaps, in whichever 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -87,7 +87,9 @@ def thinned(spans: list[Span], kept: int = _KEPT) -> SpanList:
     return SpanList(sorted(longest, key=lambda span: span.begin))
 
 
-def chrome_trace(title: str, spans: Iterable[Span], begin: float, end: float, started: float) -> dict[str, Any]:
+def chrome_trace(
+    title: str, spans: Iterable[Span], begin: float, end: float, started: float, facts: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return spans in the Trace Event Format, which Perfetto, speedscope and ``chrome://tracing`` open.
 
     Args:
@@ -96,6 +98,7 @@ def chrome_trace(title: str, spans: Iterable[Span], begin: float, end: float, st
         begin: its begin, by ``perf_counter()``, and ``end`` its end.
         end: see there.
         started: its begin as Unix time.
+        facts: what the viewer shows of it beside its times.
     """
     threads = {thread: number for number, thread in enumerate(dict.fromkeys(span.thread for span in spans), 1)}
 
@@ -106,7 +109,7 @@ def chrome_trace(title: str, spans: Iterable[Span], begin: float, end: float, st
         }  # fmt: skip
 
     # A wait is no work of the thread that it ends in, and would overlap with what runs there.
-    events = [event(title, "interaction", begin, end, 0)]
+    events = [{**event(title, "interaction", begin, end, 0), "args": dict(facts)}]
     events += [
         event(span.name, span.part, span.begin, span.end, 0 if span.part in _WAITS else threads[span.thread])
         for span in sorted(spans, key=lambda span: (span.begin, -span.end))
@@ -119,5 +122,5 @@ def chrome_trace(title: str, spans: Iterable[Span], begin: float, end: float, st
     return {
         "traceEvents": [*meta, *events],
         "displayTimeUnit": "ms",
-        "otherData": {"interaction": title, "time": started},
+        "otherData": {"interaction": title, "time": started, **facts},
     }

@@ -7,9 +7,10 @@ line, or to the element whose method the line calls: so ``p = figure()`` and ``p
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from .changes import Change, Changes
 from .recomputes import Recomputes
 from .source_names import bare_file, place_of, variable_at
 
@@ -64,7 +65,7 @@ class Tree:
         #: Function, path and line -> its element, or models that wait for it.
         self._at: dict[tuple[str | None, str | None, int | None], _Key] = {}
         self._waiting: dict[tuple[str | None, str | None, int | None], list[tuple[float, float]]] = {}
-        self.recomputes = Recomputes()
+        self.recomputes, self.changes = Recomputes(), Changes()
         #: When models were constructed.
         self._times: list[float] = []
 
@@ -116,6 +117,10 @@ class Tree:
         if element is not None:
             element.count += 1
 
+    def changed(self, change: Change) -> None:
+        """Note a change that is to be sent."""
+        self.changes.note(change)
+
     def came(
         self, function: str | None, library: str, cls: str, path: str | None, line: int | None, model: str | None,
         how: str, inside: str, begin: float, end: float,
@@ -133,9 +138,11 @@ class Tree:
             elif nobodys in self._elements:  # rendered inside of this, where its function was not known yet
                 rendered = self._elements[key] = self._elements.pop(nobodys)
                 rendered.seconds = 0.0
+                self.changes.renamed(nobodys, key)
         element = self._element(key)
         if element is None:
             return
+        self.changes.came(key, begin, end)
         element.count = max(element.count, 1)
         element.how, element.inside = how, inside
         element.models = max(element.models, sum(begin <= at <= end for at in self._times))
@@ -143,9 +150,18 @@ class Tree:
 
     def settle(self) -> None:
         """Let go of what only serves to build it."""
+        self.changes.find(self._owners, self._element_of)
         self._times, self._owners = [], {}
         for element in self._elements.values():
             element.recent = []
+
+    def _element_of(self, change: Change) -> _Key | None:
+        """Return the element that a change is of, by the line that made it, perhaps in an earlier interaction."""
+        if change.place is None:
+            return None
+        alike = [key for key in self._elements if key[1:] == change.place]
+        mine = _Key(change.function, *change.place)
+        return mine if mine in self._elements or not alike else alike[-1]
 
     # --- what readers ask ------------------------------------------------------------------------
 
@@ -154,14 +170,24 @@ class Tree:
 
         The first may have no name: that is the script, or a framework.
         """
+        self.changes.find(self._owners, self._element_of)
+        sent = self.changes.by_element(lambda key: self._elements[key].models if key in self._elements else 1)
+        for key in sent:
+            if isinstance(key, _Key) and (element := self._element(key)) is not None and not element.count:
+                element.count, element.how = 1, "in_place"  # made earlier, and changed now
+        return self._roots(sent)
+
+    def _roots(self, sent: Mapping[Any, int]) -> list[dict[str, Any]]:
         names = dict.fromkeys([name for _, name in list(self.functions)])
         made_in = dict.fromkeys([key.function for key in list(self._elements)])
         roots = [(None, name) for caller, name in list(self.functions) if caller is None or caller not in names]
         roots += [(None, name) for name in made_in if name is not None and name not in names]
-        first = [self._node(None, None, frozenset())] if None in made_in else []
-        return first + [self._node(caller, name, frozenset()) for caller, name in dict.fromkeys(roots)]
+        first = [self._node(None, None, frozenset(), sent)] if None in made_in else []
+        return first + [self._node(caller, name, frozenset(), sent) for caller, name in dict.fromkeys(roots)]
 
-    def _node(self, caller: str | None, name: str | None, above: frozenset[str]) -> dict[str, Any]:
+    def _node(
+        self, caller: str | None, name: str | None, above: frozenset[str], sent: Mapping[Any, int]
+    ) -> dict[str, Any]:  # fmt: skip
         known = {each for _, each in list(self.functions)}
         callers = [by if by in known else None for by, each in list(self.functions) if each == name]
         rows = [
@@ -182,11 +208,12 @@ class Tree:
             "calls": int(calls), "seconds": seconds, "busy_seconds": busy, "errors": int(errors),
             # What it built outside of any element, such as a renderer for a plot that was there.
             "models": sum(waiting),
+            "bytes": sent.get(name, 0) if caller == once else 0,
             "elements": [
-                _element(key, one) for key, one in list(self._elements.items())
+                {**_element(key, one), "bytes": sent.get(key, 0)} for key, one in list(self._elements.items())
                 if key.function == name and caller == once
             ],
-            "functions": [self._node(name, each, below) for each in dict.fromkeys(called)],
+            "functions": [self._node(name, each, below, sent) for each in dict.fromkeys(called)],
         }  # fmt: skip
 
 
@@ -203,6 +230,13 @@ def _element(key: _Key, element: _Element) -> dict[str, Any]:
         "models": element.models,
         "seconds": element.seconds,
     }
+
+
+def bytes_of(nodes: Iterable[Mapping[str, Any]]) -> int:
+    """Return what the edges of a tree add up to: of its elements, and what functions sent outside of any."""
+    return sum(
+        node["bytes"] + sum(each["bytes"] for each in node["elements"]) + bytes_of(node["functions"]) for node in nodes
+    )
 
 
 def by_class(classes: Collection[str]) -> dict[str, int]:

@@ -65,7 +65,7 @@ def test_what_was_added_up_is_added_up_again_once_there_is_more() -> None:
 
 
 def test_a_trace_has_a_slice_for_each_span() -> None:
-    trace = chrome_trace("/app n", told(("functions", 1, 3), ("lock", 0, 1)), 0, 4, 17.0)
+    trace = chrome_trace("/app n", told(("functions", 1, 3), ("lock", 0, 1)), 0, 4, 17.0, {"bytes_sent": 9})
     slices = [each for each in trace["traceEvents"] if each["ph"] == "X"]
     assert [(each["cat"], each["ts"], each["dur"]) for each in slices] == [
         ("interaction", 0, 4e6), ("lock", 0, 1e6), ("functions", 1e6, 2e6),
