@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -432,6 +433,25 @@ def test_install_after_sessions_were_opened(serve: Serve) -> None:
     life(server, "/late_bokeh")
 
 
+ELEMENT = {"BOKEH_EXPORTER_COLLECT": "element"}
+
+
+def a_move_has_its_bytes(server: ServerProcess, tab: Tab) -> None:
+    """Move the slider of an app: what came over the websocket beside the reply is of the element that it changes."""
+    received = tab.received_bytes
+    tab.set("n", value=5)
+
+    def moved() -> dict[str, Any] | None:
+        rows = json.loads(get(f"{server.exporter_url}/api/v1/status").text)["interactions"]
+        found = [each for each in rows if each["cause"]["label"] == "n" and each["bytes_sent"]]
+        return found[0] if found and found[0]["finished"] else None
+
+    row = wait_until(moved, message="the move is over, and something was sent")
+    assert 0 < tab.received_bytes - received - row["bytes_sent"] < 200, "the rest is the reply"
+    (sent,) = [each["bytes"] for node in row["tree"] for each in node["elements"]]
+    assert sent == row["bytes_sent"] - row["unattributed_bytes"] > 0
+
+
 # --- ASGI ------------------------------------------------------------------------------------------
 
 if HAS_ASGI and line_ships("uvicorn"):
@@ -448,7 +468,10 @@ if HAS_ASGI and line_ships("uvicorn"):
         life(server, app)
 
     def test_asgi_mounted_in_fastapi(serve: Serve) -> None:
-        server = serve(uvicorn("asgi_fastapi:app"))
+        server = serve(uvicorn("asgi_fastapi:app", env=ELEMENT))
+        for path in "/bokeh/good", "/panel/good":
+            with server.open_tab(path) as tab:
+                a_move_has_its_bytes(server, tab)
         life(server, "/good", "/bokeh/good")
         life(server, "/good", "/panel/good")
         assert server.get("/hello").text == '{"hello":"world"}'
@@ -487,7 +510,7 @@ if HAS_ASGI and line_ships("uvicorn"):
 if line_ships("bokeh-fastapi"):
 
     def test_bokeh_fastapi(serve: Serve) -> None:
-        server = serve(uvicorn("fastapi_bokeh:app"))
+        server = serve(uvicorn("fastapi_bokeh:app", env=ELEMENT))
         assert server.get("/hello").text == '{"hello":"world"}'
         assert server.get("/good").status == 200
         until(
@@ -495,10 +518,11 @@ if line_ships("bokeh-fastapi"):
         )
         # This host takes no notice of a browser that leaves (0.1.8 waits for an exception that starlette does not
         # raise), so a session that had one is never destroyed: no life() here.
-        with server.open_tab("/good"):
+        with server.open_tab("/good") as tab:
             seen = until(
                 server.exporter_url, lambda s: s.value("bokeh_sessions", app="/good", state="connected") == 1, "1"
             )
+            a_move_has_its_bytes(server, tab)
         assert seen.value("bokeh_sessions_created_total", app="/good") == 2
         assert seen.total("bokeh_exporter_errors_total") == 0
         # What cannot be seen there is said.
