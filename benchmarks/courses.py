@@ -155,8 +155,9 @@ def _deploys(random: Random) -> Day:
     """The process is started again, some times a day."""
     day = dict(_some_traffic(random, random.choice([0.0, 0.6])))
     for at in sorted(random.integers(60, MINUTES - 60, random.integers(1, 5))):
-        for name in ("created", "destroyed"):
-            day[name] = np.where(np.arange(MINUTES) >= at, day[name] - day["destroyed"][at], day[name])
+        for name in ("created", "messages", "destroyed"):
+            less = (5 if name == "messages" else 1) * day["destroyed"][at]
+            day[name] = np.where(np.arange(MINUTES) >= at, day[name] - less, day[name])
         warm = np.where(np.arange(MINUTES) >= at, 1 - np.exp(-np.maximum(np.arange(MINUTES) - at, 0) / 15.0), 0.0)
         day = dict(plus(day, 20 * MB * warm, 9e4 * warm))
     return {**day, "retained_sessions": np.minimum(np.maximum(day["destroyed"], 0), 1.0)}
@@ -198,6 +199,18 @@ def _logs(random: Random) -> Day:
     return plus(day, tooth * random.uniform(1e3, 1e5), tooth * random.uniform(10, 500))
 
 
+def _rebuilds(random: Random) -> Day:
+    """Pages that stay open and build models anew with each message, which the collector frees."""
+    day, minute = idle(random, float(random.integers(1, 6))), np.arange(MINUTES)
+    messages = np.cumsum(random.poisson(random.uniform(0.5, 300), MINUTES)).astype(float)
+    built, garbage = random.choice([2.0, 18.0, 100.0]), random.uniform(0, 300) * random.random(MINUTES)
+    # The records of them, ours and the app's, are bounded.
+    records = 20 * np.minimum(messages, random.integers(100, 1000))
+    more = records + 25 * garbage
+    return {**plus(day, 100 * more + 1e3 * _warm(random, 1e3), more), "messages": messages,
+            "models_updated": built * messages, "orphaned": np.where(minute % 2, garbage, 0.0).round()}  # fmt: skip
+
+
 HEALTHY: Mapping[str, Callable[[Random], Day]] = {
     "steady traffic": _some_traffic,
     "day tides": lambda random: _some_traffic(random, random.uniform(0.2, 0.95)),
@@ -213,6 +226,7 @@ HEALTHY: Mapping[str, Callable[[Random], Day]] = {
     "bursts of jobs": _bursts,
     "sessions wait for the collector": _pending,
     "buffers that are emptied": _logs,
+    "pages that rebuild": _rebuilds,
 }
 
 #: Name -> course, the verdict, hours by which 95 % must be detected.

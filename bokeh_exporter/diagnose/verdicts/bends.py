@@ -19,8 +19,11 @@ from .trend import Floors, floors, inverted
 _KEPT, _ERRORS = 0.85, 1.5
 #: The same where memory may be full before that is known, and visits in an hour from which on it may.
 _LIKELY, _BUSY = 0.78, 900.0
-#: Hours that a cache takes which fills ever more slowly, at the most: in its first ones it looks linear.
-_FILLS = 6.0
+#: Hours that a cache takes which fills ever more slowly, at the most: in its first ones it looks linear. Those that
+#: were simulated take up to six of a day's mean traffic, and half as long again where it begins slowly.
+_FILLS = 9.0
+#: Times the error by time that the one by visits must be below for time to be out of the question.
+_BETTER = 0.3
 #: Of two spans, each with an error of its own: one error above this.
 _CERTAIN = 0.85
 #: Slower than this, by so many errors, is a bend that ends what was told before.
@@ -69,11 +72,12 @@ class Bend(NamedTuple):
 
 def keeps_its_pace(part: Table, column: int, found: Floors, *, certainly: bool = False) -> bool:
     """Whether growth in a window does not slow down, in it or against what was before it."""
-    if certainly and not all(_bend(found, pace).is_no_fill(_hours(found)) for pace in (DESTROYED, TIME)):
+    if certainly and not all(_bend(found, pace).is_no_fill(_hours(found)) for pace in _that_fit(found)):
         return False
     urgent = _is_urgent(found)
     # By both: while traffic falls a cache that fills with time looks straight by visits, while it rises the other one.
-    if not all(_bend(found, pace).keeps(urgent) for pace in _known_paces(found)):
+    paces = _that_fit(found) if certainly else _known_paces(found)
+    if not all(_bend(found, pace).keeps(urgent) for pace in paces):
         return False
     for times in _BEFORE:
         longer = _longer(part, column, found, times)
@@ -103,6 +107,11 @@ def ends(found: Floors) -> bool:
     return all(_bend(found, pace).ends for pace in (DESTROYED, TIME))
 
 
+def is_straight(found: Floors) -> bool:
+    """Whether growth bends less, by visits, than any cache that fills ever more slowly."""
+    return _bend(found, DESTROYED).is_no_fill(_hours(found))
+
+
 def _is_urgent(found: Floors) -> bool:
     hours = _hours(found)
     visits = found.visits[-1] - found.visits[0]
@@ -111,6 +120,12 @@ def _is_urgent(found: Floors) -> bool:
 
 def _hours(found: Floors) -> float:
     return float(found.time[-1] - found.time[0]) / 3600.0
+
+
+def _that_fit(found: Floors) -> tuple[int, ...]:
+    """Return the paces that may be the one: what follows few visits far better than time is no matter of time."""
+    by_visits, by_time = (_bend(found, pace).error for pace in (DESTROYED, TIME))
+    return (DESTROYED,) if by_visits < _BETTER * by_time else (DESTROYED, TIME)
 
 
 def _known_paces(found: Floors) -> tuple[int, ...]:

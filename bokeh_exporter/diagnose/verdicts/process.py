@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 from ...thresholds import Thresholds
+from .counts import count_grows
 from .fields import Process
 from .history import Point
 from .judgement import FRAGMENTATION, PROCESS, Evidence, GrowthKind
 from .series import Growth, amount, at_rest, collected, duration, growth, resident, size, total, windows
+from .slow import confirmed
 
 #: Sessions after which imports and first caches are warm.
 _WARM = 2
@@ -40,12 +42,12 @@ _STEPS, _WITHOUT_STEPS, _MINUTES = 4, 0.35, 1200.0
 Number = Callable[[Process], "float | None"]
 
 _BLOCKS = "bokeh_python_allocated_blocks"
-#: Exact counts of what should not depend on visits: row, words, number, growth per visit.
-_COUNTS: Sequence[tuple[str, str, Number, float]] = (
-    ("bokeh_known_models", "model classes", lambda process: process.known_models, 0.5),
-    ("bokeh_app_modules", "modules of app scripts", lambda process: process.modules, 0.5),
-    ("bokeh_models_orphaned", "models in no document", lambda process: process.orphaned, 1.0),
-    ("panel_components", "Panel components", lambda process: process.components, 1.0),
+#: Exact counts of what should not depend on visits: row, words, number, growth per visit, whether sessions hold many.
+_COUNTS: Sequence[tuple[str, str, Number, float, bool]] = (
+    ("bokeh_known_models", "model classes", lambda process: process.known_models, 0.5, False),
+    ("bokeh_app_modules", "modules of app scripts", lambda process: process.modules, 0.5, True),
+    ("bokeh_models_orphaned", "models in no document", lambda process: process.orphaned, 1.0, True),
+    ("panel_components", "Panel components", lambda process: process.components, 1.0, True),
 )
 
 
@@ -65,25 +67,32 @@ def process_growth(points: Sequence[Point], thresholds: Thresholds) -> list[Evid
     """Return the evidence for growth of the process, per visit or by itself."""
     warm = [point for point in points if total(point.last, "destroyed") >= _WARM] or list(points)
     clean = collected(warm) if any(point.last.process.gc_full is not None for point in warm) else warm
+    sure: dict[str | None, bool] = {}
     for part in windows(clean) if clean else ():
         rest = at_rest(part)
-        found = list(_by_visit(rest, thresholds)) or list(_by_itself(rest, thresholds))
-        found += holders(rest, thresholds, certain=bool(found))
+        found = list(_by_visit(rest, clean, thresholds)) or list(_by_itself(rest, thresholds))
+        for metric in {one.metric for one in found} - sure.keys():
+            sure[metric] = confirmed(points, metric, thresholds)
+        found = [one for one in found if sure[one.metric]]
+        found += holders(rest, clean, thresholds, certain=bool(found))
         if found:
             return found
     return []
 
 
-def _by_visit(rest: Sequence[Point], thresholds: Thresholds) -> Iterator[Evidence]:
+def _by_visit(rest: Sequence[Point], clean: Sequence[Point], thresholds: Thresholds) -> Iterator[Evidence]:
     visits = [total(point.last, "destroyed") for point in rest]
 
     def grown(number: Number) -> Growth | None:
         found = growth((at, number(point.low.process)) for at, point in zip(visits, rest, strict=True))
         return found if found is not None and found.span >= thresholds.judge_sessions else None
 
-    for row, what, number, least in _COUNTS:
+    for row, what, number, least, of_sessions in _COUNTS:
         found = grown(number)
-        if found is not None and found.slope >= least and not _is_steps(rest, number):
+        if found is None or found.slope < least or _is_steps(rest, number):
+            continue
+        # At rest there may be one session more than before, and it may hold hundreds.
+        if not of_sessions or count_grows(clean, [number(point.last.process) for point in clean], thresholds):
             yield _evidence(f"{amount(found.slope)} {what}", found, row, "objects", None)
     blocks = grown(lambda process: process.blocks)
     if blocks is not None and blocks.slope >= thresholds.process_blocks:
@@ -101,11 +110,14 @@ def _by_visit(rest: Sequence[Point], thresholds: Thresholds) -> Iterator[Evidenc
         return
 
 
-def holders(points: Sequence[Point], thresholds: Thresholds, *, certain: bool) -> Iterator[Evidence]:
+def holders(
+    points: Sequence[Point], clean: Sequence[Point], thresholds: Thresholds, *, certain: bool
+) -> Iterator[Evidence]:
     """Yield what all sessions share and that has more entries after each visit.
 
     Args:
         points: at which about as few sessions as ever are open.
+        clean: all points that hold no garbage.
         thresholds: over how many visits it is judged.
         certain: whether it is certain that the process grows. If not, only what is of no use to anybody counts: a
             container of the app's may be a cache that is not full yet.
@@ -115,7 +127,9 @@ def holders(points: Sequence[Point], thresholds: Thresholds, *, certain: bool) -
     for name in names:
         found = growth((total(point.last, "destroyed"), point.last.holders.get(name)) for point in points)
         enough = found is not None and found.span >= thresholds.judge_sessions and found.slope >= _ENTRY_A_VISIT
-        if found is not None and enough and (certain or _says_more(name)):
+        if found is None or not enough or not (certain or _says_more(name)):
+            continue
+        if certain or count_grows(clean, [point.last.holders.get(name) for point in clean], thresholds):
             grown.append((found.slope, name, found))
     for slope, name, found in sorted(grown, key=lambda one: (not _says_more(one[1]), -one[0]))[:_HOLDERS]:
         begin = f"{_says_more(name)}: " if _says_more(name) else ""

@@ -34,7 +34,7 @@ from .process import explains, fragmentation, kind_of, process_growth
 from .retained import retained
 from .series import live, of_this_process
 from .session import OF_DOCUMENTS, session_growth
-from .slow import confirmed, evidence_of, slow_growth
+from .slow import evidence_of, slow_growth
 
 #: What fills memory.
 _GROWTH = frozenset({RETAINED, SESSION, PROCESS})
@@ -130,7 +130,7 @@ def _growth(points: Sequence[Point], thresholds: Thresholds, explained: set[str]
     sessions = [one for one in found if one.verdict == SESSION]
     if RETAINED in explained:  # what is retained stays when its session has gone, and grows the process
         return sessions
-    process = [one for one in process_growth(points, thresholds) if confirmed(points, one.metric, thresholds)]
+    process = process_growth(points, thresholds)
     if not sessions and not process and not found:
         slow = slow_growth(points, thresholds)
         return [evidence_of(slow, points)] if slow is not None else []

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.courses import HEALTHY, LEAKS, MB, keeps, leaves, plus, traffic
+from benchmarks.sampled import sampled
 from benchmarks.verdicts import judged
 from bokeh_exporter.diagnose import judge
 from bokeh_exporter.thresholds import Thresholds
@@ -29,7 +30,8 @@ def test_a_slow_leak_is_told_in_time(name: str) -> None:
 @pytest.mark.parametrize("kind", HEALTHY)
 def test_healthy_days_have_no_verdict(kind: str) -> None:
     for seed in range(DAYS):
-        for hour, found in judged(HEALTHY[kind](np.random.default_rng([11, seed]))):
+        day = sampled(np.random.default_rng([11, seed, 1]), HEALTHY[kind](np.random.default_rng([11, seed])), "all")
+        for hour, found in judged(day):
             assert found.name == "healthy", (seed, hour, found.evidence)
 
 
@@ -42,6 +44,24 @@ def test_a_cache_that_bends_late_is_no_growth(seed: tuple[int, int], hours: int,
     """Few visits, one hour of a cache that takes many, and one that fills with time while traffic falls."""
     day = HEALTHY["caches that fill slowly"](np.random.default_rng(seed))
     assert {found.name for _, found in judged(day, hours, looks=looks)} == {"healthy"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "level", "seed", "hours"),
+    [("sessions wait for the collector", "element", (1, 27), 2), ("day tides", "element", (1, 31), 16),
+     ("steady traffic", "callback", (5, 15), 5)],
+)  # fmt: skip
+def test_what_open_sessions_hold_is_no_growth(kind: str, level: str, seed: tuple[int, int], hours: int) -> None:
+    """Components of Panel, and watchers on what all share: one session more than before holds dozens."""
+    day = sampled(np.random.default_rng([*seed, 1]), HEALTHY[kind](np.random.default_rng(seed)), level)
+    assert {found.name for _, found in judged(day, hours)} == {"healthy"}
+
+
+@pytest.mark.parametrize("what", ["components", "watchers"])
+def test_what_each_visit_leaves_of_them_is_growth(what: str) -> None:
+    day = sampled(np.random.default_rng(1), traffic(np.random.default_rng(6), 5.0), "element")
+    held = 20 * (day["connected"] + day["destroyed"])
+    assert dict(judged({**day, what: held}, 2))[2].name == "process_growth"
 
 
 def test_sessions_that_stay_when_visits_stop_are_told_until_they_are_freed() -> None:
