@@ -48,11 +48,11 @@ def test_a_cache_that_bends_late_is_no_growth(seed: tuple[int, int], hours: int,
 
 @pytest.mark.parametrize(
     ("kind", "level", "seed", "hours"),
-    [("sessions wait for the collector", "element", (1, 27), 2), ("day tides", "element", (1, 31), 16),
-     ("steady traffic", "callback", (5, 15), 5)],
+    [("sessions wait for the collector", "element", (1, 27), 2), ("steady traffic", "update", (3010, 0), 2),
+     ("sessions wait for the collector", "callback", (3016, 72), 3)],
 )  # fmt: skip
 def test_what_open_sessions_hold_is_no_growth(kind: str, level: str, seed: tuple[int, int], hours: int) -> None:
-    """Components of Panel, and watchers on what all share: one session more than before holds dozens."""
+    """Components, watchers on what all share, modules: one session more than before holds dozens."""
     day = sampled(np.random.default_rng([*seed, 1]), HEALTHY[kind](np.random.default_rng(seed)), level)
     assert {found.name for _, found in judged(day, hours)} == {"healthy"}
 
