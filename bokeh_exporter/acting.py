@@ -10,7 +10,6 @@ from .config import Config
 from .control.collecting import Collecting
 from .control.sigterm import SigTerm
 from .control.trim import Trims
-from .diagnose.heap.census import census
 from .observe.frame import Frame
 from .observe.hosts import Subscriptions
 from .observe.hosts.bokeh_server import rebind_sigterm
@@ -74,4 +73,10 @@ class Acting:
 
     def debug(self) -> dict[str, Callable[[], dict[str, Any]]]:
         """Return what debugging offers that acts or stops the process."""
-        return {"trim": lambda: self.trims.trim().as_json(), "census": lambda: census().as_json()}
+        return {"trim": lambda: self.trims.trim().as_json(), "census": _census}
+
+
+def _census() -> dict[str, Any]:
+    from .diagnose.heap.census import census  # few processes are ever asked
+
+    return census().as_json()

@@ -20,10 +20,10 @@ from .acting import Acting
 from .config import Config
 from .control.draining import Drain
 from .control.sigterm import end
+from .diagnose.blame.known_leaks import known
 from .diagnose.blame.sources import has_literal
-from .diagnose.blame.whose import known
 from .diagnose.verdicts.monitor import Monitor
-from .explaining import Explaining, Gathering
+from .explaining import Explaining
 from .expose.about import about
 from .expose.elements_log import ElementsWriter
 from .expose.fleet import fleet
@@ -34,6 +34,7 @@ from .expose.live.histories import Histories
 from .expose.pages import Pages
 from .expose.prometheus import LevelCollector, build_registry_extras
 from .expose.status import Status
+from .gathering import Gathering
 from .observe.callbacks.document_locks import DocumentLocks
 from .observe.frame import Frame
 from .observe.hosts.bokeh_sessions import contexts, loop_of, session_count

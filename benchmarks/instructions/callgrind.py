@@ -22,6 +22,7 @@ from pathlib import Path
 
 from ..servers import App, Server, serve_command
 from .profiles import Profile
+from .serving import APPLIED
 
 #: Seconds that callgrind is given to answer; it does between two system calls of the server.
 _PATIENCE = 60.0
@@ -90,7 +91,12 @@ class CountedServer(Server):
         begin = time.monotonic()
         yield phase
         # Apply now what was recorded to be applied later: it is part of what an operation costs.
+        applied = self._counts / APPLIED
+        applied.unlink(missing_ok=True)
         os.kill(self.pid, signal.SIGUSR1)
+        until = time.monotonic() + _PATIENCE
+        while not applied.exists() and time.monotonic() < until:
+            time.sleep(0.02)
         phase.seconds = time.monotonic() - begin
         self._control("--dump")
         self._dumps += 1

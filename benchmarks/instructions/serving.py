@@ -17,6 +17,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import bokeh_exporter
@@ -134,6 +135,10 @@ def _settle() -> None:
     gc.disable()
 
 
+#: The file that says that what was recorded has been applied.
+APPLIED = "applied"
+
+
 def main(parts: str, tool: str, *arguments: str) -> None:
     """Serve."""
     # A folder of its own for its local socket: other exporters of this user look for each other's, and ask.
@@ -149,8 +154,14 @@ def main(parts: str, tool: str, *arguments: str) -> None:
         # on what else the machine does. What comes alone has two readings more, which are in no count.
         readings.FRESH = readings.CLOSE = _NEVER
         exporter = contextvars.Context().run(bokeh_exporter.install, **OPTIONS)
+
     # A bare server has a handler as well: what Python does for a signal is in both counts.
-    signal.signal(signal.SIGUSR1, lambda *_: exporter.state.drain() if exporter is not None else None)
+    def apply(*arguments: object) -> None:
+        if exporter is not None:
+            exporter.state.drain()
+        Path(tempfile.gettempdir(), APPLIED).touch()
+
+    signal.signal(signal.SIGUSR1, apply)
     signal.signal(signal.SIGUSR2, lambda *_: _settle())
     sys.argv = [tool, *arguments]
     if tool == "panel":

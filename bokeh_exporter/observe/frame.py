@@ -47,6 +47,10 @@ class Observer:
         """Read levels of one loop's contexts, on that loop. ``now`` is ``time.monotonic()``."""
         return ()
 
+    def behind(self, contexts: Sequence[tuple[Any, App]]) -> bool:
+        """Do a part of what the next sample reads, on that loop; True if more is left than one sample is to do."""
+        return False
+
     def collect(self) -> Iterable[Level]:
         """Read levels that need no loop, in the thread that answers the scrape."""
         return ()
@@ -74,6 +78,7 @@ class Frame:
         self.observers: list[Observer] = []
         #: Those that take samples, and what :meth:`find` has found.
         self._sampling: list[Observer] = []
+        self._slicing: list[Observer] = []
         self._found: dict[type[Observer], Observer] = {}
         #: Seconds of the last sample and of the last collection of each observer, two numbers that differ widely.
         self.sampled: dict[str, float] = {}
@@ -93,6 +98,7 @@ class Frame:
         self._order = {kind: position for position, kind in enumerate(kinds)}
         self.observers = [kind(self) for kind in kinds]
         self._sampling = [observer for observer in self.observers if type(observer).sample is not Observer.sample]
+        self._slicing = [observer for observer in self.observers if type(observer).behind is not Observer.behind]
         self._found.clear()
         self.sampled.update({observer.name: 0.0 for observer in self.observers if observer not in self._sampling})
         for observer in self.observers:
@@ -136,6 +142,16 @@ class Frame:
         self.patches.remove()
         for observer in reversed(self.observers):
             self._guarded(observer, observer.stop)
+
+    def behind(self, contexts: Sequence[tuple[Any, App]]) -> bool:
+        """Do a part of the next sample; True if the loop is to have a turn before the rest."""
+        more = False
+        for observer in self._slicing:
+            try:
+                more |= observer.behind(contexts)
+            except Exception as error:
+                self.state.swallow(observer.name, error)
+        return more
 
     def sample(self, contexts: Sequence[tuple[Any, App]], last: Parts) -> Snapshot:
         """Take one sample on a loop. ``last`` holds that loop's newest levels of each observer."""

@@ -93,7 +93,7 @@ MAY_IMPORT = {
     },
 }
 #: The composition: the only files that know observers and outputs.
-COMPOSITION = {"acting", "attaching", "exporter", "explaining", "operating", "telemetry"}
+COMPOSITION = {"acting", "attaching", "exporter", "explaining", "gathering", "operating", "telemetry"}
 LAYERS_OF_COMPOSITION = {"observe", "control", "expose", "diagnose"}
 
 #: Not a part of the server process: what the command line is made of.

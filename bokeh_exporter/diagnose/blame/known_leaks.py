@@ -8,10 +8,14 @@ in its "What's new" and in cpython#148726. Not read, as they could not be reache
 
 from __future__ import annotations
 
+import functools
 import re
+import sys
 from dataclasses import dataclass
+from importlib import metadata
 
 Version = tuple[int, ...]
+_PYTHON = "CPython"
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,28 @@ KNOWN: tuple[KnownLeak, ...] = (
 def parsed(version: str) -> Version:
     """Return the numbers of a version."""
     return tuple(int(part) for part in re.findall(r"\d+", version.split("+")[0])[:3])
+
+
+@functools.cache
+def _version(package: str) -> str | None:
+    if package == _PYTHON:
+        return ".".join(map(str, sys.version_info[:3])) if sys.implementation.name == "cpython" else None
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def versions() -> dict[str, str]:
+    """Return the versions in use of what known leaks are listed of."""
+    packages = {leak.package for leak in KNOWN}
+    return {package: version for package in packages if (version := _version(package)) is not None}
+
+
+def known() -> list[str]:
+    """Say which leaks are known of the versions that are loaded, and what to upgrade to; a line each."""
+    loaded = {leak.package for leak in KNOWN if leak.package == _PYTHON or leak.package in sys.modules}
+    return of_versions({package: version for package in loaded if (version := _version(package)) is not None})
 
 
 def of_path(path: str, versions: dict[str, str]) -> KnownLeak | None:

@@ -6,16 +6,15 @@ container or a decorator without arguments of its own, which the remedy replaces
 
 from __future__ import annotations
 
-import functools
 import sys
 from dataclasses import dataclass
-from importlib import metadata
 from itertools import dropwhile, takewhile
 from typing import Literal
 
 from ..heap.capture import is_of_app
 from ..heap.paths import Chain, Step
 from . import known_leaks
+from .known_leaks import versions
 from .sources import file_of, read
 
 Whose = Literal["app", "library", "host", "known"]
@@ -66,25 +65,6 @@ def judge(chain: Chain, count: int, kind: str) -> Judged:
         return Judged("library", "a library: C code that cannot be identified", _remedy(chain))
     return Judged(
         "library", f"a library: {package}", f"report it to {package} with this path, or clear it in your code"
-    )
-
-
-@functools.cache
-def versions() -> dict[str, str]:
-    """Return the versions in use of what known leaks are listed of."""
-    found = {"CPython": ".".join(map(str, sys.version_info[:3]))} if sys.implementation.name == "cpython" else {}
-    for package in {leak.package for leak in known_leaks.KNOWN} - {"CPython"}:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def known() -> list[str]:
-    """Say which leaks are known of the versions that are loaded, and what to upgrade to; a line each."""
-    return known_leaks.of_versions(
-        {package: version for package, version in versions().items() if package == "CPython" or package in sys.modules}
     )
 
 

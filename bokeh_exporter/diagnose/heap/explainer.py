@@ -1,7 +1,7 @@
 """When to look for who holds what: on request, on a signal, and when a collection rule wants it.
 
 One search at a time, each in a thread of its own: it takes seconds, and neither an event loop nor the
-watcher may wait for it.
+watcher may wait for it. What searches is imported with the first one: a megabyte that most processes never need.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..containers.growth import ContainerGrowth
-from .answers import Explanation, Found
-from .explain import explain
 from .history import HolderHistory
-from .holders import Target
-from .picture import Heap
-from .roots import Host
+
+if TYPE_CHECKING:
+    from ..containers.growth import ContainerGrowth
+    from .answers import Explanation
+    from .holders import Target
+    from .roots import Host
 
 log = logging.getLogger("bokeh_exporter")
 
@@ -57,7 +57,8 @@ class Explainer:
         clock: Callable[[], float] = time.time,
         cached: Callable[[], Mapping[str, str]] = dict[str, str],
     ) -> None:  # fmt: skip
-        self._history, self._growth = HolderHistory(clock), ContainerGrowth(clock, cached)
+        self._history, self._clock, self._cached = HolderHistory(clock), clock, cached
+        self._growth: ContainerGrowth | None = None
         self._targets, self._hosts, self._collect, self._room = targets, hosts, collect, room
         self._on_error = on_error
         self._busy = threading.Lock()
@@ -80,7 +81,7 @@ class Explainer:
             BusyError: a search is under way.
             NoRoomError: the process has no room for it.
         """
-        return self._run(lambda: self._targets(live), collect=True, look=None if live else self._growth.look)
+        return self._run(lambda: self._targets(live), collect=True, grown=not live)
 
     def study(self, query: Mapping[str, list[str]]) -> tuple[Mapping[str, object], str]:
         """Answer ``POST /debug/explain``; ``?live=1`` asks for the live sessions.
@@ -99,16 +100,19 @@ class Explainer:
             self.on_grown([each.content() for each in found.containers])
         return found.content(), found.text()
 
-    def _run(
-        self, targets: Callable[[], Iterable[Target]], collect: bool,
-        look: Callable[[Heap, list[int]], list[Found]] | None = None,
-    ) -> Explanation:  # fmt: skip
+    def _run(self, targets: Callable[[], Iterable[Target]], collect: bool, grown: bool = False) -> Explanation:
+        from ..containers.growth import ContainerGrowth
+        from .explain import explain
+
         # Who asks waits for one that nobody asked for; that one gives way.
         if not self._busy.acquire(timeout=_PATIENCE if collect else 0.01):
             raise BusyError("a search is running: try again in a few seconds")
         try:
             if collect:
                 self._collect()
+            if grown and self._growth is None:
+                self._growth = ContainerGrowth(self._clock, self._cached)
+            look = self._growth.look if grown and self._growth is not None else None
             self.on_search(True)
             return explain(targets(), self._hosts, self._room, self._history, look)
         finally:

@@ -21,6 +21,7 @@ from typing import Any, ClassVar
 
 from ...state import Level
 from ...state.levels import Parts
+from ..apps import App
 from ..frame import Frame, Observer
 from ..hosts.bokeh_sessions import loop_of
 from .stacks import depth
@@ -32,6 +33,8 @@ TICK = 0.5
 _TICKS = 10
 #: Lags that are kept until they are looked at, a few times a second.
 _LAGS = 10_000
+#: Turns of the loop that may prepare a sample, so that one comes however fast things change.
+_TURNS = 100
 
 
 class LoopState:
@@ -50,7 +53,7 @@ class LoopState:
         self.last = Parts()
         #: When the next sample is due, and what waits for it where that is between two ticks.
         self.due = 0.0
-        self.sampler: asyncio.TimerHandle | None = None
+        self.sampler: asyncio.Handle | None = None
         self.timer: asyncio.TimerHandle | None = None
         self.expected = 0.0
 
@@ -183,9 +186,13 @@ class Loops(Observer):
             self._sample_again(site)
         self._schedule(site, loop)
 
-    def _sample_again(self, site: LoopState) -> None:
+    def _sample_again(self, site: LoopState, turns: int = _TURNS) -> None:
         loop = site.loop()
         if loop is None or self._stopped:
+            return
+        if turns and self._behind(site):
+            site.due = loop.time() + self.frame.config.sample_period  # no tick begins another one meanwhile
+            site.sampler = loop.call_soon(self._sample_again, site, turns - 1)
             return
         self._sample(site)
         # From the end of one sample to the begin of the next, so that slow ones do not follow on each other's heels.
@@ -193,14 +200,23 @@ class Loops(Observer):
         if not self._with_ticks:
             site.sampler = loop.call_at(site.due, self._sample_again, site)
 
+    def _mine(self, site: LoopState) -> list[tuple[Any, App]]:
+        loop = site.loop()
+        return [(context, app) for context, app in self.apps.alive() if loop_of(context) is loop]
+
+    def _behind(self, site: LoopState) -> bool:
+        start = time.perf_counter()
+        more = self.frame.behind(self._mine(site))
+        self.state.overhead[0] += time.perf_counter() - start
+        return more
+
     def _sample(self, site: LoopState) -> None:
         if self._stopped:
             return
         start = time.perf_counter()
         try:
             loop = site.loop()
-            mine = [(context, app) for context, app in self.apps.alive() if loop_of(context) is loop]
-            self.state.levels.replace(id(loop), self.frame.sample(mine, site.last))
+            self.state.levels.replace(id(loop), self.frame.sample(self._mine(site), site.last))
             self.apps.prune()
             site.sample_time = time.time()
         except Exception as error:

@@ -28,7 +28,7 @@ from ..hosts.bokeh_sessions import (
     sessions_of,
 )
 from ..traffic.landings import opened_by_client
-from .totals import SessionRecord, SessionTotals
+from .totals import TURN, SessionRecord, SessionTotals
 
 #: Seconds within which the browser that has got a page opens its WebSocket; who has not by then is a probe.
 LOADING = 15.0
@@ -191,6 +191,15 @@ class Sessions(Observer):
         return count
 
     # --- levels --------------------------------------------------------------------------------
+
+    def behind(self, contexts: Sequence[tuple[Any, App]]) -> bool:
+        """Read some of the sessions that have changed."""
+        left = TURN
+        for context, _ in contexts:
+            left -= SessionTotals.of(context).read(left)
+            if not left:
+                return True
+        return False
 
     def sample(self, contexts: Sequence[tuple[Any, App]], now: float) -> Iterable[Level]:
         """Count sessions by state, without a look at those that have not changed."""
