@@ -111,6 +111,23 @@ def test_a_callback_that_blocks_the_loop_is_named_once_and_where_it_stands(serve
     assert server.scrape(TOKEN).by("bokeh_exporter_errors_total", "component") == {}
 
 
+@pytest.mark.once  # it has nothing to do with what is served
+def test_on_uvloop_everything_is_seen_that_is_seen_on_pythons_own_loop(serve: Serve, tmp_path: Path) -> None:
+    env = {"RELEASE": str(tmp_path / "release"), "BOKEH_EXPORTER_STALL_AFTER": "1", "BOKEH_EXPORTER_COLLECT": "all"}
+    server = serve(python_script("uvloop_bokeh.py", env=env, lifetime_ms=LONG_MS))
+    server.wait_log("^uvloop$")
+    assert set(server.scrape().by("bokeh_exporter_hook_enabled", "hook").values()) == {1}
+    assert get(f"{server.exporter_url}/healthz").status == 200  # the endpoint is there before the first page
+    tab = server.open_tab("/stalling_bokeh")
+    tab.click("blocks", wait=False)
+    named = r"/stalling_bokeh: stalling_bokeh\.py:blocks has been running for \d+ s"
+    server.wait_log(rf"^.*{NOT_TICKED}; {named}.*\n(    .*\n)*    \S*stalling_bokeh\.py:\d+ hold\n")
+    release(tmp_path)
+    server.wait_log(rf"ticks again after [\d.]+ s; {named}")
+    seen = until(server, lambda s: s.total("bokeh_event_loop_lag_seconds_count") > 0, "the loop's lag")
+    assert (seen.value(STALLS), seen.by("bokeh_exporter_errors_total", "component")) == (1, {})
+
+
 @pytest.mark.parametrize("app", ["stalling_bokeh", "stalling_panel"])
 def test_health_says_who_blocks_the_loop(serve: Serve, tmp_path: Path, app: str) -> None:
     server = serve(server_of(tmp_path, f"{app}.py"))
