@@ -7,6 +7,7 @@ not match the running host costs what ``lost`` says, and shows as ``bokeh_export
 
 from __future__ import annotations
 
+import functools
 import importlib
 import re
 import sys
@@ -133,8 +134,16 @@ def is_of(thing: object, module: str, name: str) -> bool:
 _DISTRIBUTIONS = {"bokeh_fastapi": "bokeh-fastapi", "bokeh_django": "bokeh-django"}
 
 
-def version_of(package: str) -> tuple[int, ...]:
-    """Return the numbers of an installed package's version, ``(4, 0, 0)`` of ``4.0.0.dev8``; empty without it."""
+@functools.lru_cache(maxsize=64)
+def version_of(package: str, imported: bool = False) -> tuple[int, ...]:
+    """Return the numbers of an installed package's version, ``(4, 0, 0)`` of ``4.0.0.dev8``; empty without it.
+
+    Read once: each time an app is registered all rows are looked at, and to read one takes a millisecond.
+
+    Args:
+        package: its name.
+        imported: whether it is imported: what was not there may have been installed since.
+    """
     try:
         text = metadata.version(_DISTRIBUTIONS.get(package, package))
     except metadata.PackageNotFoundError:
@@ -150,7 +159,8 @@ def numbers(version: str) -> tuple[int, ...]:
 
 def in_range(target: str, since: str, until: str) -> bool:
     """Whether the installed version of a target's package is within two bounds; an unknown one is not excluded."""
-    running = version_of(target.partition(":")[0].partition(".")[0])
+    package = target.partition(":")[0].partition(".")[0]
+    running = version_of(package, package in sys.modules) if since or until else ()
     if not running:
         return True
     if since and running < numbers(since):
