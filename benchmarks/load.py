@@ -8,9 +8,10 @@ message by message. Status 1 if one is not, or if the exporter's own memory has 
 
 It ends after ``--seconds``, however many sessions that were, and compares these. Bokeh runs a full garbage collection
 for each session that it destroys, which walks all that are open: with 300 websockets 0.3 s each, with the exporter or
-without. So what is there once all websockets are open is frozen (``gc.freeze()``); ``--thaw`` leaves it as it is. What is left
-still takes two thirds of the processor: the sessions that wait for their end are walked for each that ends before them.
-``--seldom`` lets Bokeh collect once in 5 s instead, as a user may who has such traffic; ``--lifetime`` lets fewer wait.
+without. So what is there once all websockets are open is frozen (``gc.freeze()``); ``--thaw`` leaves it as it is. What
+is left still takes two thirds of the processor: the sessions that wait for their end are walked for each that ends
+before them. ``--seldom`` lets Bokeh collect once in 5 s instead, as a user may who has such traffic; ``--lifetime``
+lets fewer wait.
 """
 
 from __future__ import annotations
@@ -24,14 +25,12 @@ import time
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from prometheus_client.parser import text_string_to_metric_families
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 from tornado.websocket import WebSocketClosedError
 
-from bokeh_exporter.catalogue import BY_NAME
-
 from .clients import Session, get
 from .collector import Collector
+from .counted import Counted, sums, wrongs
 from .servers import App, Server, pin
 
 _LOADED = App("loaded", "bokeh")
@@ -45,24 +44,9 @@ _SETTLES = 120.0
 _PATIENCE = 120.0
 #: Seconds between two lines of progress.
 _EVERY = 15.0
-#: How much the exporter's own memory may grow from the first tenth to the end.
+#: How much the exporter's own memory may grow from the first tenth to the last, each once its sessions are gone.
 _AIM = 1.1
 _Result = TypeVar("_Result")
-
-
-class Counted:
-    """What this client did, and saw."""
-
-    def __init__(self, until: float) -> None:
-        self.sessions = self.messages = self.presses = self.scrapes = self.opened = 0
-        self.slowest = 0.0
-        self.until = until
-        self.ends = False
-
-    @property
-    def late(self) -> bool:
-        """Whether the time is up."""
-        return time.monotonic() > self.until
 
 
 async def answered(asked: Awaitable[_Result]) -> _Result:
@@ -136,54 +120,25 @@ async def progress(server: Server, counted: Counted) -> None:
         print(f"{time.monotonic() - begin:5.0f} s: {done}, {took}, {size}", flush=True)
 
 
-async def read(metrics: str) -> dict[str, float]:
-    """Return the sums of what is compared: by name, and by name and message or reason."""
-    text = (await answered(get(metrics))).decode()
-    found: dict[str, float] = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            found[sample.name] = found.get(sample.name, 0) + sample.value
-            for part in (sample.labels.get("message"), sample.labels.get("why")):
-                if part:
-                    name = f"{sample.name} {part}"
-                    found[name] = found.get(name, 0) + sample.value
-    return found
+async def compared(server: Server, collector: Collector, counted: Counted, kept: int) -> list[str]:
+    """Return what is not as it must be, once nothing changes any more."""
+    until = time.monotonic() + _SETTLES
+    while True:
+        found = sums((await answered(get(str(server.metrics)))).decode())
+        wrong = wrongs(f"/{_LOADED.name}", found, collector, counted, kept)
+        if not wrong or time.monotonic() > until:
+            return wrong
+        await asyncio.sleep(1)
 
 
-def wrongs(found: dict[str, float], collector: Collector, counted: Counted, kept: int) -> list[str]:
-    """Return what is not as it must be, a line each."""
-    app = f"/{_LOADED.name}"
-    # A session whose websocket comes after its lifetime is made a second time, which Bokeh does and has a counter.
-    again = int(found.get("bokeh_sessions_created_by_websocket_total expired", 0))
-    made, received = counted.sessions + again, "bokeh_websocket_received_messages_total"
-    wanted = {
-        "bokeh_sessions_created_total": made,
-        "bokeh_sessions_destroyed_total": made - kept,
-        "bokeh_callback_calls_total": counted.presses,
-        f"{received} PATCH-DOC": counted.messages + counted.presses,
-        f"{received} PULL-DOC-REQ": counted.sessions,
-    }
-    nothing = "errors", "overflow", "unwritable_series", "otel_dropped"
-    scraped = {**wanted, **{f"bokeh_exporter_{name}_total": 0 for name in nothing}}
-    pushed = {translated(name): value for name, value in wanted.items()}
-    spans = {
-        f"create session {app}": made, f"destroy session {app}": made - kept,
-        f"event {app}": counted.presses, f"property {app}": counted.messages,
-    }  # fmt: skip
-    return [
-        f"WRONG {where} {name}: {has.get(name, 0):g}, must be {want:g}"
-        for where, has, must in (
-            ("scraped", found, scraped), ("pushed", collector.counters, pushed), ("span", collector.spans, spans)
-        )
-        for name, want in must.items()
-        if has.get(name, 0) != want
-    ]  # fmt: skip
-
-
-def translated(name: str) -> str:
-    """Return OpenTelemetry's name of a counter, and its message."""
-    metric, space, message = name.partition(" ")
-    return BY_NAME[metric].otel_name + space + message
+async def emptied(server: Server, kept: int) -> None:
+    """Wait until only the sessions that stay are there: what those that ended had is no memory to compare."""
+    until = time.monotonic() + _SETTLES
+    while time.monotonic() < until:
+        found = sums((await answered(get(str(server.metrics)))).decode())
+        if found["bokeh_sessions_created_total"] - found.get("bokeh_sessions_destroyed_total", 0) <= kept:
+            return
+        await asyncio.sleep(1)
 
 
 async def measured(session: Session, counted: Counted) -> tuple[int, int]:
@@ -211,14 +166,13 @@ async def loaded(server: Server, collector: Collector, given: argparse.Namespace
     for tenth in range(10):
         count = given.sessions * (tenth + 1) // 10 - given.sessions * tenth // 10
         await short(server.url, counted, count)
+        if tenth in (0, 9):
+            await emptied(server, len(kept))
         sizes.append(await measured(asking, counted))
     counted.ends = True
     await asyncio.gather(*tasks[1:])
-    until = time.monotonic() + _SETTLES
-    while (wrong := wrongs(await read(server.metrics), collector, counted, len(kept))) and time.monotonic() < until:
-        await asyncio.sleep(1)
+    wrong = await compared(server, collector, counted, len(kept))
     tasks[0].cancel()
-    sizes.append(await measured(asking, counted))
     print(*wrong, sep="\n", end="\n" if wrong else "")
     first, last = sizes[0][0], sizes[-1][0]
     done = f"{counted.sessions - len(kept)} of {given.sessions} sessions, {len(kept)} websockets"

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from bokeh_exporter.observe.hosts import Hosts, Subscriptions
-from bokeh_exporter.observe.hosts.seams import Attribute, Seam
+from bokeh_exporter.observe.hosts.seams import Attribute, Seam, version_of
 from bokeh_exporter.observe.table import HOSTS
 from bokeh_exporter.state import State
 
@@ -126,3 +126,13 @@ def test_a_row_of_another_version_is_no_missing_hook(version: str) -> None:
     hosts._files = (type("File", (), {"SEAMS": (seam,), "__name__": "file"}),)  # type: ignore[assignment]
     hosts.start()
     assert hosts.patches.enabled == ({"Document.no_such_function": False} if version == "has" else {})
+
+
+def test_the_version_of_a_package_is_read_once_however_many_apps_are_registered() -> None:
+    assert [seam.applies() for seam in seams()] == [seam.applies() for seam in seams()]
+    version_of.cache_clear()
+    for _ in range(10):
+        for seam in seams():
+            seam.applies()
+    reads = version_of.cache_info()
+    assert reads.misses <= 12 < reads.hits
