@@ -20,8 +20,10 @@ import subprocess
 import sys
 import time
 import venv
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,9 +33,9 @@ sys.path.insert(0, str(ROOT))
 
 from bokeh_exporter import tested  # noqa: E402  (only now it can be found; it needs nothing that is installed)
 
-#: Five workers on CI's two cores, as a test mostly waits for a server: four took five sixths of them. One that has
-#: run out of tests takes another's: long tests lie beside each other.
-PARALLEL = ("-n", "5", "--dist", "worksteal", "--durations", "10")
+#: Four workers on CI's two cores, as a test mostly waits for a server: three took three quarters of them, and five are
+#: no faster. One that has run out of tests takes another's: long tests lie beside each other.
+PARALLEL = ("-n", "4", "--dist", "worksteal", "--durations", "10")
 #: Program -> Debian's package that has it.
 PROGRAMS = {
     "prometheus": "prometheus", "promtool": "prometheus", "prometheus-alertmanager": "prometheus-alertmanager",
@@ -225,9 +227,9 @@ def install(line: Line) -> str | None:
     return None
 
 
-def test(line: Line, installed: Future[str | None], arguments: list[str]) -> str:
-    """Run pytest on one line and return its line of the summary."""
-    problem = installed.result()
+def test(line: Line, installed: Callable[[], str | None], arguments: list[str]) -> str:
+    """Run pytest on one line, once it is installed, and return its line of the summary."""
+    problem = installed()
     if problem is not None:
         return problem
     # Else each server of a test compiles the package again, 0.3 s each: they write no bytecode.
@@ -259,12 +261,14 @@ def main(command: str, arguments: list[str]) -> int:
         say(missing)
     if command == "soak":
         summary = [soak(line, arguments) for line in lines() if line not in (OLDEST, NEXT)]
-    else:
+    elif command == "lint":
         summary = checks()
-    if command == "test":
-        with ThreadPoolExecutor(1) as background:  # the next lines are installed while the first is tested
-            ready = [(line, background.submit(install, line)) for line in lines()]
-            summary += [test(line, installed, arguments) for line, installed in ready]
+    else:
+        first, *others = lines()
+        with ThreadPoolExecutor(1) as background:  # the other lines are installed beside the first, one by one
+            ready = [(line, background.submit(install, line).result) for line in others]
+            summary = checks()
+            summary += [test(line, done, arguments) for line, done in [(first, partial(install, first)), *ready]]
         if missing is not None:
             summary.append(f"FAILED: {missing}")
     for result in summary:

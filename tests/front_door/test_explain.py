@@ -184,6 +184,7 @@ def _live(server: ServerProcess) -> dict[str, Any] | None:
     return found[0] if found and found[0]["kind"] == "live_session" else None
 
 
+@pytest.mark.long
 def test_sessions_end_while_somebody_looks_and_nobody_notices(serve: Serve) -> None:
     server = serve_leak(serve, "40_clean_bokeh")
     ended = threading.Event()
@@ -257,6 +258,7 @@ def test_explain_waits_for_its_turn(serve: Serve) -> None:
     assert (said.returncode, said.stderr) == (1, "")
 
 
+@pytest.mark.long
 def test_the_container_that_grows_is_named_at_the_second_search(serve: Serve) -> None:
     server = serve(bokeh_serve(LEAKS / "83_plain_lists.py", LEAKS / "92_bounded_cache.py", env=ENVIRONMENT))
     for user in range(7):  # from here on the cache is full, and as big as it gets

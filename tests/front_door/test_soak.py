@@ -64,6 +64,7 @@ def test_each_kind_gets_its_verdict_and_the_counts_are_the_truth(case: cases.Cas
         assert "no leak above" in report.content["advice"]
 
 
+@pytest.mark.long
 @pytest.mark.once
 @pytest.mark.usefixtures("brisk")
 def test_an_app_that_blocks_the_loop_is_left_soon_and_its_callback_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,6 +77,7 @@ def test_an_app_that_blocks_the_loop_is_left_soon_and_its_callback_named(monkeyp
     assert report.content["sessions"] < 12
 
 
+@pytest.mark.long
 @pytest.mark.once
 @pytest.mark.usefixtures("brisk")
 def test_what_was_started_runs_before_it_is_stopped_and_hidden_buttons_are_not_pressed(
@@ -90,6 +92,7 @@ def test_what_was_started_runs_before_it_is_stopped_and_hidden_buttons_are_not_p
     assert report.content["not_used"] == {"Button 'Clear'": "not visible"}
 
 
+@pytest.mark.long
 @pytest.mark.once
 @pytest.mark.usefixtures("brisk")
 @pytest.mark.parametrize(("query", "verdict"), [("", "session_growth"), ("bounded=1", "healthy")])

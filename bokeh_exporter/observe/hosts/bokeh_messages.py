@@ -54,7 +54,8 @@ def _handling(position: int) -> Callable[[Callable[..., Any], Hosts], Callable[.
 def _sending3(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
     """Wrap what sends a message on Bokeh 3, and knows its size."""
     patches, say, written = hosts.patches, hosts.event("message_sent").hot(), hosts.event("message_written")
-    timed = bool(written)
+    # Below the level that knows of elements no change has a share, and a message is not asked for any.
+    timed, shared = bool(written), bool(hosts.event("change_made"))
     handler_class = find("bokeh.server.views.ws", "WSHandler")
 
     async def sent(connection: Any, sending: Awaitable[Any], shares: list[Share]) -> Any:
@@ -62,9 +63,12 @@ def _sending3(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
         size = await sending
         if timed:
             written.say(begin, perf_counter())
-        # Characters, which JSON from Python keeps ASCII, and bytes of buffers.
+        length = size if isinstance(size, int) else 0  # characters, in JSON from Python ASCII, and bytes of buffers
+        if not shared:
+            say(connection, length)
+            return size
         with sending_message(shares):
-            say(connection, size if isinstance(size, int) else 0)
+            say(connection, length)
         return size
 
     async def within(sending: Awaitable[Any], shares: list[Share]) -> Any:
@@ -74,10 +78,9 @@ def _sending3(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
     @functools.wraps(original)
     def send(message: Any, conn: Any) -> Any:
         sending = original(message, conn)
-        # Replies come at the end of what was received, which has listed its connection.
-        try:
-            shares = shares_of(message) if patches.on else None
-            if shares is not None:
+        try:  # Replies come at the end of what was received, which has listed its connection.
+            if patches.on and message.msgtype in _SENT:
+                shares = (slots.shares.get(message) or []) if shared else []
                 if is_a(conn, handler_class):
                     return sent(conn.connection, sending, shares) if conn.connection is not None else sending
                 if shares:
@@ -138,15 +141,15 @@ def weights(message: Any, changes: int) -> list[int]:
     if changes < 2:
         return [1] * changes
     text: str = message.content_json
-    starts, at = [text.find(_EVENT)], 0
+    starts = [text.find(_EVENT)]
     while starts[-1] >= 0 and (at := text.find(_NEXT, starts[-1])) >= 0:
         starts.append(at + 2)
     if len(starts) != changes:
         return [1] * changes
     found = [end - start for start, end in pairwise([*starts, len(text)])]
     for buffer in message._buffers[:_BUFFERS]:
-        place = bisect_right(starts, text.find(f'"{buffer.id}"')) - 1
-        found[max(place, 0)] += len(buffer.data) if isinstance(buffer.data, bytes) else buffer.data.nbytes
+        place = max(bisect_right(starts, text.find(f'"{buffer.id}"')) - 1, 0)
+        found[place] += len(buffer.data) if isinstance(buffer.data, bytes) else buffer.data.nbytes
     return found
 
 

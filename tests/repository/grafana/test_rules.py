@@ -55,6 +55,7 @@ def test_promtool_reads_the_rules() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", TRIALS, ids=lambda path: path.stem)
 def test_alerts_fire_and_keep_quiet(path: Path) -> None:
     done = promtool("test", "rules", path.name)

@@ -102,6 +102,7 @@ def test_each_is_named_by_its_path_with_the_bytes_that_it_grew_by(module: Any) -
     assert picture.take() == {}  # they have not grown since
 
 
+@pytest.mark.long
 def test_what_grows_slowly_is_reported_once_it_is_much_and_what_shrinks_is_not(module: Any) -> None:
     picture = Picture()
     module.DICT["held"] = [bytes(SIZE)]

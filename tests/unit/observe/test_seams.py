@@ -88,6 +88,7 @@ def test_what_a_version_has_not_is_said_by_no_row() -> None:
         "bokeh.server.views.session_handler:SessionHandler.get_session",
         "bokeh.protocol.message:Message.send",
         "bokeh.server.connection:ServerConnection.send_patch_document",
+        "bokeh.server.session:_serialize_patches",
         "panel.io.document:schedule_write_events",
     }
     assert set(there) <= both
