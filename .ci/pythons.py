@@ -14,8 +14,8 @@ import os
 import shutil
 import subprocess
 import sys
-from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import lines
@@ -129,9 +129,7 @@ def main(arguments: list[str]) -> int:
     summary = []
     for line in every:
         if line.python not in without:
-            installed: Future[str | None] = Future()
-            installed.set_result(lines.install(line))
-            summary.append(lines.test(line, installed, arguments))
+            summary.append(lines.test(line, partial(lines.install, line), arguments))
         elif why is None:
             summary.append(try_inside(line, arguments))
         else:
