@@ -266,9 +266,10 @@ def main(command: str, arguments: list[str]) -> int:
     else:
         first, *others = lines()
         with ThreadPoolExecutor(1) as background:  # the other lines are installed beside the first, one by one
-            ready = [(line, background.submit(install, line).result) for line in others]
+            installed: dict[Line, Callable[[], str | None]] = {first: partial(install, first)}
+            installed |= {line: background.submit(install, line).result for line in others}
             summary = checks()
-            summary += [test(line, done, arguments) for line, done in [(first, partial(install, first)), *ready]]
+            summary += [test(line, done, arguments) for line, done in installed.items()]
         if missing is not None:
             summary.append(f"FAILED: {missing}")
     for result in summary:
