@@ -200,7 +200,7 @@ def _logs(random: Random) -> Day:
 
 
 def _rebuilds(random: Random) -> Day:
-    """Pages that stay open and build models anew with each message, which the collector frees."""
+    """Pages that stay open and build new models with each message, which the collector frees."""
     day, minute = idle(random, float(random.integers(1, 6))), np.arange(MINUTES)
     messages = np.cumsum(random.poisson(random.uniform(0.5, 300), MINUTES)).astype(float)
     built, garbage = random.choice([2.0, 18.0, 100.0]), random.uniform(0, 300) * random.random(MINUTES)
