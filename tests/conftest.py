@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import os
 import tempfile
 from collections.abc import Callable, Generator, Iterator
@@ -41,16 +42,29 @@ def serve(request: pytest.FixtureRequest) -> Iterator[Serve]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let what takes long begin first in each worker's share: at the end the others would wait for it."""
+    """Let what takes long begin first in each worker's share, and what takes no time last.
+
+    A worker that has run out of tests takes another's last ones: it finds short ones there, and nobody waits.
+    """
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    long = [item for item in items if item.get_closest_marker("long")]
-    short = [item for item in items if not item.get_closest_marker("long")]
-    share = len(short) / workers
-    items[:] = [
-        item
-        for worker in range(workers)
-        for item in (*long[worker::workers], *short[round(share * worker) : round(share * (worker + 1))])
-    ]
+    turns = sorted(items, key=_turn)
+    # Neighbours stay together: of a file that starts a server for all its tests, few workers start one.
+    shares: list[list[pytest.Item]] = [[] for _ in range(workers)]
+    for turn, group in itertools.groupby(turns, _turn):
+        found = list(group)
+        for worker, share in enumerate(shares):
+            share += found[worker::workers] if turn == 0 else found[_part(found, worker, workers)]
+    items[:] = itertools.chain.from_iterable(shares)
+
+
+def _turn(item: pytest.Item) -> int:
+    if item.get_closest_marker("long"):
+        return 0
+    return 1 if "front_door" in item.path.parts else 2
+
+
+def _part(found: list[pytest.Item], worker: int, workers: int) -> slice:
+    return slice(round(len(found) * worker / workers), round(len(found) * (worker + 1) / workers))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
