@@ -109,6 +109,23 @@ def test_a_pane_around_a_rebuilt_plot_says_so(server: ServerProcess, tab: Tab) -
     assert "IntSlider0" not in log
 
 
+def test_what_panel_writes_later_is_sent_by_who_changed_it(server: ServerProcess, tab: Tab) -> None:
+    """While a message is being written Panel puts off the changes of two interactions, and writes them in one task."""
+    tab.set("one", value=100)
+    tab.set("other", value=200)
+    tab.set("write", value=1)
+    for name, length in ("one", 300), ("other", 1000):
+        row = settled(server, label=name)
+        (node,) = row["tree"]
+        (note,) = node["elements"]
+        assert (node["name"], node["bytes"]) == (f"{APP}:{name}_later", 0)
+        assert (note["class"], note["line"], note["how"]) == ("Str", line_of("notes ="), "in_place")
+        assert length < note["bytes"] == row["bytes_sent"] < length + 300
+        assert row["patches"] == 1
+        assert row["parts"]["send"] > 0
+    assert settled(server, label="write")["bytes_sent"] == 0
+
+
 def test_each_move_of_the_mouse_has_its_own_chain(server: ServerProcess, tab: Tab) -> None:
     plots = [each for each in tab.models if each["name"] == "Figure"]
     plot = next(each for each in plots if "mousemove" in str(each["attributes"].get("subscribed_events")))
