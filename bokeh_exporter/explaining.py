@@ -22,7 +22,6 @@ from .observe.leaks.zombies import kept_by, zombies
 from .observe.loop.loops import Loops
 from .observe.memory.cgroups import Cgroups
 from .observe.memory.garbage_collector import Garbage
-from .observe.rebuilds.inventory import Inventory
 from .observe.sessions.lifetimes import record_of
 from .observe.sessions.panel_pages import PanelPages
 from .state.notices import UNCOLLECTED
@@ -59,7 +58,9 @@ class Explaining:
     def studies(self) -> dict[str, Study]:
         """Return what ``/debug`` offers."""
         found: dict[str, Study] = {"explain": self.explainer.study, "capture": self._capture_study}
-        if self._options.inventory and self._options.includes(Inventory.level):
+        if self._options.inventory and self._options.includes("element"):
+            from .observe.rebuilds.inventory import Inventory
+
             found["inventory"] = self._frame.find(Inventory).study
         return found
 

@@ -49,7 +49,7 @@ from .observe.memory.cgroups import Cgroups
 from .observe.sessions.lifetimes import Sessions
 from .observe.sessions.one_by_one import SessionsOneByOne
 from .observe.sessions.sweeps import Sweeps
-from .observe.table import HOSTS, OBSERVERS
+from .observe.table import HOSTS, observers
 from .operating import Operating
 from .state import Level, State
 from .switch import Switch
@@ -174,8 +174,9 @@ class Exporter:
         self._explaining.start()
         self._frame.on_loop = self._serve
         # Nobody would send a signal on that was held back before the watcher looks.
-        self._acting.start(len(OBSERVERS), lambda: self._watcher is not None and self._drain.holds())
-        self._frame.start(OBSERVERS)
+        table = observers(self.config.includes)
+        self._acting.start(len(table), lambda: self._watcher is not None and self._drain.holds())
+        self._frame.start(table)
         self._loops.attach_running()
 
     @property

@@ -5,8 +5,10 @@ The order of observers is how they are nested around what happens: the first is 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import ModuleType
 
+from ..config import CollectLevel
 from .callbacks.bokeh_callbacks import CallbackTimes
 from .callbacks.document_locks import DocumentLocks
 from .callbacks.holoviews_callbacks import HoloviewsCallbacks
@@ -44,13 +46,7 @@ from .memory.cgroups import Cgroups
 from .memory.data_sources import DataSources
 from .memory.garbage_collector import Garbage
 from .memory.process import ResidentMemory
-from .rebuilds.bokeh_elements import BokehElements
-from .rebuilds.holoviews_elements import HoloviewsElements
-from .rebuilds.inventory import Inventory
 from .rebuilds.model_counts import ModelCounts
-from .rebuilds.panel_elements import PanelElements
-from .rebuilds.sent_changes import SentChanges
-from .rebuilds.timelines import Timelines
 from .sessions.creations import Creations
 from .sessions.documents import Documents
 from .sessions.lifetimes import Sessions
@@ -65,48 +61,60 @@ from .traffic.payloads import Payloads
 from .traffic.requests import Requests
 from .traffic.websockets import WebSockets
 
-OBSERVERS: tuple[type[Observer], ...] = (
-    Garbage,
-    # The first: what a sample allocates is nobody's, and its hooks are inside those that begin interactions.
-    Activities,
-    Sessions,
-    # Before what makes models: it fills the accounts that the ledger keeps.
-    Ledger,
-    LiveModels,
-    AppModules,
-    SharedHolders,
-    Creations,
-    Refusals,
-    Sweeps,
-    Documents,
-    InteractionStarts,
-    ModelCounts,
-    BokehElements,
-    PanelElements,
-    HoloviewsElements,
-    SentChanges,
-    Timelines,
-    Inventory,
-    LateImports,
-    PanelPages,
-    SessionsOneByOne,
-    DataSources,
-    CallbackTimes,
-    HoloviewsCallbacks,
-    DocumentLocks,
-    Landings,
-    WebSockets,
-    Payloads,
-    AsgiWebSockets,
-    OtherHosts,
-    Requests,
-    Configuration,
-    Executors,
-    ResidentMemory,
-    Cgroups,
-    # The last, so that a loop that is found is sampled by hooks that are all in.
-    Loops,
-)
+
+def observers(includes: Callable[[CollectLevel], bool]) -> tuple[type[Observer], ...]:
+    """List the observers from which the frame takes those that a depth includes.
+
+    What observes elements is imported where elements are observed: it is code for 0.3 MB.
+    """
+    elements: tuple[type[Observer], ...] = ()
+    if includes("element"):
+        from .rebuilds.bokeh_elements import BokehElements
+        from .rebuilds.holoviews_elements import HoloviewsElements
+        from .rebuilds.inventory import Inventory
+        from .rebuilds.panel_elements import PanelElements
+        from .rebuilds.sent_changes import SentChanges
+        from .rebuilds.timelines import Timelines
+
+        elements = (BokehElements, PanelElements, HoloviewsElements, SentChanges, Timelines, Inventory)
+    return (
+        Garbage,
+        # The first: what a sample allocates is nobody's, and its hooks are inside those that begin interactions.
+        Activities,
+        Sessions,
+        # Before what makes models: it fills the accounts that the ledger keeps.
+        Ledger,
+        LiveModels,
+        AppModules,
+        SharedHolders,
+        Creations,
+        Refusals,
+        Sweeps,
+        Documents,
+        InteractionStarts,
+        ModelCounts,
+        *elements,
+        LateImports,
+        PanelPages,
+        SessionsOneByOne,
+        DataSources,
+        CallbackTimes,
+        HoloviewsCallbacks,
+        DocumentLocks,
+        Landings,
+        WebSockets,
+        Payloads,
+        AsgiWebSockets,
+        OtherHosts,
+        Requests,
+        Configuration,
+        Executors,
+        ResidentMemory,
+        Cgroups,
+        # The last, so that a loop that is found is sampled by hooks that are all in.
+        Loops,
+    )
+
 
 #: What knows a host.
 HOSTS: tuple[ModuleType, ...] = (

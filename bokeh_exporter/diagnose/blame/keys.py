@@ -6,16 +6,15 @@ and four digits of a keyed hash, made with a key of this process, so that two ca
 
 from __future__ import annotations
 
-import sysconfig
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from ...state.python_paths import STANDARD
 from ...state.wording import hidden as hidden
 from .sources import file_of as file_of
 from .sources import has_literal as has_literal
 
-_STANDARD = tuple({sysconfig.get_path(name).replace("\\", "/") + "/" for name in ("stdlib", "platstdlib")})
 #: The files whose code owns what is being described.
 _owners: ContextVar[tuple[str, ...]] = ContextVar("owners", default=())
 
@@ -33,7 +32,7 @@ def owned_by(files: Iterable[str | None]) -> Iterator[None]:
 def is_library(file: str) -> bool:
     """Whether a file is of an installed package or of Python."""
     path = file.replace("\\", "/")
-    return "/site-packages/" in path or "/dist-packages/" in path or path.startswith(_STANDARD)
+    return "/site-packages/" in path or "/dist-packages/" in path or path.startswith(STANDARD)
 
 
 def is_literal(value: str) -> bool:

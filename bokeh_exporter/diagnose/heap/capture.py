@@ -14,13 +14,14 @@ from __future__ import annotations
 import dataclasses
 import fnmatch
 import os
-import sysconfig
 import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
+
+from ...state.python_paths import LIBRARIES
 
 #: Seconds that a capture may take: the app is slower meanwhile.
 LONGEST = 600.0
@@ -38,7 +39,6 @@ _PER_TRACE = 48
 #: One capture at a time: tracemalloc is one for the process.
 _running = threading.Lock()
 
-_LIBRARIES = tuple(f"{sysconfig.get_path(name)}{os.sep}" for name in ("stdlib", "platstdlib", "purelib", "platlib"))
 #: Folders of installed packages in any environment.
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 _OURS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "*")  # noqa: PTH118, PTH120 - a pattern of text
@@ -220,10 +220,11 @@ def _lines(snapshot: tracemalloc.Snapshot) -> tuple[AllocatingLine, ...]:
 
 def is_of_app(file: str) -> bool:
     """Whether a file is no library's and not ours."""
-    if file.startswith(("<frozen", "<__array", *_LIBRARIES)) or fnmatch.fnmatch(file, _OURS):
+    path = file.replace("\\", "/")
+    if path.startswith(("<frozen", "<__array", *LIBRARIES)) or fnmatch.fnmatch(file, _OURS):
         return False
     # Also where `pip install --target` or another environment has put it.
-    return _INSTALLED.isdisjoint(file.replace("\\", "/").split("/"))
+    return _INSTALLED.isdisjoint(path.split("/"))
 
 
 def resident() -> int:

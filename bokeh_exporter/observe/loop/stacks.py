@@ -11,12 +11,12 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-import sysconfig
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 from typing import Any
 
+from ...state.python_paths import LIBRARIES
 from ...state.safe_looks import in_c, type_name
 from ...state.wording import code_name, given_name
 from ..callbacks.names import is_framework
@@ -29,11 +29,6 @@ _DEPTH = 50
 _SIZE = 1_000_000
 
 _OURS = __name__.partition(".")[0]
-_LIBRARIES = tuple(
-    os.path.join(path, "")  # noqa: PTH118 - a prefix of text
-    for key, path in sysconfig.get_paths().items()
-    if key in ("stdlib", "platstdlib", "purelib", "platlib")
-)
 #: Whether the code of a file has a text as a literal: an app may name a thread by what somebody typed.
 IsLiteral = Callable[[str, str], bool]
 
@@ -101,8 +96,7 @@ def blamed(thread: int, outside: int = 0) -> str | None:
 
 
 def _is_library(frame: FrameType) -> bool:
-    file = frame.f_code.co_filename
-    return file.startswith((*_LIBRARIES, "<")) or is_framework(frame.f_globals.get("__name__"))
+    return _of_library(frame.f_code.co_filename) or is_framework(frame.f_globals.get("__name__"))
 
 
 def _named_by_file(frame: FrameType) -> str:
@@ -159,11 +153,15 @@ def _report(loops: Iterable[tuple[asyncio.AbstractEventLoop, int]], is_literal: 
             yield from _task(task, is_literal)
 
 
+def _of_library(file: str) -> bool:
+    return file.replace("\\", "/").startswith((*LIBRARIES, "<"))
+
+
 def files_of(frame: FrameType | None) -> set[str]:
     """Return the files of the users' code on a stack."""
     files: set[str] = set()
     while frame is not None:
-        if not frame.f_code.co_filename.startswith((*_LIBRARIES, "<")):
+        if not _of_library(frame.f_code.co_filename):
             files.add(frame.f_code.co_filename)
         frame = frame.f_back
     return files

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import math
-import sysconfig
+import sys
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ from ..frame import Frame, Observer
 _QUEUE = 10_000
 _FULL = 2
 #: Without the GIL the collector knows no generations: each collection is a full one, whichever it reports.
-_ALL_FULL = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+_ALL_FULL = "free-threading" in sys.version
 
 
 class Garbage(Observer):

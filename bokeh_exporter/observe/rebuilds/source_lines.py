@@ -7,10 +7,10 @@ library's are not the user's, another package's only where nobody else's is on t
 from __future__ import annotations
 
 import sys
-import sysconfig
 from types import CodeType, FrameType, ModuleType
 from typing import Any, NamedTuple
 
+from ...state.python_paths import STANDARD, folders
 from ...state.safe_looks import attributes, namespace, type_module
 from ..callbacks.names import is_framework
 from ..hosts.bokeh_models import id_in
@@ -22,9 +22,7 @@ _DEPTH = 80
 _FILES = 5000
 _HERE = __file__.replace("\\", "/").rpartition("/observe/")[0] + "/"
 _DEMO = f"{_HERE}demo/apps/"
-_STANDARD = tuple({sysconfig.get_path(name).replace("\\", "/") + "/" for name in ("stdlib", "platstdlib")})
-
-_SCRIPTS = tuple({sysconfig.get_path("scripts").replace("\\", "/") + "/"})
+_SCRIPTS = folders("scripts")
 #: What runs event loops; above it on the stack is what the loop does, below what started the server.
 _LOOPS = ("/asyncio/base_events.py", "/asyncio/runners.py", "/tornado/platform/asyncio.py")
 
@@ -104,7 +102,7 @@ def is_users_module(name: str) -> bool:
     if type(file) is not str:
         return False
     file = file.replace("\\", "/")
-    return not ("/site-packages/" in file or "/dist-packages/" in file or file.startswith((*_STANDARD, _HERE)))
+    return not ("/site-packages/" in file or "/dist-packages/" in file or file.startswith((*STANDARD, _HERE)))
 
 
 def is_users_file(file: str, module: object) -> bool:
@@ -145,7 +143,7 @@ def _judged(path: str, module: object) -> int:
         kind = _LIBRARY
     elif "/site-packages/" in file or "/dist-packages/" in file:
         kind = _PACKAGE
-    elif file.startswith(_STANDARD):
+    elif file.startswith(STANDARD):
         kind = _LIBRARY
     else:
         kind = _USER
