@@ -198,7 +198,7 @@ def missing_programs() -> list[str]:
 
 
 def install_programs() -> str | None:
-    """Install by apt what tests start, as root or by sudo without a password; return what is still missing, and why."""
+    """Install by apt what tests start, as root or by sudo without a password; say and return what is missing then."""
     missing = missing_programs()
     packages = list(dict.fromkeys(PROGRAMS[program] for program in missing))
     command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
@@ -212,7 +212,9 @@ def install_programs() -> str | None:
             missing = missing_programs()
     if not missing:
         return None
-    return f"not here: {', '.join(missing)}; the tests that start them fail. On Debian: {' '.join(command)}"
+    text = f"not here: {', '.join(missing)}; the tests that start them fail. On Debian: {' '.join(command)}"
+    say(text)
+    return text
 
 
 def install(line: Line) -> str | None:
@@ -247,6 +249,26 @@ def soak(line: Line, prefixes: list[str]) -> str:
     return run(f"leak cases, {line.title}", python_in(line.folder), "-m", "tests.leaks.cases", *prefixes)
 
 
+def suite(arguments: list[str]) -> list[str]:
+    """Run the checks, then pytest on each line; return the summary.
+
+    What waits for the network is done beside: programs while the first line is installed and checked, the other lines,
+    one by one, while that is tested.
+    """
+    first, *others = lines()
+    with ThreadPoolExecutor(1) as programs, ThreadPoolExecutor(1) as background:
+        here = programs.submit(install_programs)
+        installed: dict[Line, Callable[[], str | None]] = {first: partial(install, first)}
+        installed[first]()  # before the others, which have time
+        installed |= {line: background.submit(install, line).result for line in others}
+        summary = checks()
+        missing = here.result()
+        summary += [test(line, done, arguments) for line, done in installed.items()]
+    if missing is not None:
+        summary.append(f"FAILED: {missing}")
+    return summary
+
+
 def main(command: str, arguments: list[str]) -> int:
     """Run one command."""
     if sys.version_info < (3, 10):  # noqa: UP036  (whoever types `make test` has what python3 there is)
@@ -256,22 +278,12 @@ def main(command: str, arguments: list[str]) -> int:
         groups = [word for group in arguments for word in ("--group", group)]
         prepare(lines()[0], sys.executable, ".[panel]", *groups)
         return 0
-    missing = install_programs() if command == "test" else None
-    if missing is not None:
-        say(missing)
     if command == "soak":
         summary = [soak(line, arguments) for line in lines() if line not in (OLDEST, NEXT)]
     elif command == "lint":
         summary = checks()
     else:
-        first, *others = lines()
-        with ThreadPoolExecutor(1) as background:  # the other lines are installed beside the first, one by one
-            installed: dict[Line, Callable[[], str | None]] = {first: partial(install, first)}
-            installed |= {line: background.submit(install, line).result for line in others}
-            summary = checks()
-            summary += [test(line, done, arguments) for line, done in installed.items()]
-        if missing is not None:
-            summary.append(f"FAILED: {missing}")
+        summary = suite(arguments)
     for result in summary:
         say(result)
     return int(any(result.startswith("FAILED") for result in summary))
