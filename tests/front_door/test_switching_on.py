@@ -548,9 +548,11 @@ if line_ships("bokeh-fastapi"):
 if line_ships("bokeh-django"):
 
     def test_bokeh_django(serve: Serve) -> None:
-        server = serve(uvicorn("django_site.asgi:application"))
+        server = serve(uvicorn("django_site.asgi:application", env=ELEMENT))
         seen = life(server, "/good", reason="requested")
         assert server.get("/hello").text == "hello world"
         assert set(seen.by("bokeh_exporter_hook_enabled", "hook").values()) == {1}
         assert seen.value("bokeh_websocket_closed_total", app="/good", code="1000") == 1
         assert seen.total("bokeh_websocket_received_bytes_total", app="/good") > 0
+        with server.open_tab("/good") as tab:
+            a_move_has_its_bytes(server, tab)
