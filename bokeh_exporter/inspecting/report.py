@@ -167,7 +167,8 @@ def _move(moved: Moved, elements: Sequence[Row], by_time: Mapping[float, list[Ro
     made = by_time.get(time, [])
     rebuilt = [each for each in made if each["rendered"] and not each["output"]]
     # Components that stay, whose models are made again: a part of dynamic tabs, what was taken out and put back.
-    again = [each for each in later if time in each["rendered"]]
+    # No function has made them now.
+    again = [{**each, "caller": None} for each in later if time in each["rendered"]]
     rebuilt += [each for each in again if each["interaction"] != time and not each["output"]]
     rebuilds = _counted(rebuilt) + _of_outputs(record, rebuilt, elements)
     gone = {each["name"] for each in rebuilds if each["name"]}

@@ -38,7 +38,13 @@ bound, depended, watched, streamed, plotted, awaited = (
 looking = pn.widgets.Button(name="look")
 counter = Counter(name="counter")
 shown = pn.pane.Markdown("nothing yet")
-tabs = pn.Tabs(("one", pn.pane.Markdown("first")), ("two", pn.pane.Markdown("second")), dynamic=True, name="tabs")
+
+
+def second() -> pn.pane.Markdown:
+    return pn.pane.Markdown("second")
+
+
+tabs = pn.Tabs(("one", pn.pane.Markdown("first")), ("two", second()), dynamic=True, name="tabs")
 drawn = hv.streams.Pipe(data=1)
 UNLUCKY = 13
 

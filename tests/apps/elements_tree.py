@@ -3,7 +3,9 @@
 import asyncio
 
 import holoviews as hv
+import hvplot.pandas  # noqa: F401
 import numpy as np
+import pandas as pd
 import panel as pn
 import param
 from bokeh.plotting import figure
@@ -38,6 +40,25 @@ def cross(x: float, y: float) -> hv.Points:
     return hv.Points([(0, 0), (x, y), (9, 9)])  # the mouse stays within
 
 
+# What hvplot and operators of HoloViews' make, in a function that nobody times, in one that is bound, and on load.
+months = pn.widgets.IntSlider(name="months", start=1, end=6, value=3)
+
+
+def by_month(months: int) -> hv.Bars:
+    frame = pd.DataFrame({"month": list("abcdef"), "value": range(6)})
+    return frame.head(months).hvplot.bar(x="month", y="value")
+
+
+def overlaid(months: int) -> hv.Overlay:
+    line = hv.Curve(np.arange(months))
+    return by_month(months) * line
+
+
+def deferred() -> hv.Scatter:
+    return hv.Scatter([(1, 2)])
+
+
+plots = pn.Row(pn.pane.HoloViews(by_month(6)), pn.bind(overlaid, months), pn.panel(deferred, defer_load=True), months)
 # Panel writes changes later where it finds that a message to a slow browser is being written.
 waiting = {name: pn.widgets.IntSlider(name=name, start=0, end=1000) for name in ("one", "other", "write")}
 notes = {name: pn.pane.Str(name) for name in ("one", "other")}
@@ -67,4 +88,4 @@ for name, function in {"one": one_later, "other": other_later, "write": write}.i
 late = pn.Row(*waiting.values(), *notes.values())
 rows.param.watch(follows, "value")
 moved = hv.DynamicMap(cross, streams=[pointer])
-pn.Column(rows, factor, lonely, pn.bind(wave, rows, factor), pn.bind(table, rows), note, moved, late).servable()
+pn.Column(rows, factor, lonely, pn.bind(wave, rows, factor), pn.bind(table, rows), note, moved, late, plots).servable()

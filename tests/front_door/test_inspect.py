@@ -153,7 +153,10 @@ def test_everything_that_panel_and_holoviews_do_in_a_template_as_json_and_html(t
     assert elements["text()"]["class"] == "Markdown"
     assert elements["counter"]["class"] == "Counter"
     assert elements["bound"]["function"] == "slider"
-    assert [row["shown"] for row in content["elements"] if row["line"] == line_of(app, "tabs =")] == [True, False, True]
+    assert [row["shown"] for row in content["elements"] if row["line"] == line_of(app, "tabs =")] == [True, True]
+    assert [row["shown"] for row in content["elements"] if row["function"] == "second"] == [False]
+    maps = {row["name"] for row in content["elements"] if row["class"] in ("DynamicMap", "HoloMap")}
+    assert maps == {"dynamic", "hvplotted"}, "and none that the libraries made of them to draw them"
     moves = by_label(content)
     assert classes(moves["bound"]["rebuilds"]) == ["Column", "Markdown", "Tabulator"]
     assert {row["line"] for row in moves["bound"]["rebuilds"]} == {line_of(app, "return pn.Column")}
@@ -164,6 +167,7 @@ def test_everything_that_panel_and_holoviews_do_in_a_template_as_json_and_html(t
         assert (moves[label]["rebuilds"], [row["name"] for row in moves[label]["updates"]]) == ([], [name]), label
         assert moves[label]["models"]["created"] == 0
     assert classes(moves["tabs"]["rebuilds"]) == ["Markdown"], "its models are made when the tab is shown"
+    assert moves["tabs"]["advice"] == [], "the function that made it has not run"
 
     text = page.read_text()
     shown = Page(text)

@@ -109,6 +109,34 @@ def test_a_pane_around_a_rebuilt_plot_says_so(server: ServerProcess, tab: Tab) -
     assert "IntSlider0" not in log
 
 
+def test_plots_of_hvplot_and_holoviews_stand_below_their_function_with_their_line(
+    server: ServerProcess, tab: Tab
+) -> None:
+    def plots(row: Row, name: str) -> dict[str, Row]:
+        found = nodes(row["tree"])[name]["elements"] if name in nodes(row["tree"]) else []
+        return {each["class"]: each for each in found if each["library"] == "holoviews"}
+
+    bars, line = (line_of(each) for each in ("hvplot.bar(", "line = hv.Curve"))
+    (build,) = [one for one in interactions(server) if one["kind"] == "build"]
+    assert {key: (one["line"], one["how"]) for key, one in plots(build, "").items()} == {"Bars": (bars, "rendered")}
+    made = plots(build, "overlaid")
+    assert {key: one["line"] for key, one in made.items()} == {"Bars": bars, "Curve": line, "Overlay": line + 1}
+
+    # What is deferred has no change yet that it replaces, and still is its function's.
+    (loaded,) = wait_until(lambda: [one for one in interactions(server) if one["kind"] == "onload" and one["finished"]])
+    (scatter,) = plots(loaded, "deferred").values()
+    assert (scatter["class"], scatter["line"], scatter["how"]) == ("Scatter", line_of("return hv.Scatter"), "rendered")
+    assert loaded["bytes_sent"] * 0.9 < scatter["bytes"] <= loaded["bytes_sent"]
+
+    tab.set("months", value=4)
+    moved = settled(server, label="months")
+    assert plots(moved, "") == {}
+    made = plots(moved, "overlaid")
+    assert {key: one["line"] for key, one in made.items()} == {"Bars": bars, "Curve": line, "Overlay": line + 1}
+    assert (made["Overlay"]["how"], made["Overlay"]["inside"]) == ("rebuilt", "HoloViews")
+    assert made["Overlay"]["bytes"] == moved["bytes_sent"] > 5000
+
+
 def test_what_panel_writes_later_is_sent_by_who_changed_it(server: ServerProcess, tab: Tab) -> None:
     """While a message is being written Panel puts off the changes of two interactions, and writes them in one task."""
     tab.set("one", value=100)

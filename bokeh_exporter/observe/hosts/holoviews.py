@@ -146,9 +146,15 @@ def frame_of(plot: Any) -> Any | None:
     return plot.current_frame
 
 
+def id_of(element: Any) -> int:
+    """Return HoloViews' id of an element, which is that of what it was made from."""
+    found: int = getattr(element, "_plot_id", 0)
+    return found
+
+
 def drawn_by(plot: Any) -> Iterable[int]:
     """Return HoloViews' ids of what a plot draws."""
-    return [getattr(each, "_plot_id", 0) for each in (plot.current_frame, getattr(plot, "hmap", None))]
+    return [id_of(each) for each in (plot.current_frame, getattr(plot, "hmap", None))]
 
 
 def shown(document: Any) -> Iterator[int]:

@@ -21,6 +21,7 @@ from ..frame import Frame, Observer
 from ..hosts import Leave, holoviews, panel_components
 from ..hosts.bokeh_sessions import lock_is_free
 from ..hosts.imports import ImportTimes
+from .holoviews_elements import HoloviewsElements
 from .inventory_rows import Made, Shown, variables
 from .places import place_of
 from .source_lines import NOWHERE, is_users_file, source_line
@@ -64,7 +65,8 @@ class Inventory(Observer):
         self.on.around("output_replacing", self._replacing)
         self.on.before("model_made", lambda model: self._note("bokeh", model, str(model.id)))
         self.on.before("component_made", lambda component: self._note("panel", component, id(component)))
-        self.on.before("element_made", lambda element, counts, key: self._note("holoviews", element, key))
+        self._holoviews = self.frame.find(HoloviewsElements)
+        self.on.before("element_made", self._element)
         self.on.after("models_recomputed", self._recomputed)
         self.on.before("session_made", self._opened)
 
@@ -82,6 +84,11 @@ class Inventory(Observer):
     def _recomputed(self, document: object, before: dict[str, Any], after: dict[str, Any], *times: float) -> None:
         if len(self._attached) < _ATTACHED:
             self._attached.update(after.keys() - before.keys())
+
+    def _element(self, element: Any, counts: bool, key: int) -> None:
+        # To draw an element HoloViews makes copies of it, and containers that nobody knows.
+        if not self._holoviews.is_librarys():
+            self._note("holoviews", element, key)
 
     def _note(self, library: str, element: Any, key: int | str) -> None:
         known = self._made.get(id(element))

@@ -115,7 +115,10 @@ class PanelElements(Observer):
             if new is not given and panel_components.is_component(given):
                 # Panel has copied its values to the pane that was there, so it has been of use.
                 self._made.get(current.get(), {}).pop(id(given), None)
-            if first or error is not None or new is None:
+            if error is not None or new is None:
+                return
+            if first:
+                self._filled(output, new, begin)
                 return
             # A pane that stays may show another plot, and then all that it is made of is another.
             drawn = panel_components.drawn_in(new)
@@ -133,6 +136,14 @@ class PanelElements(Observer):
                 record.add(Record.made, ("panel", cls, None, None))
 
         return leave
+
+    def _filled(self, output: Any, new: Any, begin: float) -> None:
+        """Note what an output shows first, where it is put into a page that is there: its loading was deferred."""
+        record = self.state.elements.record(current.get())
+        if record is not None and record.phase != "init":
+            drawn = panel_components.drawn_in(new)
+            how = "constructed" if drawn is None or is_model(drawn) else "rendered"
+            self._tell(record, output, new, drawn, how, begin)
 
     def _tell(self, record: Record, output: Any, new: Any, drawn: Any, mode: str, begin: float) -> None:
         function, end = panel_components.function_of(output), perf_counter()
