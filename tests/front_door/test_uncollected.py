@@ -129,6 +129,7 @@ def test_what_is_kept_is_retained_after_the_grace_and_pending_before(
         lambda s: all(s.total("bokeh_sessions_destroyed_total", app=app) == VISITS for app in KEPT),
         "all destroyed",
     )
+    assert "of 10 sessions" not in observing(server), "the next judgement is due in a minute"
     collect(server)
     young = server.scrape()
     if max(young.by(age, "app").values()) < grace:  # not on a machine that stood still

@@ -61,6 +61,11 @@ def observing(
     return ", ".join(missing) or None
 
 
+def so_far(missing: str) -> str:
+    """Return the advice where something is missing."""
+    return f"Nothing to do so far. Observing: {missing}."
+
+
 def exclusions(points: Sequence[Point]) -> tuple[Excluded, ...]:
     """Return the growth that is ruled out, per visit and per day."""
     return tuple(Excluded(f"growth per {bound.per}", bound.bytes, "bytes") for bound in excluded(points))

@@ -20,10 +20,11 @@ from ...state import Level, State
 from ...state.notices import VERDICT
 from ...state.numbers import Numbers, of_state
 from ..blame.constants import kept_by_host
+from .beside import observing, so_far
 from .history import History, Point
 from .judgement import HEALTHY, STALLED, GrowthKind, Judgement
 from .plot_columns import Columns, app_columns, columns
-from .samples import ROWS, sample_of, sum_of
+from .samples import ROWS, Sample, sample_of, sum_of
 from .verdict import judge, stall
 
 log = logging.getLogger("bokeh_exporter")
@@ -66,7 +67,7 @@ class Monitor:
         #: What of each app's destroyed sessions the host itself keeps, in words.
         self._constant: list[dict[str, str]] = []
         self._due = 0.0
-        self._seen = self._was_stalled = self._disabled = False
+        self._seen = self._was_stalled = self._was_disabled = self._disabled = False
 
     def look(self) -> None:
         """Judge if it is time to, or if whether anybody is served has changed. Takes milliseconds, then."""
@@ -79,16 +80,16 @@ class Monitor:
         if stalled and not self._was_stalled:
             self.stalls.append((time.time(), stalled[0]))
         self._due, self._was_stalled = now + self._options.verdict_period, bool(stalled)
-        self.history.add(sample_of(of_state(self._numbers, self._read(), ROWS), time.time()))
+        self.history.add(self._sample())
         points, settled = self.history.points(), self.settled
         kept = {app: kept_by_host(each.retained_sessions or 0) for app, each in points[-1].last.apps.items()}
         self._constant = [{"app": app, "text": text} for app, text in kept.items() if text is not None]
         # Twice in a row: a walk of the heap turns it off for milliseconds.
-        disabled, self._disabled = self._disabled and not gc.isenabled(), not gc.isenabled()
+        self._disabled, self._was_disabled = self._was_disabled and not gc.isenabled(), not gc.isenabled()
         self._replace(
             judge(
                 points, self._options, grace=self._options.grace, stalled=stalled, settled=settled,
-                collects=self._options.collect_garbage, disabled=disabled,
+                collects=self._options.collect_garbage, disabled=self._disabled,
             )
         )  # fmt: skip
 
@@ -123,14 +124,25 @@ class Monitor:
         if blocked:  # for how long by now: the judgement is as old as the stall, or a period
             rest = [one for one in plain["evidence"] if one["verdict"] != STALLED]
             plain = {**plain, "evidence": [*(dataclasses.asdict(stall(text)) for text in blocked), *rest]}
+        if judgement.observing is not None:
+            missing = self._missing() or judgement.observing
+            plain = {**plain, "observing": missing, "advice": so_far(missing)}
         stalls = [{"time": seen, "text": text} for seen, text in list(self.stalls)]
         harm = [*self.also_harms(), *plain["harm"]]
         return {**plain, "harm": harm, "constant": self._constant, "since": self.since, "stalls": stalls}
 
+    def _missing(self) -> str | None:
+        """Return what has not been seen enough of by now: the judgement is up to a period old."""
+        now = self._sample()
+        points = [*self.history.points(), Point(now, now)]
+        return observing(points, self._options, self._options.collect_garbage, self._disabled)
+
+    def _sample(self) -> Sample:
+        return sample_of(of_state(self._numbers, self._read(), ROWS), time.time())
+
     def app_columns(self, since: float) -> Mapping[str, Columns]:
         """Return the same of each app by itself, with a last row that is of now."""
-        now = time.time()
-        sample = sample_of(of_state(self._numbers, self._read(), ROWS), now)
+        sample = self._sample()
         return app_columns([*self.history.points(since), Point(sample, sample)])
 
     def columns(self, since: float, numbers: Numbers, now: float) -> Columns:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 
 from ...thresholds import Thresholds
 from ..harm.judged import harm
-from .beside import exclusions, full_at, observing, says
+from .beside import exclusions, full_at, observing, says, so_far
 from .held import held
 from .history import Point
 from .judgement import (
@@ -119,7 +119,7 @@ def _beside(
     missing, bounds = observing(points, thresholds, collects, disabled), exclusions(points)
     advice = found.advice
     if missing:
-        advice = f"Nothing to do so far. Observing: {missing}."
+        advice = so_far(missing)
     elif bounds:
         advice = f"Nothing to do: {says(points, bounds)}."
     return dataclasses.replace(found, advice=advice, observing=missing, excluded=bounds)
