@@ -43,7 +43,9 @@ class Explaining:
 
     def __init__(self, config: Config, frame: Frame, collecting: Collecting) -> None:
         self._options, self._frame = config, frame
-        self._capture: Capture | None = None
+        #: What may have to end early; one waits for none, so there are few.
+        self._captures: weakref.WeakSet[Capture] = weakref.WeakSet()
+        self._stopped = False
         self.explainer = Explainer(
             targets=self._targets, hosts=self._hosts, room=self._room,
             collect=collecting.collect_unless_long,
@@ -67,7 +69,12 @@ class Explaining:
     def _capture_study(self, query: Mapping[str, list[str]]) -> Evidence:
         from .diagnose.heap.capture import study
 
-        return study(self._options.capture_seconds)(query)
+        return study(self._options.capture_seconds, self._begins)(query)
+
+    def _begins(self, capture: Capture) -> None:
+        self._captures.add(capture)
+        if self._stopped:
+            capture.stop()
 
     def start(self) -> None:
         """Take the signal, while debugging is on."""
@@ -92,19 +99,21 @@ class Explaining:
     def stop(self) -> None:
         """Give the signal back, and end a capture."""
         self.explainer.deafen()
-        if self._capture is not None:
-            self._capture.stop()
+        self._stopped = True
+        for capture in list(self._captures):
+            capture.stop()
 
     def after_fork(self) -> None:
         """In a forked child: the threads did not come along."""
         self.explainer.after_fork()
-        self._capture = None
+        self._captures.clear()
 
     def capture(self, monitor: Monitor) -> None:
         """Trace allocations for a while, log what grew, and let the next judgements know whose it is. It waits."""
         from .diagnose.heap.capture import Capture
 
-        self._capture = capture = Capture(self._options.capture_seconds)
+        capture = Capture(self._options.capture_seconds)
+        self._begins(capture)
         try:
             captured = capture.run()
         except BlockingIOError as error:

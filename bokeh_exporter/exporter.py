@@ -66,7 +66,7 @@ class Exporter:
         state: its numbers.
     """
 
-    def __init__(self, config: Config, on_close: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, config: Config, on_close: Callable[[Exporter], None] = lambda exporter: None) -> None:
         self.config = config
         self._on_close = on_close
         self.state = State()
@@ -115,18 +115,17 @@ class Exporter:
         return self._switch.off
 
     def _end(self) -> None:
-        try:
-            self._telemetry.close()
-            self._operating.close()
-            self._explaining.stop()
-            self._frame.stop()
-            self._frame.apps.clear()
-            if self._watcher is not None:
-                self._watcher.stop()
-        finally:
-            if self._endpoint is not None:
-                self._endpoint.close()
-            self._on_close()  # last: who installs next finds the port free
+        """Take everything back; if somebody interrupts it, the next call goes on."""
+        for part in (
+            self._telemetry.close, self._operating.close, self._explaining.stop, self._frame.stop,
+            self._frame.apps.clear, *(each.stop for each in (self._watcher,) if each is not None),
+            *(each.close for each in (self._endpoint,) if each is not None),
+        ):  # fmt: skip
+            try:
+                part()
+            except Exception as error:
+                self.state.swallow("end", error)
+        self._on_close(self)  # last: who installs next finds the port free
 
     def adopt(self) -> Mapping[str, int]:
         """Take what is in memory of sessions that had ended before into the ledger; see :meth:`.Explaining.adopt`."""

@@ -26,8 +26,10 @@ log = logging.getLogger("bokeh_exporter")
 #: The name that Panel gives the module it runs a ``--setup`` script in.
 _PANEL_SETUP = "panel_setup_module"
 
-_lock = threading.Lock()
+_lock = threading.RLock()  # a signal handler or a finalizer may come in between
 _current: Exporter | None = None
+#: Installed while the first was about to end, by what the first has called: it starts when that one has ended.
+_next: Exporter | None = None
 #: OpenTelemetry's providers of metrics, traces and logs for this process's exporter; None is none.
 _providers: Any = None
 
@@ -57,30 +59,54 @@ def _install(**given: Any) -> Exporter:
     ending = _current
     if ending is not None and ending.closing:
         ending.close()  # waits until it has ended, so that the port is free
-    with _lock:
-        if _current is not None:
-            log.warning(
-                "bokeh_exporter is already installed: the first one stays as it is%s. Call uninstall() first",
-                "" if config == _current.config else ", and the options of the second call are not used",
-            )
-            return _current
+    # Nothing is logged and nothing made under the lock: a log handler of the user's may install and uninstall, too.
+    first = _current
+    if first is None or first.closing:
         exporter = Exporter(config, on_close=_closed)
-        for line in options.unknown_variables(os.environ):
-            log.warning("%s", line)
-        if config.disabled:
-            log.info("bokeh_exporter is switched off by %s", options.variable("disabled"))
-            return exporter
-        _current = exporter
+        first = _take_place(exporter)
+    if first is not None:
+        log.warning(
+            "bokeh_exporter is already installed: the first one stays as it is%s. Call uninstall() first",
+            "" if config == first.config else ", and the options of the second call are not used",
+        )
+        return first
+    for line in options.unknown_variables(os.environ):
+        log.warning("%s", line)
+    if config.disabled:
+        log.info("bokeh_exporter is switched off by %s", options.variable("disabled"))
+    elif exporter is _current:
+        _start(exporter)
+    return exporter
+
+
+def _take_place(exporter: Exporter) -> Exporter | None:
+    """Make it this process's, at once or when the one that is about to end has ended; return who was first, if any."""
+    global _current, _next
+    with _lock:
+        if _current is not None and not _current.closing:
+            return _current
+        if exporter.config.disabled:
+            return None
+        if _current is None:
+            _current = exporter
+        elif _next is None:
+            _next = exporter
+        else:
+            return _next
+    return None
+
+
+def _start(exporter: Exporter) -> None:
     if _providers is not None:
         exporter.use_providers(_providers)
     exporter.start()
-    return exporter
 
 
 def uninstall() -> None:
     """Remove the exporter from this process: every class is as before. Idempotent."""
-    if _current is not None:
-        _current.close()
+    for exporter in (_next, _current):
+        if exporter is not None:
+            exporter.close()
 
 
 def installed() -> bool:
@@ -105,11 +131,19 @@ def use_providers(providers: Any) -> None:
         _current.use_providers(providers)
 
 
-def _closed() -> None:
-    global _current
+def _closed(exporter: Exporter) -> None:
+    global _current, _next
     with _lock:
-        _current = None
-    log.removeHandler(_last_resort)
+        if exporter is _next:
+            _next = None
+        if exporter is not _current:
+            return
+        _current, _next = _next, None
+        following = _current
+    if following is None:
+        log.removeHandler(_last_resort)
+    else:
+        _start(following)
 
 
 if TYPE_CHECKING:
@@ -174,7 +208,7 @@ def _end_supervisor() -> None:
 
 def _after_fork_in_child() -> None:
     global _lock
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     if _current is not None:
         _current.after_fork(_forked_by_tornado(sys._getframe()))
 

@@ -19,13 +19,13 @@ class Switch:
     """Off for good once it was turned off.
 
     Args:
-        end: takes back whatever the steps have done; called once.
+        end: takes back whatever the steps have done; called again only if it was interrupted.
     """
 
     def __init__(self, end: Callable[[], None], patience: float = PATIENCE) -> None:
         self._end, self._patience = end, patience
         self._turning = threading.RLock()
-        self._ended = False
+        self._ending = self._ended = False
         #: The thread that is within a step.
         self._stepping: int | None = None
         #: Whether somebody has turned it off, or is about to have.
@@ -51,12 +51,16 @@ class Switch:
         if not self._turning.acquire(timeout=self._patience):
             return  # the step that hangs sees that it is off
         try:
-            if not self._ended:
-                self._ended = True
-                self._end()
+            if not self._ended and not self._ending:
+                self._ending = True
+                try:
+                    self._end()
+                    self._ended = True
+                finally:
+                    self._ending = False
         finally:
             self._turning.release()
 
     def after_fork(self) -> None:
         """In a forked child: a thread that is gone may have held the lock."""
-        self._turning, self._stepping = threading.RLock(), None
+        self._turning, self._stepping, self._ending = threading.RLock(), None, False

@@ -79,6 +79,8 @@ class Frame:
         #: Those that take samples, and what :meth:`find` has found.
         self._sampling: list[Observer] = []
         self._slicing: list[Observer] = []
+        #: Those to stop, which an end that was interrupted goes on with.
+        self._started: list[Observer] = []
         self._found: dict[type[Observer], Observer] = {}
         #: Seconds of the last sample and of the last collection of each observer, two numbers that differ widely.
         self.sampled: dict[str, float] = {}
@@ -102,6 +104,7 @@ class Frame:
         self._found.clear()
         self.sampled.update({observer.name: 0.0 for observer in self.observers if observer not in self._sampling})
         for observer in self.observers:
+            self._started.append(observer)
             if not self._guarded(observer, observer.start):
                 self.patches.enabled[observer.name] = False  # the log, doctor and an alert name it
         self.hosts.start()
@@ -140,8 +143,9 @@ class Frame:
     def stop(self) -> None:
         """Take every hook out again, in reverse order; then what observers left, which no hook brings back."""
         self.patches.remove()
-        for observer in reversed(self.observers):
-            self._guarded(observer, observer.stop)
+        while self._started:
+            self._guarded(self._started[-1], self._started[-1].stop)
+            self._started.pop()
 
     def behind(self, contexts: Sequence[tuple[Any, App]]) -> bool:
         """Do a part of the next sample; True if the loop is to have a turn before the rest."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import gc
+import http.client
 import inspect
 import json
 import logging
 import re
 import sys
 import threading
+import tracemalloc
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
@@ -28,6 +31,7 @@ from tornado import autoreload
 from tornado.ioloop import IOLoop
 
 import bokeh_exporter
+from bokeh_exporter import installation
 from bokeh_exporter.observe.hosts import Hosts, Leave, Subscriptions
 from bokeh_exporter.observe.hosts.seams import Seam
 from bokeh_exporter.state import State
@@ -37,6 +41,7 @@ from ..support.servers import APPS, ServerProcess, answers, bokeh_serve, free_po
 from ..support.tabs import ServerError, Tab, open_tab
 from ..support.versions import PANEL_VERSION
 from ..support.waiting import wait_until
+from ..support.web import get
 
 Serve = Callable[[ServerProcess], ServerProcess]
 MARK = "_bokeh_exporter"
@@ -294,6 +299,69 @@ def test_a_second_install_warns_and_returns_the_first(caplog: pytest.LogCaptureF
         assert exporter.config.port == 0
     with bokeh_exporter.install(port=1) as other:
         assert other is not exporter
+
+
+@pytest.mark.front_door
+def test_what_a_log_handler_installs_and_uninstalls_ends_as_it_said(host: Host, request: pytest.FixtureRequest) -> None:
+    """Of lines that the exporter logs while it is installed, and while it opens its endpoint."""
+    before = entries()
+    made: list[Any] = []
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said = record.getMessage()
+            if "already installed" in said:
+                bokeh_exporter.uninstall()
+            elif " serves http" in said and not made:
+                bokeh_exporter.uninstall()
+                made.append(bokeh_exporter.install(port=0))
+
+    handler, log = Handler(), logging.getLogger("bokeh_exporter")
+    log.addHandler(handler)
+    request.addfinalizer(lambda: log.removeHandler(handler))
+    first: Any = bokeh_exporter.install(port=0)
+    port: int = wait_until(lambda: made and made[0].port)
+    assert made[0] is not first
+    assert bokeh_exporter.install(port=0) is made[0]
+    assert not installation.installed()
+    assert not answers(port)
+    assert differences(before, entries()) == set()
+
+
+@pytest.mark.front_door
+def test_an_uninstall_that_is_interrupted_goes_on_with_the_next(host: Host) -> None:
+    before = entries()
+    exporter: Any = bokeh_exporter.install(port=0, debug=True)
+    url = wait_until(lambda: exporter.url)
+
+    def capture() -> None:
+        with contextlib.suppress(OSError, http.client.HTTPException):  # its endpoint ends meanwhile
+            get(f"{url}/debug/capture?seconds=60", method="POST", timeout=60)
+
+    post = threading.Thread(target=capture)
+    post.start()
+    wait_until(tracemalloc.is_tracing)
+
+    def interrupt(frame: Any, event: str, argument: object) -> None:
+        if event == "return" and frame.f_code.co_name == "undo":
+            raise KeyboardInterrupt
+
+    sys.setprofile(interrupt)  # Python takes it out as it raises
+    with pytest.raises(KeyboardInterrupt):
+        bokeh_exporter.uninstall()
+    assert differences(before, entries())
+    bokeh_exporter.uninstall()
+    assert differences(before, entries()) == set()
+    assert not answers(int(url.rpartition(":")[2]))
+    wait_until(lambda: not tracemalloc.is_tracing())  # memory is traced for nobody
+    post.join(10)
+
+
+def test_the_end_of_one_that_was_never_on_ends_no_other() -> None:
+    off, on = bokeh_exporter.install(disabled=True), bokeh_exporter.install(port=0)
+    off.close()
+    assert installation.current() is on
+    bokeh_exporter.uninstall()
 
 
 def test_a_bad_value_installs_nothing() -> None:

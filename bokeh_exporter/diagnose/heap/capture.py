@@ -173,8 +173,12 @@ class Capture:
         return Captured(seconds, _lines(snapshot), traced, growth, verdict(traced, growth), cost, pause)
 
 
-def study(seconds: float) -> Callable[[Mapping[str, list[str]]], tuple[Mapping[str, object], str]]:
+def study(
+    seconds: float, begins: Callable[[Capture], None]
+) -> Callable[[Mapping[str, list[str]]], tuple[Mapping[str, object], str]]:
     """Return ``POST /debug/capture``: ``?seconds=`` says how long, otherwise it is as given.
+
+    Whoever may have to end a capture early hears of each before it begins.
 
     The study raises ``ValueError`` where that is no number of seconds, ``CaptureBusyError`` where one runs.
     """
@@ -187,7 +191,9 @@ def study(seconds: float) -> Callable[[Mapping[str, list[str]]], tuple[Mapping[s
             wanted = 0.0
         if not 0 < wanted <= LONGEST:
             raise ValueError(f"seconds={given[:20]!r} cannot be used: give a number of seconds up to {LONGEST:.0f}")
-        captured = Capture(wanted).run()
+        capture = Capture(wanted)
+        begins(capture)
+        captured = capture.run()
         return captured.content(), captured.text()
 
     return run

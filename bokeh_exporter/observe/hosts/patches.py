@@ -63,7 +63,8 @@ class Patches:
         """Take every patch out, the last one first, and make what cannot be taken out transparent."""
         self.on = False
         while self._undo:
-            self._undo.pop()()
+            self._undo[-1]()  # and only then forgotten: an interrupt may come in between
+            self._undo.pop()
 
 
 def _fits(original: Callable[..., Any], parameters: Sequence[str]) -> bool:
