@@ -84,6 +84,8 @@ class Floors(NamedTuple):
     time: Table
     visits: Table
     there: Table
+    #: What one session takes, from how both vary within the buckets.
+    each: float = 0.0
     #: The same at every minute, from which the pace can be told better than from floors where no garbage is in them.
     every: Floors | None = None
 
@@ -126,7 +128,7 @@ def floors(rows: Table, column: int, end: float, width: float, count: int) -> Fl
         return (np.bincount(where, values, count) / np.maximum(number, 1))[kept]
 
     every = Floors(level, part[:, TIME], part[:, DESTROYED], there)
-    return Floors(mean(level[low]), mean(part[low, TIME]), mean(part[low, DESTROYED]), mean(there[low]), every)
+    return Floors(mean(level[low]), mean(part[low, TIME]), mean(part[low, DESTROYED]), mean(there[low]), each, every)
 
 
 def drift(found: Floors, pace: int) -> Drift | None:
@@ -149,13 +151,12 @@ def drift(found: Floors, pace: int) -> Drift | None:
     t = slope / error
     score = _normal(t, free)
     each = float(fit[1]) if len(fit) > 1 else 0.0
-    grown = dy - dl * each
     total = slope * float(x[-1] - x[0])
     # The line is asked for where the walk leaves it open: it costs as much as all the rest.
     line = _line(found, x) if pace == DESTROYED and UNLIKELY <= score < SURE else 0.0
     seen = Drift(slope, error, score, line, total, float(found.time[0]), float(found.time[-1]),
                  float(found.visits[-1] - found.visits[0]), False, pace, each)  # fmt: skip
-    return seen._replace(steady=True) if seen.sure and _is_steady(found, x, grown, slope) else seen
+    return seen._replace(steady=True) if seen.sure and _is_steady(found, x, each, slope) else seen
 
 
 def inverted(matrix: Table) -> Table:
@@ -194,14 +195,20 @@ def _line(found: Floors, x: Table) -> float:
     return _normal(float(fit[1]) / error, free)
 
 
-def _is_steady(found: Floors, x: Table, grown: Table, slope: float) -> bool:
+def _is_steady(found: Floors, x: Table, each: float, slope: float) -> bool:
+    # A handful of steps fits a few sessions more or less by chance: no step is one by what a session really takes.
+    for taken in (each, found.each):
+        if _is_few_steps(np.diff(found.level) - np.diff(found.there) * taken):
+            return False
+    return _seen_at_rest(found, x, slope)
+
+
+def _is_few_steps(grown: Table) -> bool:
     count = len(grown)
     fewer = np.sort(grown)[:-_STEPS].sum()
     if fewer < _WITHOUT_STEPS * (count - _STEPS) / count * grown.sum():
-        return False
-    if np.median(grown) < _HALF_THE_TIME * grown.mean():
-        return False
-    return _seen_at_rest(found, x, slope)
+        return True
+    return bool(np.median(grown) < _HALF_THE_TIME * grown.mean())
 
 
 def _seen_at_rest(found: Floors, x: Table, slope: float) -> bool:

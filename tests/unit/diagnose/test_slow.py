@@ -49,6 +49,12 @@ def test_a_cache_that_bends_late_is_no_growth(seed: tuple[int, int], hours: int,
     assert {found.name for _, found in judged(day, hours, looks=looks)} == {"healthy"}
 
 
+def test_seven_steps_of_the_allocator_in_a_day_are_no_growth() -> None:
+    """By chance they fitted a session more or less in the hours between, and then looked spread over the day."""
+    day = HEALTHY["allocator steps of 64 MB"](np.random.default_rng((5004, 379)))
+    assert {found.name for _, found in judged(day, period=300.0)} == {"healthy"}
+
+
 @pytest.mark.parametrize(
     ("kind", "level", "seed", "hours"),
     [("sessions wait for the collector", "element", (1, 27), 2), ("steady traffic", "update", (3010, 0), 2),
