@@ -53,6 +53,8 @@ class LoopState:
         self.last = Parts()
         #: When the next sample is due, and what waits for it where that is between two ticks.
         self.due = 0.0
+        #: Seconds that the turns before the last have taken of the sample that is being read.
+        self.spent = 0.0
         self.sampler: asyncio.Handle | None = None
         self.timer: asyncio.TimerHandle | None = None
         self.expected = 0.0
@@ -207,7 +209,9 @@ class Loops(Observer):
     def _behind(self, site: LoopState) -> bool:
         start = time.perf_counter()
         more = self.frame.behind(self._mine(site))
-        self.state.overhead[0] += time.perf_counter() - start
+        spent = time.perf_counter() - start
+        site.spent += spent
+        self.state.overhead[0] += spent
         return more
 
     def _sample(self, site: LoopState) -> None:
@@ -222,7 +226,8 @@ class Loops(Observer):
         except Exception as error:
             self.state.swallow(self.name, error)
         spent = time.perf_counter() - start
-        self._duration.observe(spent)
+        self._duration.observe(site.spent + spent)
+        site.spent = 0.0
         self.state.overhead[0] += spent
 
     def collect(self) -> Iterable[Level]:
