@@ -40,7 +40,8 @@ def test_help_has_an_example_and_every_option_a_word(name: str) -> None:
 
 def test_version_and_help() -> None:
     assert re.fullmatch(r"bokeh-exporter, version \d\S+\n", ours("--version").stdout)
-    assert [name for name in NAMES if name not in ours("-h").stdout] == []
+    told = ours("-h").stdout
+    assert [name for name in NAMES if name not in told] == []
 
 
 @pytest.mark.parametrize("arguments", REFUSED, ids=" ".join)
