@@ -58,7 +58,8 @@ def deferred() -> hv.Scatter:
     return hv.Scatter([(1, 2)])
 
 
-plots = pn.Row(pn.pane.HoloViews(by_month(6)), pn.bind(overlaid, months), pn.panel(deferred, defer_load=True), months)
+loading = [pn.panel(deferred, defer_load=True), pn.panel(deferred, defer_load=True)]
+plots = pn.Row(pn.pane.HoloViews(by_month(6)), pn.bind(overlaid, months), months, *loading)
 # Panel writes changes later where it finds that a message to a slow browser is being written.
 waiting = {name: pn.widgets.IntSlider(name=name, start=0, end=1000) for name in ("one", "other", "write")}
 notes = {name: pn.pane.Str(name) for name in ("one", "other")}

@@ -33,6 +33,7 @@ class Timelines(Observer):
         on.around("plot_updating", self._updating)
         on.around("patch_serialising", lambda *changes: self._timed("serialise", "patch"))
         on.before("message_written", self._written)
+        on.before("change_waited", self._waited)
         on.before("work_handed_over", self._handed_over)
 
     def _timed(self, part: str, name: str) -> Leave | None:
@@ -52,6 +53,9 @@ class Timelines(Observer):
         number = current.get()
         if number:
             self.state.elements.went_on(number, "send", "patch", begin, end)
+
+    def _waited(self, number: int, begin: float, end: float) -> None:
+        self.state.elements.went_on(number, "lock", "wait to be sent", begin, end)
 
     def _handed_over(self, asked: float, began: float, ended: float, heard: float, thread: int) -> None:
         record = self.state.elements.record(current.get())
