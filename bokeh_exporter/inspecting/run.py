@@ -26,6 +26,7 @@ LIFETIME_MS = 120_000
 PAGE, ANSWER, SETTLE, ENDING = 120.0, 30.0, 20.0, 2.0
 #: Seconds between two looks, and of moving in all.
 LOOK, MOVING = 0.1, 300.0
+_OFF = "the exporter in the server no longer records elements: the app has switched it off, or to another level"
 _NOT_ENTERED = "passwords and files are never entered"
 #: Kinds of interactions that a session begins with; timers go on for ever.
 _BUILDING = ("build", "onload", "property", "event", "next_tick")
@@ -88,8 +89,8 @@ class _Inspection:
             if await self._failed():
                 raise self.server.failure("the app failed")
             await self._settled(0.0)
-            before = await self.probe.post("/debug/inventory")
-            builds = [each for each in await self.probe.interactions(200) if each["kind"] in _BUILDING]
+            before = await self._inventory()
+            builds = [each for each in await self._interactions(200) if each["kind"] in _BUILDING]
             for each in before["elements"]:
                 if each["default"] is not None and each["ids"]:
                     tab.page.assume(each["ids"][0], each["default"])
@@ -99,7 +100,7 @@ class _Inspection:
             for name, why in tab.page.not_usable().items():
                 if name not in moved:
                     self.skipped[name] = _NOT_ENTERED if name.startswith(LEFT_ALONE) else why
-            after = await self.probe.post("/debug/inventory") if self.moves and not self._stuck else before
+            after = await self._inventory() if self.moves and not self._stuck else before
         finally:
             await tab.close()
         return report(self.plan, before, after, builds, self.moves, self.skipped)
@@ -107,6 +108,19 @@ class _Inspection:
     async def _failed(self) -> bool:
         sample = await self.probe.sample()
         return bool(sum(app.create_errors or 0 for app in sample.apps.values()))
+
+    async def _inventory(self) -> dict[str, Any]:
+        found: dict[str, Any] | None = await self.probe.post("/debug/inventory")
+        if found is None:
+            raise ProbeError(_OFF)
+        return found
+
+    async def _interactions(self, count: int) -> list[dict[str, Any]]:
+        found = await self.probe.interactions(count)
+        # Below the level of elements an interaction has numbers only. A server that ends passes through there.
+        if not all("tree" in each for each in found):
+            raise ProbeError(_OFF)
+        return found
 
     async def _move_all(self, tab: Tab) -> None:
         """Move all that can be seen and was not moved; what a tab or card shows is moved while it is shown."""
@@ -186,7 +200,7 @@ class _Inspection:
         """Wait until what has begun since then is over, half a minute at most; return the first of it."""
         deadline = time.monotonic() + SETTLE
         while True:
-            found = [each for each in await self.probe.interactions(50) if each["time"] >= since]
+            found = [each for each in await self._interactions(50) if each["time"] >= since]
             if since:
                 found = [each for each in found if each["kind"] in ("property", "event")]
             found = [each for each in found if each["kind"] in _BUILDING]

@@ -232,8 +232,13 @@ def test_the_diffs_that_are_advised_in_plain_bokeh(tmp_path: Path) -> None:
         ("import panel as pn\npn.Column(\n", "SyntaxError: '(' was never closed"),
         ("from bokeh.io import curdoc\nraise RuntimeError('boom')\n", "the app failed: RuntimeError: boom"),
         ("import sys\nsys.exit(3)\n", "the server ended with status 3"),
+        (
+            "import bokeh_exporter as b\nfrom bokeh.io import curdoc\nb.uninstall()\nb.install(collect='callback')\n"
+            "curdoc().add_next_tick_callback(lambda: None)\n",
+            "the app has switched it off, or to another level",
+        ),
     ],
-    ids=["syntax", "raises", "exits"],
+    ids=["syntax", "raises", "exits", "another level"],
 )
 def test_an_app_that_fails_is_one_line_and_leaves_nothing_behind(tmp_path: Path, source: str, words: str) -> None:
     app = tmp_path / "app.py"
