@@ -74,12 +74,17 @@ def _attach(given: Mapping[str, Any]) -> dict[str, Any]:
     from . import installation
     from .diagnose.heap.interpreter import InterpreterError
     from .observe.hosts.bokeh_sessions import contexts, loop_of, session_count
+    from .observe.hosts.seams import found_before, read_ahead
+    from .observe.table import HOSTS
 
-    found = [(loop, session_count(context)) for context in contexts() if (loop := loop_of(context)) is not None]
-    loops = [loop for loop, _ in found if loop.is_running()]
-    if not loops:
-        return {"error": "there is no Bokeh server that runs in that process"}
-    exporter, deadline = _on(loops[0], lambda: installation.install(**given)), time.monotonic() + _PATIENCE
+    # All that takes its time is done here: the loop has visitors. What it does is a few milliseconds.
+    read_ahead(HOSTS)
+    with found_before(*_look()):
+        found = [(loop, session_count(context)) for context in contexts() if (loop := loop_of(context)) is not None]
+        loops = [loop for loop, _ in found if loop.is_running()]
+        if not loops:
+            return {"error": "there is no Bokeh server that runs in that process"}
+        exporter, deadline = _on(loops[0], lambda: installation.attach(**given)), time.monotonic() + _PATIENCE
     while exporter.url is None and exporter.config.prometheus and time.monotonic() < deadline:
         time.sleep(0.05)
     if exporter.url is None:
@@ -90,6 +95,20 @@ def _attach(given: Mapping[str, Any]) -> dict[str, Any]:
         return {**answer, "left": exporter.adopt(), "unseen": ""}
     except InterpreterError as error:
         return {**answer, "left": {}, "unseen": str(error)}
+
+
+def _look() -> tuple[Sequence[type], Sequence[Any]]:
+    """Find applications and servers, with a turn for others in between; return their classes, and what was found."""
+    from .diagnose.heap.holders import leftovers
+    from .diagnose.heap.interpreter import InterpreterError
+    from .observe.hosts.bokeh_server import server_classes
+    from .observe.hosts.bokeh_sessions import context_class
+
+    classes = [context_class(), *server_classes()]
+    try:
+        return classes, leftovers(classes, lambda thing: True)
+    except InterpreterError:
+        return (), ()  # they are found by one walk
 
 
 def _on(loop: asyncio.AbstractEventLoop, work: Callable[[], T]) -> T:
@@ -127,12 +146,11 @@ def _explain() -> dict[str, Any]:
 
 def _detach() -> dict[str, Any]:
     from .installation import current, uninstall
-    from .observe.hosts.bokeh_sessions import contexts, loop_of
 
     exporter = current()
     if exporter is None:
         return {"error": "there is no bokeh_exporter in that process"}
-    loops = [loop for context in contexts() if (loop := loop_of(context)) is not None and loop.is_running()]
+    loops = exporter.loops()
     if loops:  # handlers of signals are the main thread's
         _on(loops[0], exporter.give_back_signals)
     uninstall()

@@ -7,6 +7,8 @@ of the process, at once or in turn, and holds none of them.
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 import logging
 import threading
 import time
@@ -66,8 +68,12 @@ class Exporter:
         state: its numbers.
     """
 
-    def __init__(self, config: Config, on_close: Callable[[Exporter], None] = lambda exporter: None) -> None:
+    def __init__(
+        self, config: Config, on_close: Callable[[Exporter], None] = lambda exporter: None, *, apart: bool = False
+    ) -> None:
         self.config = config
+        #: Whether the endpoint opens in a thread: the loop has visitors, who would wait.
+        self._apart = apart
         self._on_close = on_close
         self.state = State()
         self.state.elements.kept = config.interactions_kept
@@ -135,6 +141,10 @@ class Exporter:
         """Return who holds what destroyed sessions left, as :meth:`.Explainer.run` does."""
         return self._explaining.explainer.run().content()
 
+    def loops(self) -> list[asyncio.AbstractEventLoop]:
+        """List the loops that run."""
+        return self._frame.loops()
+
     def give_back_signals(self) -> None:
         """Give back the signals that were taken. On the main thread, before :meth:`close` in another."""
         self._explaining.explainer.deafen()
@@ -171,7 +181,7 @@ class Exporter:
         self.state.registry.register(LevelCollector(self.state, self._read))
         self._telemetry.prepare(None)
         self._explaining.start()
-        self._frame.on_loop = self._serve
+        self._frame.on_loop = self._serve_apart if self._apart else self._serve
         # Nobody would send a signal on that was held back before the watcher looks.
         table = observers(self.config.includes)
         self._acting.start(len(table), lambda: self._watcher is not None and self._drain.holds())
@@ -186,6 +196,12 @@ class Exporter:
         """Open the endpoint, once. Errors are logged and never reach the host."""
         if not self._serving:
             self._switch.during(self._begin)
+
+    def _serve_apart(self) -> None:
+        self._acting.serve()  # of all that is done then it alone needs the loop
+        threading.Thread(
+            target=contextvars.Context().run, args=(self._serve,), name="bokeh_exporter start", daemon=True
+        ).start()
 
     def _begin(self) -> None:
         if self._serving:

@@ -51,7 +51,12 @@ def install(**given: Any) -> Exporter:
     return _install(**given)
 
 
-def _install(**given: Any) -> Exporter:
+def attach(**given: Any) -> Exporter:
+    """Install it on the event loop of a server that has visitors, which is not to wait for what a thread can do."""
+    return _install(apart=True, **given)
+
+
+def _install(*, apart: bool = False, **given: Any) -> Exporter:
     global _current
     _let_start_line_through()
     armed: Any = sys.modules.get("bokeh_exporter.startup")  # only where ``run`` started this process
@@ -62,7 +67,7 @@ def _install(**given: Any) -> Exporter:
     # Nothing is logged and nothing made under the lock: a log handler of the user's may install and uninstall, too.
     first = _current
     if first is None or first.closing:
-        exporter = Exporter(config, on_close=_closed)
+        exporter = Exporter(config, on_close=_closed, apart=apart)
         first = _take_place(exporter)
     if first is not None:
         log.warning(

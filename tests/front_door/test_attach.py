@@ -100,6 +100,27 @@ def test_sessions_that_are_there_are_watched_and_afterwards_every_class_is_as_be
     assert (status, "no bokeh_exporter in that process" in said) == (2, True)
 
 
+def test_a_loop_with_visitors_waits_for_no_walk_of_the_heap_and_takes_models_over_in_turns(
+    make: Callable[[int], Attached],
+) -> None:
+    attached, made = make(200), 1000
+    with attached.server.open_tab("/app", f"models={made}"):
+        status, printed, said = attached.command("attach")
+        assert status == 0, said
+        url = printed.strip()
+        wait_until(lambda: scrape(url).value("bokeh_models") == made + 3, 60, "models of before are counted")
+        assert not scrape(url).value("bokeh_models_orphaned", model="Slider")
+    slow = attached.found.with_suffix(".slow")
+    assert not slow.exists(), slow.read_text()
+
+    def left() -> bool:
+        get(f"{attached.server.url}/app?collect=1")  # else it is a minute until something does
+        return (scrape(url).value("bokeh_models") or 0) < made
+
+    wait_until(left, 60, "models of a session that ended are gone", interval=0.5)
+    assert not scrape(url).value("bokeh_models_orphaned", model="Slider")
+
+
 def test_what_ended_before_is_explained_after_a_wait_for_the_blocked_loop(
     make: Callable[[int], Attached], monkeypatch: pytest.MonkeyPatch
 ) -> None:

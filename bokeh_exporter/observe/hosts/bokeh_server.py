@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import FunctionType
@@ -13,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...state.safe_calls import is_async
 from ...state.safe_looks import resemble
-from .bokeh_sessions import instances
-from .seams import Attribute, Seam, find
+from .seams import Attribute, Seam, find, instances
 
 if TYPE_CHECKING:
     from . import Hosts
@@ -136,11 +134,14 @@ def script_failed(application: Any) -> bool:
     return any(handler.failed for handler in application._handlers if not hasattr(handler, "_func"))
 
 
+def server_classes() -> list[type]:
+    """List the classes of servers that there are."""
+    return [cls for target in (_TORNADO, _CORE) if (cls := find(*target.split(":"))) is not None]
+
+
 def servers() -> Iterator[Any]:
-    """Find the servers that exist. A heap walk, in C: for start-up only."""
-    for module, name in ("bokeh.server.tornado", "BokehTornado"), ("bokeh.server.core", "BokehServerCore"):
-        if module in sys.modules:
-            yield from instances(getattr(sys.modules[module], name))
+    """Find the servers that exist. See :func:`.instances`."""
+    return (server for cls in server_classes() for server in instances(cls))
 
 
 def unused_lifetime(server: Any) -> float:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import gc
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from .seams import Attribute, Seam, find
+from .seams import Attribute, Seam, find, instances
 
 if TYPE_CHECKING:
     from . import Hosts
@@ -130,23 +129,15 @@ ATTRIBUTES = (
 # --- what observers read ------------------------------------------------------------------------------
 
 
+def context_class() -> type:
+    """Return the class of application contexts."""
+    found: type = find("bokeh.server.contexts", "ApplicationContext")
+    return found
+
+
 def contexts() -> Iterator[Any]:
-    """Find the application contexts that exist, except the one whose constructor is running. A heap walk, in C."""
-    cls = find("bokeh.server.contexts", "ApplicationContext")
-    return (context for context in instances(cls) if "_sessions" in vars(context))
-
-
-def instances(cls: type) -> Iterator[Any]:
-    """Find the existing instances of a class and its subclasses. A heap walk: for start-up only.
-
-    Through the referrers of the class, so no list of all objects is made that another thread could see.
-    """
-    for found in gc.get_referrers(cls):
-        if type(found) is cls:
-            yield found
-    subclasses: list[type] = type.__subclasses__(cls)
-    for subclass in subclasses:
-        yield from instances(subclass)
+    """Find the application contexts that exist, except the one whose constructor is running. See :func:`instances`."""
+    return (context for context in instances(context_class()) if "_sessions" in vars(context))
 
 
 def sessions_of(context: Any) -> list[Any]:

@@ -7,13 +7,17 @@ not match the running host costs what ``lost`` says, and shows as ``bokeh_export
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import gc
 import importlib
 import re
 import sys
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
+from types import ModuleType
 from typing import Any
 
 #: From a host function's own arguments to the facts of the event; None if it is none.
@@ -123,6 +127,52 @@ def family(cls: Any) -> Iterator[type]:
     yield cls
     for each in type.__subclasses__(cls):
         yield from family(each)
+
+
+#: By class: what a look that went easy on other threads has found, as long as :func:`found_before` lasts.
+_before: dict[type, list[weakref.ref[Any]]] = {}
+
+
+def instances(cls: type) -> Iterator[Any]:
+    """Find the existing instances of a class and its subclasses. A heap walk in C: for start-up only.
+
+    Through the referrers of the class, so no list of all objects is made that another thread could see.
+    """
+    if cls in _before:
+        yield from (thing for reference in _before[cls] if (thing := reference()) is not None)
+        return
+    for found in gc.get_referrers(cls):
+        if type(found) is cls:
+            yield found
+    subclasses: list[type] = type.__subclasses__(cls)
+    for subclass in subclasses:
+        yield from instances(subclass)
+
+
+@contextlib.contextmanager
+def found_before(classes: Iterable[type], found: Iterable[weakref.ref[Any]]) -> Iterator[None]:
+    """Let :func:`instances` answer from what was found, instead of walking the heap of a server with visitors.
+
+    Args:
+        classes: whose instances were looked for.
+        found: all that there are, and of their subclasses.
+    """
+    things = [(reference, thing) for reference in found if (thing := reference()) is not None]
+    for cls in classes:
+        _before[cls] = [reference for reference, thing in things if issubclass(type(thing), cls)]
+    del things
+    try:
+        yield
+    finally:
+        _before.clear()
+
+
+def read_ahead(files: Iterable[ModuleType]) -> None:
+    """Read what the rows of these files need of the disk, in a thread that nobody waits for: versions, and modules."""
+    for file in files:
+        for seam in file.SEAMS:
+            if seam.applies():
+                seam.owner()
 
 
 def is_of(thing: object, module: str, name: str) -> bool:

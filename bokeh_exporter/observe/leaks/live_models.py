@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterable
+import weakref
+from collections import deque
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from ...catalogue import BY_NAME
 from ...state import Level
+from ..apps import App
 from ..frame import Frame, Observer
-from ..hosts.bokeh_documents import models_of
+from ..hosts.bokeh_documents import model_count, models_of
 from ..hosts.bokeh_models import document_of as document_of_model
 from ..hosts.bokeh_models import known_models, model_class
 from ..hosts.bokeh_sessions import document_of, sessions_of
@@ -23,6 +26,8 @@ from .ledger import Ledger
 _ORPHANED = "bokeh_models_orphaned"
 #: Blocks of memory that Python has allocated in a process that has just begun: 0.8 million with Panel and HoloViews.
 _SMALL = 2_000_000
+#: Models of sessions that were there which are taken over in one turn of the loop: 2 ms.
+_TURN = 300
 
 
 class LiveModels(Observer):
@@ -34,6 +39,8 @@ class LiveModels(Observer):
         super().__init__(frame)
         #: Class -> the label that it was given.
         self._labels: dict[str, str] = {}
+        #: Documents that were there, without a model, and their models, which wait to be taken over.
+        self._waiting: deque[tuple[weakref.ref[Any], weakref.ref[Any] | None]] = deque()
 
     def start(self) -> None:
         """Subscribe to what becomes of models, and take over those that there are."""
@@ -43,9 +50,13 @@ class LiveModels(Observer):
         self.on.before("model_attached", accounts.attached)
         self.on.before("model_detached", accounts.detached)
         sessions = [session for context, _ in self.apps.alive() for session in sessions_of(context)]
-        for document in [document for session in sessions if (document := document_of(session)) is not None]:
-            for model in models_of(document):
-                accounts.attached(model, document)
+        documents = [document for session in sessions if (document := document_of(session)) is not None]
+        if sum(map(model_count, documents)) <= _TURN:
+            for document in documents:
+                self._take(document)
+        else:
+            self._waiting.extend((weakref.ref(document), None) for document in documents)
+            self.on.before("session_destroying", self._hasten)
         if not sessions and sys.getallocatedblocks() < _SMALL:
             # The one walk of the heap, 40 ms in a fresh Panel process. Not with sessions there: the list of objects,
             # seen while one is destroyed, is what Bokeh takes for a leak of its module. Not in the large heap of a
@@ -53,6 +64,31 @@ class LiveModels(Observer):
             cls = model_class()
             for model in [each for each in gc.get_objects() if issubclass(type(each), cls)]:
                 self._adopt(model)
+
+    def behind(self, contexts: Sequence[tuple[Any, App]]) -> bool:
+        """Take over some of the models that were there: with many visitors all of them at once would be a stall."""
+        for _ in range(_TURN):
+            try:
+                reference, of_model = self._waiting.popleft()
+            except IndexError:
+                return False
+            document, model = reference(), of_model() if of_model is not None else None
+            if document is None:
+                continue
+            if of_model is None:
+                self._waiting.extendleft([(reference, weakref.ref(each)) for each in models_of(document)])
+            elif model is not None and document_of_model(model) is document:
+                self._ledger.accounts.attached(model, document)
+        return bool(self._waiting)
+
+    def _hasten(self, session: Any) -> None:
+        document = document_of(session) if self._waiting else None
+        if document is not None:
+            self._take(document)
+
+    def _take(self, document: Any) -> None:
+        for model in models_of(document):
+            self._ledger.accounts.attached(model, document)
 
     def _adopt(self, model: Any) -> None:
         document = document_of_model(model)

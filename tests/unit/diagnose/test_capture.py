@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 from bokeh_exporter.diagnose.heap.capture import is_of_app
+from bokeh_exporter.observe import hosts
 
 from ...support.servers import environment
 
@@ -84,3 +85,5 @@ def test_a_library_of_another_folder_is_no_code_of_the_app() -> None:
     assert not is_of_app("/opt/extra/site-packages/ipywidgets/widgets/widget.py")
     assert not is_of_app("/usr/lib/python3/dist-packages/yaml/__init__.py")
     assert is_of_app("/srv/app/views.py")
+    # Also where no installer has put it: in a clone, or the copy that attach lays into a container.
+    assert not is_of_app(hosts.__file__)
