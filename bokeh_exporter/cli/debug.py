@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import time
 import urllib.error
 from collections.abc import Callable
@@ -10,7 +9,7 @@ from typing import Any, TypeVar
 
 from ..state.wording import printable
 from .common import fail
-from .reach import content_of, open_url, root, why_not
+from .reach import UNREADABLE, body_of, content_of, open_url, root, said_in, why_not
 
 #: Seconds: a search at 3 million objects on a busy machine, behind one that began by itself.
 _TIMEOUT = 180.0
@@ -98,14 +97,12 @@ def _decoded(body: bytes) -> object:
 def _asked(address: str, token: str | None, timeout: float) -> bytes:
     try:
         with open_url(address, token, method="POST", timeout=timeout) as answer:
-            body: bytes = answer.read()
-            return body
+            return body_of(answer)
     except urllib.error.HTTPError as error:
-        with error:
-            said = printable(error.read(2000).decode("utf-8", "replace").strip())
+        said = said_in(error)
         refusal = f"{address} answers {error.code}: {_REMEDIES.get(error.code, said)}"
         if error.code in (409, 429):
             raise _Later(refusal, error.headers.get("Retry-After")) from None
         raise Refused(refusal) from None
-    except (OSError, ValueError, http.client.HTTPException) as error:
+    except UNREADABLE as error:
         raise Refused(f"{address} cannot be asked: {why_not(error)}") from None

@@ -13,12 +13,15 @@ from typing import Any
 
 import psutil
 
+from ..deadlines import Limited, opener
 from ..state.wording import printable
 
 #: Seconds for an answer: the endpoint has a thread of its own and needs milliseconds.
 TIMEOUT = 10.0
 #: Seconds for each port of a process, of which one is the exporter's.
 _SCAN = 5.0
+#: Seconds that an answer may take besides.
+_MORE = 10.0
 _PATH, _FLEET = "/api/v1/status", "/api/v1/fleet"
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what a server may listen on, not ours
 
@@ -32,7 +35,7 @@ class _LocalConnection(http.client.HTTPConnection):
         self.sock.connect(self.host)
 
 
-class _Local(urllib.request.AbstractHTTPHandler, urllib.request.HTTPErrorProcessor):
+class _Local(Limited, urllib.request.HTTPErrorProcessor):
     """``unix://PATH/...``, with the slashes of PATH written as %2F."""
 
     unix_request = urllib.request.AbstractHTTPHandler.do_request_
@@ -40,7 +43,8 @@ class _Local(urllib.request.AbstractHTTPHandler, urllib.request.HTTPErrorProcess
 
     def unix_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
         request.add_unredirected_header("Host", "localhost")
-        return self.do_open(_LocalConnection, request)
+        response: http.client.HTTPResponse = self.do_open(_LocalConnection, request)
+        return response
 
 
 class Unreachable(Exception):  # noqa: N818 - it is the outcome, as click's exceptions are
@@ -56,8 +60,17 @@ class Unreachable(Exception):  # noqa: N818 - it is the outcome, as click's exce
         self.refused, self.answered = refused, answered
 
 
-def open_url(url: str, token: str | None = None, *, method: str = "GET", timeout: float = TIMEOUT) -> Any:
+def open_url(
+    url: str, token: str | None = None, *, method: str = "GET", timeout: float = TIMEOUT, ends: bool = True
+) -> Any:
     """Ask an exporter; return the response.
+
+    Args:
+        url: what is asked.
+        token: the endpoint's bearer token.
+        method: of HTTP.
+        timeout: seconds for its next bytes.
+        ends: whether the answer has an end; it has little more time for it than for its first bytes.
 
     Raises:
         urllib.error.URLError: it cannot be reached, or answers with an error (``HTTPError``).
@@ -65,42 +78,56 @@ def open_url(url: str, token: str | None = None, *, method: str = "GET", timeout
     request = urllib.request.Request(url, method=method, data=b"" if method == "POST" else None)  # noqa: S310
     if token is not None:
         request.add_header("Authorization", f"Bearer {token}")
-    # No proxy: it would be asked for the loopback address of its own machine.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _Local(), _NoRedirects)
-    return opener.open(request, timeout=timeout)
+    return opener(timeout + _MORE if ends else None, _Local()).open(request, timeout=timeout)
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Follows nobody: an exporter never redirects, and the token would go to whoever is named."""
-
-    def redirect_request(self, *args: Any, **named: Any) -> None:
-        """Let the redirect be the error that it is."""
-
-
-#: Bytes of an answer that are read: many times a status with six hours of history.
-_LARGEST = 64 * 1024 * 1024
+#: Bytes of an answer that are read, many times a status with six hours of history; characters of a text, of an error.
+LARGEST, _TEXT, _ERROR = 16 * 1024 * 1024, 20_000, 500
+#: What reading an answer raises.
+UNREADABLE = (OSError, ValueError, http.client.HTTPException)
 #: Whether an answer was read by this process: what goes wrong after that is most likely the answer's fault.
 answered: list[bool] = []
+
+
+def body_of(response: Any) -> bytes:
+    """Return what was answered.
+
+    Raises:
+        ValueError: it is too much.
+        OSError: it ends too early or too late, as ``HTTPException``.
+    """
+    answered.append(True)
+    body: bytes = response.read(LARGEST + 1)
+    if len(body) > LARGEST:
+        raise ValueError(f"more than {LARGEST >> 20} MB came")
+    return body
+
+
+def said_in(error: urllib.error.HTTPError) -> str:
+    """Return how an error of HTTP explains itself, in one line; nothing where that cannot be read."""
+    try:
+        with error:
+            return printable(error.read(_ERROR).decode("utf-8", "replace").strip())
+    except UNREADABLE:
+        return ""
 
 
 def content_of(body: bytes) -> Any:
     """Return the JSON that was answered, its text printable: whoever answers must not write the terminal.
 
     Raises:
-        ValueError: it is no JSON, or too much.
+        ValueError: it is no JSON.
         RecursionError: it is nested without end.
     """
-    if len(body) > _LARGEST:
-        raise ValueError(f"more than {_LARGEST >> 20} MB came")
     answered.append(True)
     return _tame(json.loads(body))
 
 
 def _tame(content: Any) -> Any:
     if isinstance(content, str):
-        return printable(content)
+        return printable(content[:_TEXT])
     if isinstance(content, dict):
-        return {printable(key): _tame(value) for key, value in content.items()}
+        return {printable(key[:_TEXT]): _tame(value) for key, value in content.items()}
     return [_tame(value) for value in content] if isinstance(content, list) else content
 
 
@@ -116,7 +143,7 @@ def why_not(error: Exception) -> str:
         return f"its certificate is not trusted ({reason.verify_message}): set SSL_CERT_FILE to its authority"
     if isinstance(error, urllib.error.URLError):
         return f"{getattr(reason, 'strerror', None) or reason}: is the server running, and is this the exporter's URL?"
-    said = getattr(error, "strerror", None) or error or type(error).__name__
+    said = str(getattr(error, "strerror", None) or error)[:_ERROR] or type(error).__name__
     return f"{said}: give the exporter's URL, which its log line names, with https:// where it has a certificate"
 
 
@@ -129,7 +156,7 @@ def status_of(url: str, token: str | None = None, timeout: float = TIMEOUT) -> d
     refused = answered = False
     try:
         with open_url(url + _PATH, token, timeout=timeout) as response:
-            status = content_of(response.read(_LARGEST + 1))
+            status = content_of(body_of(response))
         if isinstance(status, dict) and status.get("schema") == 1:
             return status
         answered = True
@@ -140,7 +167,7 @@ def status_of(url: str, token: str | None = None, timeout: float = TIMEOUT) -> d
             why = "it requires a bearer token: pass it with --token"
         else:
             why = f"it answers {error.code} to {_PATH}: give the exporter's URL, which its log line names"
-    except (OSError, ValueError, RecursionError, http.client.HTTPException) as error:
+    except (*UNREADABLE, RecursionError) as error:
         refused = isinstance(getattr(error, "reason", None), ssl.SSLCertVerificationError)
         why = why_not(error)
     raise Unreachable(printable(f"{url} cannot be asked: {why}"), refused=refused, answered=answered)
@@ -150,9 +177,9 @@ def fleet_of(url: str, token: str | None = None) -> list[dict[str, Any]]:
     """Return the rows of the servers that belong to the exporter at a URL; none of one that has no peers to show."""
     try:
         with open_url(url + _FLEET, token) as response:
-            rows = content_of(response.read(_LARGEST + 1))["processes"]
+            rows = content_of(body_of(response))["processes"]
         return [row for row in rows if isinstance(row, dict)]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, http.client.HTTPException):
+    except (*UNREADABLE, KeyError, TypeError, RecursionError):
         return []
 
 

@@ -6,7 +6,6 @@ Of a running server it reads ``/api/v1/events``. Given an app it serves it, at t
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import signal
 import sys
@@ -22,12 +21,11 @@ import click
 from ..soak.serving import Serving, ServingError
 from ..state.ledger.text import element, function, libraries, names, size, took
 from .common import SETTINGS, fail
-from .reach import content_of, open_url, why_not
+from .reach import LARGEST, UNREADABLE, content_of, open_url, said_in, why_not
 from .target import reached, target_and_token
 
 #: Seconds without a sign of life: a server gives one each 10 s.
 _SILENCE = 30.0
-_ENDED = (OSError, http.client.HTTPException)
 
 
 @click.command("watch", context_settings=SETTINGS, short_help="Show what each move of a widget runs and builds.")
@@ -70,19 +68,24 @@ def command(
 def _events(url: str, token: str | None) -> Iterator[Mapping[str, Any]]:
     asked = url.partition("?")[0]
     try:
-        response = open_url(url, token, timeout=_SILENCE)
+        response = open_url(url, token, timeout=_SILENCE, ends=False)
     except urllib.error.HTTPError as error:
-        said = error.read(500).decode("utf-8", "replace").strip() if error.code != 401 else "it wants a token: --token"
+        said = said_in(error) if error.code != 401 else "it wants a token: --token"
         fail(f"{asked} answers {error.code}: {said}")
-    except _ENDED as error:
+    except UNREADABLE as error:
         fail(f"{asked} cannot be asked: {why_not(error)}")
     with response:
-        try:
-            for line in response:
-                if line.startswith(b"data: "):
-                    yield content_of(line[6:])
-        except _ENDED:
-            fail(f"{asked} has stopped to answer: does the server run?")
+        while True:
+            try:
+                line = response.readline(LARGEST)
+            except UNREADABLE:
+                fail(f"{asked} has stopped to answer: does the server run?")
+            if not line:
+                break
+            if len(line) == LARGEST:
+                fail(f"{asked} answers with a line without end: give the exporter's URL, which its log line names")
+            if line.startswith(b"data: "):
+                yield content_of(line[6:])
     fail(f"{asked} has ended")
 
 

@@ -20,6 +20,7 @@ from http.client import HTTPException
 from typing import Any
 
 from ..config import Config
+from ..deadlines import opener
 from ..state.numbers import Numbers
 from ..state.wording import printable
 from .http_messages import Answer, Later, Request
@@ -120,8 +121,7 @@ def _row(url: str, token: str | None) -> Row:
     if token:
         request.add_unredirected_header("Authorization", f"Bearer {token}")
     try:
-        # No proxy: peers are near, and the token is theirs.
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=PATIENCE) as response:
+        with opener(PATIENCE).open(request, timeout=PATIENCE) as response:
             content = json.loads(response.read(LARGEST))
         (given,) = content["processes"]
         row |= {key: printable(given[key]) for key in _TEXTS if isinstance(given.get(key), str)}
@@ -131,7 +131,14 @@ def _row(url: str, token: str | None) -> Row:
         row["problem"] = wants if error.code == 401 else f"it answers {error.code}"
     except (OSError, HTTPException, ValueError, KeyError, TypeError, RecursionError) as error:
         reason = getattr(error, "reason", None)
-        said = getattr(reason, "strerror", None) or getattr(error, "strerror", None) or reason or type(error).__name__
+        timely = str(error) if isinstance(error, TimeoutError) else None
+        said = (
+            getattr(reason, "strerror", None)
+            or getattr(error, "strerror", None)
+            or reason
+            or timely
+            or type(error).__name__
+        )
         row["problem"] = printable(f"it cannot be asked: {said}")
     return row
 

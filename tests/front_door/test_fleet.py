@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,13 +67,40 @@ def test_processes_and_peers_are_one_table(serve: Serve, tmp_path: Path) -> None
     assert "secret" not in json.dumps(rows(one.exporter_url)) + shown + one.log()
 
 
-def test_a_name_stands_for_all_its_addresses_and_a_wrong_token_is_said(serve: Serve) -> None:
+@pytest.fixture
+def trickling() -> Iterator[int]:
+    """Yield the port of a peer whose answer has a byte more each quarter of a second, and no end."""
+    over = threading.Event()
+
+    def answer(connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+            while not over.wait(0.25):
+                connection.sendall(b"a")
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=answer, args=(listener.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=accept, daemon=True).start()
+        yield listener.getsockname()[1]
+        over.set()
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_name_stands_for_all_its_addresses_and_a_peer_that_does_not_answer_is_said(
+    serve: Serve, trickling: int
+) -> None:
     guarded = serve(bokeh_serve("slider_bokeh.py", env={"BOKEH_EXPORTER_TOKEN": "another"}))
     port = guarded.exporter_url.rpartition(":")[2]
-    one = serve(bokeh_serve("slider_bokeh.py", env={"BOKEH_EXPORTER_PEERS": f"localhost:{port},localhost"}))
+    peers = f"localhost:{port},localhost,http://127.0.0.1:{trickling}"
+    one = serve(bokeh_serve("slider_bokeh.py", env={"BOKEH_EXPORTER_PEERS": peers}))
     found = rows(one.exporter_url)
     assert [row["this"] for row in found] == [True, False, *[False] * (len(found) - 2)]
     assert "BOKEH_EXPORTER_PEERS_TOKEN_FILE" in found[1]["problem"]
+    assert found[-1]["problem"] == "it cannot be asked: it did not end its answer in 3 s"
     # The name without a port has the own one: this process itself, which is in the table once.
     assert [row["pid"] for row in found if "pid" in row] == [one.pid]
 

@@ -55,13 +55,15 @@ MAY_IMPORT = {
     "observe": {"state", "catalogue", "config", "_version"},
     # What acts on the process: everything else is handed in.
     "control": {"state", "config"},
-    "expose": {"state", "catalogue", "config", "tested", "local_sockets", "_version"},
+    "expose": {"state", "catalogue", "config", "tested", "local_sockets", "deadlines", "_version"},
     "diagnose": {"state", "catalogue", "config", "thresholds", "_version"},
     "catalogue": set(),
     "thresholds": set(),
     "tested": set(),
     # What a server and the command that looks for it share.
     "local_sockets": set(),
+    # What a server and a command that ask an exporter share.
+    "deadlines": set(),
     "config": {"thresholds"},
     "_version": set(),
     "startup": {"installation", "config"},
@@ -88,6 +90,7 @@ MAY_IMPORT = {
             "config",
             "thresholds",
             "local_sockets",
+            "deadlines",
         ),
         "_version",
     },
