@@ -21,7 +21,7 @@ def frozen(found: Iterable[Row], sources: Sources) -> list[Row]:
     rows = []
     for each in found:
         name = each["function"].rpartition(":")[2].rpartition(".")[2]
-        rows.append({"function": name, "text": each["text"], "diff": _diff(name, sources)})
+        rows.append({"function": name, "text": each["text"], "diff": _diff(name, sources) if each["outline"] else None})
     return rows
 
 

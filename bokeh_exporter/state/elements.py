@@ -14,6 +14,7 @@ from time import perf_counter
 from typing import Any
 
 from .interactions import Interactions, ordinal
+from .ledger.runs import triggered
 from .ranking import most_rebuilt
 from .records import Record
 
@@ -83,7 +84,9 @@ class Elements:
             record.open -= 1
             record.touched = perf_counter()
             if name is not None:
-                record.add(Record.ran, name, begin, seconds, busy, failed, calls, get_ident(), caller)
+                of, trigger = triggered.get()
+                trigger = trigger if of == number else ()
+                record.add(Record.ran, name, begin, seconds, busy, failed, calls, get_ident(), caller, trigger)
 
     def went_on(self, number: int, part: str, name: str, begin: float, end: float) -> None:
         """Note what went on in an interaction from when to when, by ``perf_counter``; see ``timeline.PARTS``."""

@@ -9,7 +9,8 @@ from typing import Any
 
 from .interactions import Interaction, ordinal
 from .ledger.changes import Change
-from .ledger.source_names import variable_at
+from .ledger.runs import Trigger
+from .ledger.source_names import labelled
 from .ledger.timeline import Span, SpanList, parts_of, thinned
 from .ledger.tree import Site, Tree, by_class, bytes_of, named
 
@@ -126,11 +127,12 @@ class Record:
 
     def ran(
         self, name: str, begin: float, seconds: float, busy: float, failed: bool, calls: int, thread: int,
-        caller: str | None,
+        caller: str | None, trigger: Trigger = (),
     ) -> None:  # fmt: skip
         """Count a call of a user's function, or none and the time of one step of a generator."""
         self.went_on("functions", f"{name.rpartition(':')[2]}()", begin, begin + seconds, thread)
         self.tree.ran(caller, name, calls, seconds, busy, failed)
+        self.tree.runs.add(name, caller, trigger, calls)
         row = self.functions.get(name)
         if row is None:
             if len(self.functions) >= _FUNCTIONS:
@@ -204,12 +206,7 @@ class Record:
 
     def told_cause(self) -> dict[str, Any]:
         """Return the cause; a widget without a label is called by its variable."""
-        cause = self.cause
-        if cause is None:
-            return dict.fromkeys(("widget", "label", "property", "old", "new", "file", "line"))
-        if cause["label"] is not None or self.path is None:
-            return cause
-        return {**cause, "label": variable_at(self.path, cause["line"], cause["widget"] or "")}
+        return labelled(self.cause, self.path)
 
     def library(self, library: str) -> dict[str, dict[str, int]] | None:
         """Return the counts of a library, None if it had no part."""
@@ -220,6 +217,9 @@ class Record:
         one = self.interaction
         parts = parts_of(self.spans, self.started, self.started + self.seconds)
         tree, sent = self.tree.as_json(), one.bytes_sent
+        recomputes = self.tree.recomputes.as_json(parts)
+        if self.phase != "init":  # what a build runs several times may be shown several times
+            recomputes["advice"] += self.tree.runs.advice(self.functions)
         return {
             "number": ordinal(one.number),
             "time": one.time,
@@ -242,7 +242,7 @@ class Record:
             "unattributed_bytes": max(0, sent - bytes_of(tree)),  # of no element, no function: a busy indicator
             "seconds": self.seconds,
             "parts": parts,
-            **self.tree.recomputes.as_json(parts),
+            **recomputes,
             "tree": tree,
             "quiet": self.quiet,
             "finished": self.over(perf_counter()),

@@ -60,6 +60,21 @@ def deferred() -> hv.Scatter:
 
 loading = [pn.panel(deferred, defer_load=True), pn.panel(deferred, defer_load=True)]
 plots = pn.Row(pn.pane.HoloViews(by_month(6)), pn.bind(overlaid, months), months, *loading)
+# One move makes a function run three times.
+source, second = (pn.widgets.IntSlider(name=name, start=0, end=1000) for name in ("source", "second"))
+copied = pn.widgets.IntSlider(name="copied", start=0, end=1000)
+
+
+def copies(event: param.parameterized.Event) -> None:
+    copied.value = event.new
+    second.value = event.new
+
+
+def costly(source: int, copied: int, second: int) -> str:
+    return f"{source} {copied} {second} {sum(range(2_000_000))}"
+
+
+runs = pn.Row(source, second, copied, pn.bind(costly, source, copied, second))
 # Panel writes changes later where it finds that a message to a slow browser is being written.
 waiting = {name: pn.widgets.IntSlider(name=name, start=0, end=1000) for name in ("one", "other", "write")}
 notes = {name: pn.pane.Str(name) for name in ("one", "other")}
@@ -88,5 +103,8 @@ for name, function in {"one": one_later, "other": other_later, "write": write}.i
     waiting[name].param.watch(function, "value")
 late = pn.Row(*waiting.values(), *notes.values())
 rows.param.watch(follows, "value")
+source.param.watch(copies, "value")
 moved = hv.DynamicMap(cross, streams=[pointer])
-pn.Column(rows, factor, lonely, pn.bind(wave, rows, factor), pn.bind(table, rows), note, moved, late, plots).servable()
+pn.Column(
+    rows, factor, lonely, pn.bind(wave, rows, factor), pn.bind(table, rows), note, moved, late, plots, runs
+).servable()

@@ -144,6 +144,22 @@ def test_plots_of_hvplot_and_holoviews_stand_below_their_function_with_their_lin
     assert made["Overlay"]["bytes"] == moved["bytes_sent"] > 5000
 
 
+def test_what_made_a_function_run_three_times_for_one_move(server: ServerProcess, tab: Tab) -> None:
+    tab.set("source", value=5)
+    row = settled(server, label="source")
+    (one,) = row["advice"]
+    assert (one["function"], one["outline"]) == (f"{APP}:costly", None)
+    said = re.fullmatch(r"costly\(\) ran 3 times, \d+ ms: (.*); (.*); (.*)", one["text"])
+    assert said, one["text"]
+    widget = f"({APP}:{line_of('source, second = (')})"  # a line that names none of its widgets
+    assert set(said.groups()) == {
+        f"for value of IntSlider 'source' {widget}",
+        "for copied.value, changed by copies()",
+        f"for value of IntSlider 'second' {widget}, changed by copies()",
+    }
+    assert one["text"] in server.wait_log(r"/elements_tree IntSlider 'source' .*$")[0]
+
+
 def test_what_panel_writes_later_is_sent_by_who_changed_it(server: ServerProcess, tab: Tab) -> None:
     """While a message is being written Panel puts off the changes of two interactions, and writes them in one task."""
     tab.set("one", value=100)

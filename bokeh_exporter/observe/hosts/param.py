@@ -21,7 +21,7 @@ CONSTRUCTING = frozenset({"__call__", "__new__", "override_initialization", "pan
 
 
 def _watchers_called(original: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
-    event, patches = hosts.event("watcher_calling"), hosts.patches
+    event, changed, patches = hosts.event("watcher_calling"), hosts.event("parameters_changed"), hosts.patches
     run = event.runner()
 
     @functools.wraps(original)
@@ -36,14 +36,19 @@ def _watchers_called(original: Callable[..., Any], hosts: Hosts) -> Callable[...
             if type(name) is str:
                 function = attribute_of_class(watcher.cls, name) or function
             if awaited:  # param schedules it: subscribers change what it will schedule
-                changed = event.change(watcher.fn, function)
-                watcher = watcher if changed is watcher.fn else watcher._replace(fn=changed)
+                ours = event.change(watcher.fn, function)
+                watcher = watcher if ours is watcher.fn else watcher._replace(fn=ours)
         except Exception as error:
             hosts.swallow(error)
             awaited = None
-        if awaited is not False:
-            return original(parameters, watcher, events)
-        return run(functools.partial(original, parameters, watcher, events), function)
+        leave = changed.enter(events) if changed.observed else None
+        try:
+            if awaited is not False:
+                return original(parameters, watcher, events)
+            return run(functools.partial(original, parameters, watcher, events), function)
+        finally:
+            if leave is not None:
+                leave(None, None)
 
     return execute_watcher
 
@@ -61,7 +66,7 @@ SEAMS = (
     ),
     Seam(
         f"{_MODULE}:Parameters._execute_watcher", "watcher_calling", (), "calls of watchers and depending methods",
-        wrap=_watchers_called, hook="param.Parameters._execute_watcher",
+        wrap=_watchers_called, hook="param.Parameters._execute_watcher", also=("parameters_changed",),
     ),
 )  # fmt: skip
 
@@ -111,6 +116,11 @@ def called_by(function: Any) -> Any | None:
     if type(function) is functools.partial and "function" in function.keywords:
         return function.keywords["function"]
     return None
+
+
+def changes_in(events: Any) -> list[tuple[Any, str]]:
+    """Return what has changed, of what a watcher is given: the object or class, and the name of its parameter."""
+    return [(each.obj if each.obj is not None else each.cls, each.name) for each in events]
 
 
 def kept_by(owner: Any) -> list[Any]:

@@ -82,8 +82,13 @@ def _label(widget: Any, model: Any) -> str | None:
         text = values.get(name)
         if is_a(text, str) and (text := text_of(text)):
             return escaped(text)
-    given = None if widget is model else parameter_of(widget, "name")
-    return escaped(given) if given and not is_made_up(given, type_name(type(widget))) else None
+    return None if widget is model else label_of(widget)
+
+
+def label_of(component: Any) -> str | None:
+    """Return the label or name that an app has given to a component of Panel's."""
+    given = parameter_of(component, "label") or parameter_of(component, "name")
+    return escaped(given) if given and not is_made_up(given, type_name(type(component))) else None
 
 
 #: By class, as ``_secret``: property of the model -> parameter of the Panel component.

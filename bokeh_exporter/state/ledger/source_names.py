@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import linecache
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..wording import LABEL
 
@@ -59,6 +59,15 @@ def variable_at(path: str | None, line: int | None, cls: str) -> str | None:
     if found is None or not (found[2] == cls or found[2] in _MAKERS) or len(found[1]) > LABEL:
         return None
     return found[1]
+
+
+def labelled(cause: dict[str, Any] | None, path: str | None) -> dict[str, Any]:
+    """Return a cause; a widget without a label is called by the variable that it has in a file."""
+    if cause is None:
+        return dict.fromkeys(("widget", "label", "property", "old", "new", "file", "line"))
+    if cause["label"] is not None or path is None:
+        return cause
+    return {**cause, "label": variable_at(path, cause["line"], cause["widget"] or "")}
 
 
 def is_made_up(name: str, cls: str) -> bool:

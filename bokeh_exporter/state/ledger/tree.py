@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from .changes import Change, Changes
 from .recomputes import Recomputes
+from .runs import Runs
 from .source_names import bare_file, place_of, variable_at
 
 _ELEMENTS, _FUNCTIONS, _MODELS = 300, 100, 20_000
@@ -65,7 +66,7 @@ class Tree:
         #: Function, path and line -> its element, or models that wait for it.
         self._at: dict[tuple[str | None, str | None, int | None], _Key] = {}
         self._waiting: dict[tuple[str | None, str | None, int | None], list[tuple[float, float]]] = {}
-        self.recomputes, self.changes = Recomputes(), Changes()
+        self.recomputes, self.changes, self.runs = Recomputes(), Changes(), Runs()
         #: When models were constructed.
         self._times: list[float] = []
 
