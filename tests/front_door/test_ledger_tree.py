@@ -143,6 +143,17 @@ def test_plots_of_hvplot_and_holoviews_stand_below_their_function_with_their_lin
     assert (made["Overlay"]["how"], made["Overlay"]["inside"]) == ("rebuilt", "HoloViews")
     assert made["Overlay"]["bytes"] == moved["bytes_sent"] > 5000
 
+    # An echo of a plot that HoloViews calls as the component around it.
+    made_up = re.compile(r"ParamFunction\d{5}")
+    *_, plot = [
+        each for each in tab.models
+        if each["name"] == "Figure" and made_up.fullmatch(str(each["attributes"].get("name")))
+    ]  # fmt: skip
+    tab.patch([{"kind": "ModelChanged", "model": {"id": plot["id"]}, "attr": "inner_width", "new": 196}])
+    quiet = json.loads(get(f"{server.exporter_url}/api/v1/status?quiet=1").text)["interactions"]
+    echo = next(one["cause"] for one in quiet if one["cause"]["property"] == "inner_width")
+    assert (echo["widget"], echo["label"]) == ("figure", None)
+
 
 def test_what_made_a_function_run_three_times_for_one_move(server: ServerProcess, tab: Tab) -> None:
     tab.set("source", value=5)

@@ -30,7 +30,7 @@ function outcome(one) {
   const rebuilt = [...elements(one.tree)].filter((each) => HOW[each.how] !== "updated in place").map((each) => (each.name ? `${each.class} ${each.name}` : each.class));
   const unique = [...new Set(rebuilt)];
   const many = (list) => (list.length > 3 ? `${list.slice(0, 3).join(", ")} and ${list.length - 3} more` : list.join(", "));
-  const did = one.kind === "build" ? "built" : "rebuilt";
+  const did = ["build", "onload"].includes(one.kind) ? "built" : "rebuilt";
   const counts = one.tree ? "" : [one.callbacks && plural(one.callbacks, "callback"), one.models.created && `${plural(one.models.created, "model")} created`].filter(Boolean).join(", ");
   return [many(ran), unique.length ? `${did} ${many(unique)}` : "", counts].filter(Boolean).join(": ") || "nothing of yours ran";
 }

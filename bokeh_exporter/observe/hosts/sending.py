@@ -23,7 +23,6 @@ from .tornado import protocol_of
 if TYPE_CHECKING:
     from ...state.ledger.changes import Share
     from . import Hosts
-    from .events import Event
 
 _PANEL = "panel.io.document"
 _NO_OTHER = contextlib.nullcontext()
@@ -34,7 +33,6 @@ _NO_OTHER = contextlib.nullcontext()
 def _changes3(original: Callable[..., Awaitable[Any]], hosts: Hosts) -> Callable[..., Any]:
     """Wrap what sends one change to one connection, up to Bokeh 3.9: it is serialised now, and awaited later."""
     patches, swallow, made_by = hosts.patches, hosts.swallow, slots.reported.name
-    waited = hosts.event("change_waited")
     record_of, number_of = hosts.state.interactions.get, current.get
 
     @functools.wraps(original)
@@ -47,20 +45,12 @@ def _changes3(original: Callable[..., Awaitable[Any]], hosts: Hosts) -> Callable
                 return sending
             record.patches += 1
             # What handles a message awaits this as well, so the name is the right one then, too.
-            if record.messages and number == number_of():
-                return sending
-            return _sent_later(number, sending, perf_counter(), waited) if waited else sent_for(number, sending)
+            return sending if record.messages and number == number_of() else sent_for(number, sending)
         except Exception as error:
             swallow(error)
             return sending
 
     return send_patch_document
-
-
-async def _sent_later(number: int, sending: Awaitable[Any], made: float, waited: Event) -> Any:
-    """Send a change when whoever holds the document's lock has ended; say since when it has waited for that."""
-    waited.say(number, made, perf_counter())
-    return await sent_for(number, sending)
 
 
 def _changes(original: Callable[..., Awaitable[Any]], hosts: Hosts) -> Callable[..., Any]:
@@ -215,7 +205,7 @@ _WHOSE = "whose bytes are sent by timers"
 SEAMS = (
     Seam(
         "bokeh.server.connection:ServerConnection.send_patch_document", "changes_sent", ("self", "event"), _WHOSE,
-        wrap=_changes3, until="3.9", also=("change_waited",),
+        wrap=_changes3, until="3.9",
     ),
     Seam(
         "bokeh.server.session:ServerSession._send_pending_patches", "changes_sent", ("self", "pending"),

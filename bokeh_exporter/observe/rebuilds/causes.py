@@ -80,7 +80,8 @@ def _label(widget: Any, model: Any) -> str | None:
         if name in typed or (name == "name" and widget is not model):
             continue
         text = values.get(name)
-        if is_a(text, str) and (text := text_of(text)):
+        # HoloViews calls a plot as the component that it is in.
+        if is_a(text, str) and (text := text_of(text)) and not (name == "name" and is_made_up(text)):
             return escaped(text)
     return None if widget is model else label_of(widget)
 

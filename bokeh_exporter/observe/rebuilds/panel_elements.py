@@ -138,9 +138,9 @@ class PanelElements(Observer):
         return leave
 
     def _filled(self, output: Any, new: Any, begin: float) -> None:
-        """Note what an output shows first, where it is put into a page that is there: its loading was deferred."""
+        """Note what an output shows first in a page that is there: its loading was deferred."""
         record = self.state.elements.record(current.get())
-        if record is not None and record.phase != "init":
+        if record is not None and record.phase != "init" and panel_components.models_made_by(new):
             drawn = panel_components.drawn_in(new)
             how = "constructed" if drawn is None or is_model(drawn) else "rendered"
             self._tell(record, output, new, drawn, how, begin)

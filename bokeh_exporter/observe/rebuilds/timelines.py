@@ -7,6 +7,7 @@ serialised and sent. The seams are in ``hosts``; what they add up to is said by 
 from __future__ import annotations
 
 import contextlib
+from threading import get_ident
 from time import perf_counter
 from typing import Any, ClassVar
 
@@ -25,6 +26,8 @@ from .source_lines import SourceLine, is_users_class
 _PARAMETERS = 3
 #: Parameters that are remembered, by the line that made what has them.
 _KEPT = 5000
+#: Seconds without anything to be seen that are a wait; less is between two steps.
+_WAIT = 0.001
 _SITE = slots.site.name
 
 #: Whether a class is the user's.
@@ -51,7 +54,6 @@ class Timelines(Observer):
         on.around("plot_updating", self._updating)
         on.around("patch_serialising", lambda *changes: self._timed("serialise", "patch"))
         on.before("message_written", self._written)
-        on.before("change_waited", self._waited)
         on.around("parameters_changed", self._changed)
         on.before("work_handed_over", self._handed_over)
 
@@ -70,11 +72,12 @@ class Timelines(Observer):
 
     def _written(self, begin: float, end: float) -> None:
         number = current.get()
-        if number:
-            self.state.elements.went_on(number, "send", "patch", begin, end)
-
-    def _waited(self, number: int, begin: float, end: float) -> None:
-        self.state.elements.went_on(number, "lock", "wait to be sent", begin, end)
+        record = self.state.elements.record(number)
+        if record is not None:
+            # What was changed under the lock is sent when whoever holds it has ended.
+            if begin - record.touched > _WAIT:
+                record.add(Record.went_on, "lock", "wait to be sent", record.touched, begin, get_ident())
+            record.add(Record.went_on, "send", "patch", begin, end, get_ident())
 
     def _changed(self, events: Any) -> Leave | None:
         """Keep which parameters of the user's have changed, for what runs because of it."""

@@ -70,6 +70,6 @@ def labelled(cause: dict[str, Any] | None, path: str | None) -> dict[str, Any]:
     return {**cause, "label": variable_at(path, cause["line"], cause["widget"] or "")}
 
 
-def is_made_up(name: str, cls: str) -> bool:
-    """Whether a name is one that Param has made up: the class and a number."""
-    return bool(re.fullmatch(re.escape(cls) + r"\d{5,}", name))
+def is_made_up(name: str, cls: str = "") -> bool:
+    """Whether a name is one that Param has made up: a class, perhaps this one, and a number."""
+    return bool(re.fullmatch((re.escape(cls) or r"[A-Z][A-Za-z]+") + r"\d{5,}", name))
