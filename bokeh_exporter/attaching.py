@@ -68,9 +68,9 @@ def _attach(given: Mapping[str, Any]) -> dict[str, Any]:
     from .installation import installed
 
     if installed():
-        return {"error": "there is a bokeh_exporter in that process already"}
+        return {"error": "there is a bokeh_exporter in that process already: ask it by its PID, or detach it first"}
     if "bokeh.server.contexts" not in sys.modules:
-        return {"error": "there is no Bokeh server in that process"}
+        return {"error": "there is no Bokeh server in that process: give the PID of the one that serves"}
     from . import installation
     from .diagnose.heap.interpreter import InterpreterError
     from .observe.hosts.bokeh_sessions import contexts, loop_of, session_count
@@ -83,7 +83,7 @@ def _attach(given: Mapping[str, Any]) -> dict[str, Any]:
         found = [(loop, session_count(context)) for context in contexts() if (loop := loop_of(context)) is not None]
         loops = [loop for loop, _ in found if loop.is_running()]
         if not loops:
-            return {"error": "there is no Bokeh server that runs in that process"}
+            return {"error": "there is no Bokeh server that runs in that process: give the PID of the one that serves"}
         exporter, deadline = _on(loops[0], lambda: installation.attach(**given)), time.monotonic() + _PATIENCE
     while exporter.url is None and exporter.config.prometheus and time.monotonic() < deadline:
         time.sleep(0.05)

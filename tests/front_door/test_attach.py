@@ -171,7 +171,7 @@ def test_a_process_without_a_server_is_refused(tmp_path: Path, monkeypatch: pyte
                 monkeypatch.setattr(sys, "remote_exec", execute, raising=False)
             done = CliRunner().invoke(commands, ["attach", str(process.pid)])
             assert (done.exit_code, done.stdout) == (2, "")
-            assert done.stderr.endswith("bokeh-exporter: there is no Bokeh server in that process\n")
+            assert done.stderr.endswith("no Bokeh server in that process: give the PID of the one that serves\n")
         finally:
             process.kill()
 
