@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import sysconfig
+from pathlib import Path
 
 #: What the paths of an installation are made of. ``sysconfig`` would read Python's Makefile for it, as a module of
 #: 150 kB which nothing else in a server needs.
@@ -39,3 +40,8 @@ def folders(*names: str) -> tuple[str, ...]:
 STANDARD = folders("stdlib", "platstdlib")
 #: The same, and installed packages.
 LIBRARIES = folders("stdlib", "platstdlib", "purelib", "platlib")
+#: What of ours runs in a server, wherever it is installed. Not the demo: its apps are apps.
+OURS = tuple(
+    f"{Path(__file__).parents[1].as_posix()}/{folder}/"
+    for folder in ("control", "diagnose", "expose", "observe", "state")
+)

@@ -12,17 +12,14 @@ frames of each allocation are kept, and it counts for the innermost line that is
 from __future__ import annotations
 
 import dataclasses
-import fnmatch
-import os
 import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
-from ...state.python_paths import LIBRARIES
+from ...state.python_paths import LIBRARIES, OURS
 
 #: Seconds that a capture may take: the app is slower meanwhile.
 LONGEST = 600.0
@@ -42,11 +39,6 @@ _running = threading.Lock()
 
 #: Folders of installed packages in any environment.
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
-#: What of ours runs in a server, as patterns of text. Not the demo: its apps are apps.
-_OURS = tuple(
-    f"{Path(__file__).parents[2]}{os.sep}{folder}{os.sep}*"
-    for folder in ("control", "diagnose", "expose", "observe", "state")
-)
 
 
 class CaptureBusyError(BlockingIOError):
@@ -214,7 +206,7 @@ def verdict(traced: int, resident: int) -> Literal["buffers", "native"] | None:
 def _lines(snapshot: tracemalloc.Snapshot) -> tuple[AllocatingLine, ...]:
     # Nothing was traced before the start, so what is there now has come since: one snapshot, nothing to compare with.
     snapshot = snapshot.filter_traces(
-        (tracemalloc.Filter(False, tracemalloc.__file__), *(tracemalloc.Filter(False, each) for each in _OURS))
+        (tracemalloc.Filter(False, tracemalloc.__file__), *(tracemalloc.Filter(False, f"{each}*") for each in OURS))
     )
     found: dict[tuple[str, int], AllocatingLine] = {}
     for statistic in snapshot.statistics("traceback"):  # the largest first, so ``via`` is the largest's
@@ -232,7 +224,7 @@ def _lines(snapshot: tracemalloc.Snapshot) -> tuple[AllocatingLine, ...]:
 def is_of_app(file: str) -> bool:
     """Whether a file is no library's and not ours."""
     path = file.replace("\\", "/")
-    if path.startswith(("<frozen", "<__array", *LIBRARIES)) or any(fnmatch.fnmatch(file, each) for each in _OURS):
+    if path.startswith(("<frozen", "<__array", *LIBRARIES, *OURS)):
         return False
     # Also where `pip install --target` or another environment has put it.
     return _INSTALLED.isdisjoint(path.split("/"))

@@ -23,6 +23,7 @@ from types import (
 )
 from typing import Any, NamedTuple
 
+from ...state.python_paths import OURS
 from ...state.safe_looks import in_c, text_of
 from ...state.wording import bare_name, clean, code_name
 from . import safe_reads as safely
@@ -209,9 +210,13 @@ def _of_app(coroutine: Any) -> Any:
         code = _code(inner)
         if code is not None and is_of_app(code.co_filename):
             return inner
-        if type(inner) is not CoroutineType:
+        if type(inner) is CoroutineType:
+            inner = inner.cr_await
+        elif type(inner) is GeneratorType and code is not None and code.co_filename.replace("\\", "/").startswith(OURS):
+            # We step through a coroutine by hand, which hides it; among our variables it is the only one.
+            inner = next((each for each in gc.get_referents(inner) if type(each) is CoroutineType), None)
+        else:
             break
-        inner = inner.cr_await
     return coroutine
 
 

@@ -18,7 +18,8 @@ class Stepped:
 
     def __await__(self) -> Generator[Any, Any, Any]:
         attribution = self._attribution
-        steps: Any = self._awaitable.__await__()
+        awaitable = self._awaitable  # what a stack is followed by past this (``stacks``), and a task by ``explain``
+        steps: Any = awaitable.__await__()
         value: Any = None
         error: BaseException | None = None
         while True:

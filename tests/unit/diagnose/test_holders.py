@@ -15,7 +15,7 @@ import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -32,6 +32,8 @@ from bokeh_exporter.diagnose.heap.paths import Chain, Step
 from bokeh_exporter.diagnose.heap.picture import SLICE, Heap
 from bokeh_exporter.diagnose.heap.retained import only_by
 from bokeh_exporter.diagnose.heap.roots import Host
+from bokeh_exporter.observe.memory.stepped import Stepped
+from bokeh_exporter.state.attribution import NoAttribution
 
 SOURCE = "import functools\n\nCACHE = {}\nLIMIT = 'figures'\n"
 
@@ -262,6 +264,13 @@ def test_a_task_of_a_librarys_is_named_by_what_it_waits_for() -> None:
     library: dict[str, Any] = {}
     exec(compile("async def run(inner):\n    await inner\n", "<frozen library>", "exec"), library)
     said = _asked(lambda loop, doc: loop.create_task(library["run"](feed(doc))))
+    assert re.match(r"task of function \S+feed \(test_holders.py:\d+\) that <function> waits for, ", said)
+    # Also through the awaits of ours, which step through what a hook of the app's does.
+    said = _asked(
+        lambda loop, doc: loop.create_task(
+            library["run"](Stepped(cast(Any, NoAttribution()), "/app", "http", feed(doc)))
+        )
+    )
     assert re.match(r"task of function \S+feed \(test_holders.py:\d+\) that <function> waits for, ", said)
 
 
