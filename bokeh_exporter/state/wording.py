@@ -12,6 +12,7 @@ number together with the name; and escaping in each output, which is how one was
 from __future__ import annotations
 
 import datetime
+import functools
 import hashlib
 import hmac
 import logging
@@ -21,6 +22,7 @@ import secrets
 import sys
 import zlib
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from types import CodeType
 from typing import Any
 
@@ -117,11 +119,52 @@ def given_name(name: object, is_literal: Callable[[str], bool]) -> str:
 
 
 def code_name(code: CodeType) -> str:
-    """Return the name of a function as its code has it, whatever was assigned; of code made from a text, no name."""
+    """Return the name of a function as its code has it, whatever was assigned; of code made from a text, no name.
+
+    A name that is nowhere in the file that the code says it is from was made from a text, too.
+    """
     if code.co_filename.startswith("<"):
         return "<function>"
     name: str = getattr(code, "co_qualname", code.co_name)  # co_qualname is of Python 3.11
-    return clean(name.replace("<locals>.", ""))
+    name = name.replace("<locals>.", "")
+    words = _words_of(code.co_filename)
+    if words is not None:
+        *outer, bare = name.split(".")
+        if not bare.startswith("<") and bare not in words:
+            return "<function>"
+        name = ".".join([*(part for part in outer if part in words or part.startswith("<")), bare])
+    return clean(name)
+
+
+def code_file(code: CodeType) -> str:
+    """Return the file that a code is from; of code made from a text no other than Python's own words for that."""
+    file = code.co_filename
+    return "<string>" if file.startswith("<") and not file.startswith(_NO_FILE) else file
+
+
+#: What Python and well-known tools call what is from no file.
+_NO_FILE = ("<string>", "<stdin>", "<console>", "<frozen ", "<ipython-input", "<unknown>")
+_LIBRARIES = ("/site-packages/", "/dist-packages/", str(Path(logging.__file__).parents[1].as_posix()) + "/")
+_WORD = re.compile(r"[^\W\d]\w*")
+#: Bytes of a file beyond which it is not looked at.
+_LARGEST = 1_000_000
+
+
+def _words_of(file: str) -> frozenset[str] | None:
+    """Return all words of a user's file; None of a library's, and where there is none to be read."""
+    plain = file.replace("\\", "/")
+    if any(each in plain for each in _LIBRARIES):
+        return None
+    try:
+        found = Path(file).stat()
+        return _read_words(file, found.st_mtime_ns) if found.st_size <= _LARGEST else None
+    except (OSError, ValueError):
+        return None
+
+
+@functools.lru_cache(maxsize=16)
+def _read_words(file: str, changed: int) -> frozenset[str]:
+    return frozenset(_WORD.findall(Path(file).read_text("utf-8", "replace")))
 
 
 def bare_name(code: CodeType) -> str:

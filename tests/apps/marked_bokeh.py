@@ -19,11 +19,19 @@ doc = curdoc()
 how = doc.session_context.request.arguments.get("how", [b""])[0].decode()
 
 
-def made(name: str) -> Callable[..., None]:
+def made(name: str, file: str = "<string>", body: str = "pass") -> Callable[..., None]:
     names: dict[str, Any] = {"__name__": __name__}
-    exec(f"def {name}(attr, old, new): pass", names)
+    exec(compile(f"def {name}(attr, old, new): {body}", file, "exec"), names)
     function: Callable[..., None] = names[name]
     return function
+
+
+def of_module(attr: str, old: object, new: object) -> None:
+    pass
+
+
+def renamed(attr: str, old: object, new: object) -> None:
+    pass
 
 
 def assigned(attr: str, old: object, new: object) -> None:
@@ -48,9 +56,13 @@ class Handler(logging.Handler):
 
 
 assigned.__name__ = assigned.__qualname__ = f"{MARK}_assigned"
+of_module.__module__ = f"{MARK}_module"
+fields: dict[str, Any] = {each: f"{MARK}_{each}" for each in ("co_name", "co_qualname") if hasattr(made.__code__, each)}
+renamed.__code__ = renamed.__code__.replace(**fields)
 slider = Slider(start=0, end=10, value=1, title="slider", name="slider")
 typed = TextInput(title="typed", name="typed")
-slider.on_change("value", made(f"{MARK}_made"), assigned)
+slider.on_change("value", made(f"{MARK}_made"), assigned, of_module, renamed)
+slider.on_change("value", made(f"{MARK}_here", __file__), made("plain", f"<{MARK} text>"))
 typed.on_change("value", assigned)
 for root in slider, typed, Button(label="press", name="press"):
     doc.add_root(root)
@@ -60,6 +72,9 @@ elif how == "pair":
     marked_store.PAIRS[f"{MARK}", 3] = {f"{MARK}.inner": [doc]}
 elif how == "thread":
     threading.Thread(target=keep, args=(doc,), name=f"{MARK} thread", daemon=True).start()
+elif how == "target":
+    target = made(f"{MARK}_target", __file__, "import threading; threading.Event().wait()")
+    threading.Thread(target=target, args=(doc, 1, 2), daemon=True).start()
 elif how == "task":
     marked_store.TASKS.append(asyncio.get_event_loop().create_task(wait(doc), name=f"{MARK} task"))
 elif how == "logger":

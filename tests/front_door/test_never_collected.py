@@ -15,7 +15,7 @@ from ..support.versions import PANEL_VERSION
 
 MARK = "qx7vw"
 PANELS = ("cached", "memoized", "parameter", "watched") if PANEL_VERSION is not None else ()
-HOLDERS = ("key", "pair", "thread", "task", "logger", "attribute", "function")
+HOLDERS = ("key", "pair", "thread", "target", "task", "logger", "attribute", "function")
 
 
 def printed(*words: str) -> str:
@@ -74,6 +74,8 @@ def test_a_marker_in_all_that_a_user_may_give_is_in_no_output(serve: Serve) -> N
         }
         assert "<string>:<function>" in outputs["metrics"]  # made of a text: no name
         assert "marked_bokeh.py:assigned" in outputs["metrics"]  # as the code has it
+        assert "marked_bokeh.py:of_module" in outputs["metrics"]  # a module that there is not
+        assert "marked_bokeh.py:<function>" in outputs["metrics"]  # nowhere in its file
         assert "keep (marked_bokeh.py" in explained.text
         wait_until(lambda: b"marked_bokeh.py:assigned" in collector.all_bytes(), 20, "the collector has them")
         # Bokeh's own lines quote the event that it refused, and tornado's the address where its oldest instrumentation

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 from ...state.python_paths import OURS
 from ...state.safe_looks import in_c, text_of
-from ...state.wording import bare_name, clean, code_name
+from ...state.wording import bare_name, clean, code_file, code_name
 from . import safe_reads as safely
 from .capture import is_of_app
 
@@ -92,7 +92,7 @@ def place(thing: object) -> CodeLocation:
         frame = _frame(thing)
         module = thing.__module__ if type(thing) is FunctionType else None
         return CodeLocation(
-            _public(module), code.co_filename, frame.f_lineno if frame is not None else code.co_firstlineno
+            _public(module), code_file(code), frame.f_lineno if frame is not None else code.co_firstlineno
         )
     if isinstance(type(thing), type) and safely.is_a(thing, type):
         return CodeLocation(_public(safely.type_module(thing)))  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...state.wording import bare_name
+from ...state.wording import bare_name, code_file
 from ..blame import keys
 from ..blame.sources import file_of
 from . import frames
@@ -151,10 +151,10 @@ def _begin(objects: Sequence[Any], root: Root) -> tuple[str, list[Step]]:
         return f"{root.name},", [_step(first, root.name)]
     if root.local is not None:
         code, thread = root.local.code, safely.label(frames.thread_name(root.local.thread))
-        file = code.co_filename.replace(chr(92), "/").rpartition("/")[2]
+        file = code_file(code).replace(chr(92), "/").rpartition("/")[2]
         words = f"function {bare_name(code)} ({file}:{root.local.line}) that runs in thread {thread}, "
         words += f"local variable {root.local.name}"
-        return words, [Step("frame", bare_name(code), None, code.co_filename, root.local.line),
+        return words, [Step("frame", bare_name(code), None, code_file(code), root.local.line),
                        _step(first, f"local variable {root.local.name}")]  # fmt: skip
     return root.name, [_step(first, root.name)]
 

@@ -29,6 +29,7 @@ from ...state.queue import Entry
 from ...state.safe_calls import code_of
 from ...state.safe_looks import called, is_a, type_name
 from ...state.spans import pseudonym
+from ...state.wording import code_file
 from .deferred_spans import Late, Queue
 from .metrics import SCOPE, Pending
 
@@ -227,7 +228,7 @@ class Traces:
 def _called(tracer: trace.Tracer, label: str, place: CodeType | None, begun: int | None, parent: Span | None) -> Span:
     attributes: dict[str, str | int] = {"code.function.name": label}
     if place is not None:
-        attributes["code.file.path"], attributes["code.line.number"] = place.co_filename, place.co_firstlineno
+        attributes["code.file.path"], attributes["code.line.number"] = code_file(place), place.co_firstlineno
     context = trace.set_span_in_context(parent, _EMPTY) if parent is not None else None
     return tracer.start_span(label, context, attributes=attributes, start_time=begun)
 

@@ -30,7 +30,7 @@ from ...state.safe_looks import (
     type_module,
     type_name,
 )
-from ...state.wording import clean, code_name
+from ...state.wording import clean, code_file, code_name
 
 Wrapper = TypeVar("Wrapper", bound=Callable[..., Any])
 
@@ -204,11 +204,15 @@ def _describe(function: Any) -> str | None:
         # Python 3.10's code knows no more than the last part.
         name = code if _QUALIFIED or name.rpartition(".")[2] != code else name
     name = name.replace("<locals>.", "")
-    if type(function) is FunctionType and (module is None or module.startswith(("bokeh_app_", "panel_setup"))):
-        module = function.__code__.co_filename.replace("\\", "/").rpartition("/")[2]
+    if type(function) is FunctionType:
+        file = code_file(function.__code__).replace("\\", "/").rpartition("/")[2]
+        if module is None or module.startswith(("bokeh_app_", "panel_setup")):
+            module = file
+        elif module not in sys.modules and module.rpartition(".")[2] != file.removesuffix(".py"):
+            module = file  # there is no such module: a name that somebody made
     if type(function) is FunctionType and name.endswith("<lambda>") and _is_library(function.__code__):
         name = f"{name}:{function.__code__.co_firstlineno}"  # a library has many, and nobody knows them by their place
     label = clean(f"{module or 'builtins'}:{name}")
     if type(function) is FunctionType:
-        remember(label, function.__code__.co_filename, function.__code__.co_firstlineno)
+        remember(label, code_file(function.__code__), function.__code__.co_firstlineno)
     return label

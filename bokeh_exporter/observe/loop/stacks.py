@@ -18,7 +18,7 @@ from typing import Any
 
 from ...state.python_paths import LIBRARIES
 from ...state.safe_looks import in_c, type_name
-from ...state.wording import code_name, given_name
+from ...state.wording import code_file, code_name, given_name
 from ..callbacks.names import is_framework
 
 #: Frames of one stack in the log: the user's function is within the last few, Bokeh's way to it is longer.
@@ -100,7 +100,7 @@ def _is_library(frame: FrameType) -> bool:
 
 
 def _named_by_file(frame: FrameType) -> str:
-    return f"{frame.f_code.co_filename.replace(os.sep, '/').rpartition('/')[2]}:{_qualname(frame)}"
+    return f"{code_file(frame.f_code).replace(os.sep, '/').rpartition('/')[2]}:{_qualname(frame)}"
 
 
 def _runs_callbacks(frame: FrameType) -> bool:
@@ -215,7 +215,7 @@ def _lines(frame: FrameType | None, limit: int) -> list[str]:
 
 
 def _line(frame: FrameType) -> str:
-    return f"{frame.f_code.co_filename}:{frame.f_lineno or 0} {_qualname(frame)}"
+    return f"{code_file(frame.f_code)}:{frame.f_lineno or 0} {_qualname(frame)}"
 
 
 def _qualname(frame: FrameType) -> str:
