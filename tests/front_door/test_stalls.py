@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -111,7 +112,7 @@ def test_a_callback_that_blocks_the_loop_is_named_once_and_where_it_stands(serve
     assert server.scrape(TOKEN).by("bokeh_exporter_errors_total", "component") == {}
 
 
-@pytest.mark.once  # it has nothing to do with what is served
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="uvloop has no wheel for this Python")
 def test_on_uvloop_everything_is_seen_that_is_seen_on_pythons_own_loop(serve: Serve, tmp_path: Path) -> None:
     env = {"RELEASE": str(tmp_path / "release"), "BOKEH_EXPORTER_STALL_AFTER": "1", "BOKEH_EXPORTER_COLLECT": "all"}
     server = serve(python_script("uvloop_bokeh.py", env=env, lifetime_ms=LONG_MS))
