@@ -87,6 +87,31 @@ def thinned(spans: list[Span], kept: int = _KEPT) -> SpanList:
     return SpanList(sorted(longest, key=lambda span: span.begin))
 
 
+def _lanes(spans: Iterable[Span], tracks: Iterable[int], end: float) -> list[tuple[int, int]]:
+    """Return track and lane of each span, given in the order of their begins.
+
+    In a lane each lies inside of what is open or after it, as viewers need it. An async function does not: while it
+    is awaited others begin and end.
+    """
+    found = []
+    open_until: dict[int, list[list[float]]] = {0: [[end]]}
+    for span, track in zip(spans, tracks, strict=True):
+        lanes = open_until.setdefault(track, [])
+        lane = next((number for number, ends in enumerate(lanes) if _fits(span, ends)), len(lanes))
+        if lane == len(lanes):
+            lanes.append([])
+        lanes[lane].append(span.end)
+        found.append((track, lane))
+    return found
+
+
+def _fits(span: Span, ends: list[float]) -> bool:
+    """Whether a span lies inside of what is open, given by its ends, the innermost last; drop what is over."""
+    while ends and ends[-1] <= span.begin:
+        ends.pop()
+    return not ends or span.end <= ends[-1]
+
+
 def chrome_trace(
     title: str, spans: Iterable[Span], begin: float, end: float, started: float, facts: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -100,7 +125,13 @@ def chrome_trace(
         started: its begin as Unix time.
         facts: what the viewer shows of it beside its times.
     """
+    spans = sorted(spans, key=lambda span: (span.begin, -span.end))
     threads = {thread: number for number, thread in enumerate(dict.fromkeys(span.thread for span in spans), 1)}
+    # A wait is no work of the thread that it ends in, and would overlap with what runs there.
+    tracks = [0 if span.part in _WAITS else threads[span.thread] for span in spans]
+    lanes = _lanes(spans, tracks, end)
+    known = list(dict.fromkeys([(0, 0), *((number, 0) for number in threads.values()), *lanes]))
+    ids = {lane: number for number, lane in enumerate(known)}
 
     def event(name: str, part: str, at: float, until: float, thread: int) -> dict[str, Any]:
         return {
@@ -108,13 +139,14 @@ def chrome_trace(
             "ts": round(1e6 * (at - begin), 1), "dur": round(1e6 * max(0.0, until - at), 1),
         }  # fmt: skip
 
-    # A wait is no work of the thread that it ends in, and would overlap with what runs there.
     events = [{**event(title, "interaction", begin, end, 0), "args": dict(facts)}]
     events += [
-        event(span.name, span.part, span.begin, span.end, 0 if span.part in _WAITS else threads[span.thread])
-        for span in sorted(spans, key=lambda span: (span.begin, -span.end))
+        event(span.name, span.part, span.begin, span.end, ids[lane]) for span, lane in zip(spans, lanes, strict=True)
     ]
-    names = {0: "interaction and waits", **{number: f"thread {number}" for number in threads.values()}}
+    names = {
+        ids[track, lane]: (f"thread {track}" if track else "interaction and waits") + (f", {lane + 1}" if lane else "")
+        for track, lane in known
+    }
     meta = [
         {"name": "thread_name", "ph": "M", "pid": 1, "tid": thread, "args": {"name": name}}
         for thread, name in names.items()

@@ -72,6 +72,26 @@ def test_a_trace_has_a_slice_for_each_span() -> None:
     ]  # fmt: skip
 
 
+def test_what_overlaps_lies_in_a_lane_of_its_own_as_viewers_need_it() -> None:
+    chance = random.Random(11)
+    for _ in range(100):
+        spans = [
+            Span(chance.choice(PARTS[:-1]), "x", begin, begin + chance.randrange(1, 6), chance.randrange(2))
+            for begin in (chance.randrange(10) for _ in range(chance.randrange(12)))
+        ]
+        trace = chrome_trace("/app n", spans, 0, 16, 17.0, {})["traceEvents"]
+        open_until: dict[int, list[float]] = {}
+        for each in (each for each in trace if each["ph"] == "X"):
+            ends = open_until.setdefault(each["tid"], [])
+            while ends and ends[-1] <= each["ts"]:
+                ends.pop()
+            assert not ends or each["ts"] + each["dur"] <= ends[-1]
+            ends.append(each["ts"] + each["dur"])
+        named = [each["tid"] for each in trace if each["ph"] == "M"]
+        assert set(open_until) <= set(named)
+        assert len(named) == len(set(named))
+
+
 def test_several_recomputes_in_one_function_that_take_long_have_advice() -> None:
     recomputes = Recomputes()
     for _ in range(4):
