@@ -7,6 +7,7 @@ left alone. Not the multiprocess mode, which drops custom collectors and leaks f
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import threading
@@ -219,18 +220,19 @@ class State:
         self.memory.attribution.forget(app)
 
     def swallow(self, component: str, error: BaseException) -> None:
-        """Count an exception of ours that must not reach the host; log the first of each component."""
-        self.counter("bokeh_exporter_errors_total", component).inc()
-        if component not in self._logged:
-            self._logged.add(component)
-            # Not the message: a KeyError's is the key, and that may be a session's id.
-            log.warning(
-                "%s failed inside bokeh_exporter with %s; the app is not affected, the number may be missing. "
-                "Further failures are only counted, in bokeh_exporter_errors_total. Please report this:\n%s",
-                component,
-                type_name(type(error)),
-                "".join(traceback.format_tb(error.__traceback__)),
-            )
+        """Count an exception of ours that must not reach the host; log the first of each component. Raises nothing."""
+        with contextlib.suppress(Exception):  # a log handler may raise, and so may a clock that somebody has replaced
+            self.counter("bokeh_exporter_errors_total", component).inc()
+            if component not in self._logged:
+                self._logged.add(component)
+                # Not the message: a KeyError's is the key, and that may be a session's id.
+                log.warning(
+                    "%s failed inside bokeh_exporter with %s; the app is not affected, the number may be missing. "
+                    "Further failures are only counted, in bokeh_exporter_errors_total. Please report this:\n%s",
+                    component,
+                    type_name(type(error)),
+                    "".join(traceback.format_tb(error.__traceback__)),
+                )
 
     def zeros(self, apps: Iterable[str]) -> Iterable[Level]:
         """Return the levels that exist at zero: closed values of gauges, for each known app."""

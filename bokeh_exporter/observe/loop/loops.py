@@ -180,13 +180,21 @@ class Loops(Observer):
         loop = site.loop()
         if loop is None or self._stopped:
             return
-        site.ticked, site.tick_time, site.thread = time.monotonic(), time.time(), threading.get_ident()
-        site.outside = depth(sys._getframe(1))
-        late = max(0.0, loop.time() - site.expected)
+        due = site.expected
+        self._schedule(site, loop)  # first of all: a clock that somebody has replaced may raise
+        try:
+            self._look(site, loop, due)
+        except Exception as error:  # asyncio would log it, by the same clock, and end the loop if that raises as well
+            self.state.swallow(self.name, error)
+
+    def _look(self, site: LoopState, loop: asyncio.AbstractEventLoop, due: float) -> None:
+        site.ticked, site.thread = time.monotonic(), threading.get_ident()
+        site.outside = depth(sys._getframe(2))
+        late = max(0.0, loop.time() - due)
         self.lags.append(late)
-        if self._with_ticks and site.expected + late >= site.due - self.tick / 2:
+        if self._with_ticks and due + late >= site.due - self.tick / 2:
             self._sample_again(site)
-        self._schedule(site, loop)
+        site.tick_time = time.time()
 
     def _sample_again(self, site: LoopState, turns: int = _TURNS) -> None:
         loop = site.loop()
