@@ -58,8 +58,14 @@ def deferred() -> hv.Scatter:
     return hv.Scatter([(1, 2)])
 
 
+def unseen(months: int) -> hv.Curve:
+    return hv.Curve(np.arange(months))
+
+
+later = pn.panel(pn.bind(unseen, months), defer_load=True)
+unopened = pn.Tabs(("first", pn.pane.Str("first")), ("second", pn.Column(later)), dynamic=True)
 loading = [pn.panel(deferred, defer_load=True), pn.panel(deferred, defer_load=True)]
-plots = pn.Row(pn.pane.HoloViews(by_month(6)), pn.bind(overlaid, months), months, *loading)
+plots = pn.Row(pn.pane.HoloViews(by_month(6)), pn.bind(overlaid, months), months, *loading, unopened)
 # One move makes a function run three times.
 source, second = (pn.widgets.IntSlider(name=name, start=0, end=1000) for name in ("source", "second"))
 copied = pn.widgets.IntSlider(name="copied", start=0, end=1000)

@@ -138,6 +138,8 @@ def test_plots_of_hvplot_and_holoviews_stand_below_their_function_with_their_lin
     tab.set("months", value=4)
     moved = settled(server, label="months")
     assert plots(moved, "") == {}
+    (unseen,) = plots(moved, "unseen").values()
+    assert (unseen["how"], unseen["inside"]) == ("constructed", None), "in a tab that nobody has opened"
     made = plots(moved, "overlaid")
     assert {key: one["line"] for key, one in made.items()} == {"Bars": bars, "Curve": line, "Overlay": line + 1}
     assert (made["Overlay"]["how"], made["Overlay"]["inside"]) == ("rebuilt", "HoloViews")
