@@ -19,7 +19,7 @@ from .history import Point
 from .judgement import PROCESS, SESSION, Evidence
 from .rows import BLOCKS, CREATED, DESTROYED, HEAP, LIVE, RESIDENT, THERE, TIME, Table, table
 from .series import duration, of_server, size
-from .trend import BOUND, WINDOWS, Drift, drift, floors
+from .trend import BOUND, WINDOWS, Drift, drift, floors, in_steps
 
 #: Bytes that a Python block stands for, about; it makes blocks comparable with what matters.
 BLOCK_BYTES = 100.0
@@ -116,6 +116,8 @@ def confirmed(points: Sequence[Point], metric: str | None, thresholds: Threshold
             seen = drift(found, pace)
             if seen is None or not seen.grows or seen.visits < least:
                 continue
+            if column == RESIDENT and in_steps(rows, column, found):
+                continue
             if keeps_its_pace(rows, column, found, certainly=True):
                 return True
     return False
@@ -151,7 +153,9 @@ def _at(part: Table, verdict: str, end: float, thresholds: Thresholds) -> Iterat
                 continue  # a buffer that is emptied every few hours looks the same
             for pace in (DESTROYED, TIME) if enough and verdict == PROCESS else (TIME,):
                 seen = drift(found, pace)
-                if seen is not None and seen.grows and keeps_its_pace(part, column, found):
+                if seen is None or not seen.grows or (column == RESIDENT and in_steps(part, column, found)):
+                    continue
+                if keeps_its_pace(part, column, found):
                     bytes_each = _NUMBERS[column][1]
                     per_day = seen.per_day * bytes_each
                     if per_day >= thresholds.growth_per_day:

@@ -29,6 +29,8 @@ UNLIKELY = 3.0
 _STEPS, _WITHOUT_STEPS = 4, 0.4
 #: Of the mean, what the median increment must have: many steps are steps, too.
 _HALF_THE_TIME = 0.3
+#: Buckets of a window in which each step of an arena has a bucket of its own, or two.
+_FINE = 48
 #: Of later moments with no more sessions than an earlier one, the share at which more is taken.
 _COMPARED = 0.9
 #: Pairs of such moments that must exist: on a tide that only rises there are none, so it must have turned.
@@ -208,6 +210,17 @@ def _is_few_steps(grown: Table) -> bool:
     fewer = np.sort(grown)[:-_STEPS].sum()
     if fewer < _WITHOUT_STEPS * (count - _STEPS) / count * grown.sum():
         return True
+    return bool(np.median(grown) < _HALF_THE_TIME * grown.mean())
+
+
+def in_steps(rows: Table, column: int, found: Floors) -> bool:
+    """Whether most of a window's time has nothing of its growth, looked at more closely: an arena now and then."""
+    end = float(found.time[-1])
+    span = (end - float(found.time[0])) * (1.0 + 1.0 / (len(found.time) - 1))
+    fine = floors(rows, column, end, span / _FINE, _FINE)
+    if fine is None:
+        return False
+    grown = np.diff(fine.level) - np.diff(fine.there) * fine.each
     return bool(np.median(grown) < _HALF_THE_TIME * grown.mean())
 
 
