@@ -398,6 +398,32 @@ def warned() -> list[str]:
     return [f"{each.filename}:{each.lineno} {each.category.__name__}" for each in caught]
 
 
+async def forgotten(attr: str, old: object, new: object) -> None:
+    pass
+
+
+async def forgotten_event(event: object) -> None:
+    pass
+
+
+def dropped() -> list[str]:
+    """Return the places that Python names where a host drops what a callback has returned and nobody awaits."""
+    from bokeh.document import Document
+    from bokeh.events import ButtonClick
+    from bokeh.models import Button, Slider
+
+    document, slider, button = Document(), Slider(start=0, end=9, value=1), Button()
+    slider.on_change("value", forgotten)
+    button.on_event("button_click", forgotten_event)
+    document.add_root(slider)
+    document.add_root(button)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        slider.value = 2
+        button._trigger_event(ButtonClick(button))
+    return [f"{each.filename}:{each.lineno} {each.message}" for each in caught]
+
+
 def main() -> None:
     flavour, watched = sys.argv[1], "watched" in sys.argv
     logging.getLogger().addHandler(Log())
@@ -445,6 +471,7 @@ def main() -> None:
             found.update(await matrix(session.document, PANEL if flavour == "panel" else PLAIN))
             gc.collect()
             found["unawaited"] = {"named": sorted(UNAWAITED)}
+            found["dropped"] = {"named": dropped()}
             if flavour == "panel":
                 found["warnings"] = {"named": warned()}
             if watched:

@@ -49,6 +49,7 @@ def same_with_and_without(flavour: str) -> dict[str, Any]:
     without, found = said(bare), said(watched)
     assert found.pop("errors") == {"counted": []}  # no hook failed, which would be a number lost
     assert len(found) > 1500
+    assert len(without["dropped"]["named"]) == 2
     differ = {place: (without[place], found[place]) for place in without if without[place] != found[place]}
     assert not differ
     return without

@@ -17,6 +17,7 @@ from ...state.safe_looks import type_name
 from .. import slots
 from . import Hosts
 from .bokeh_documents import KINDS
+from .patches import stand_for
 from .seams import Attribute, Seam
 
 _CALLBACKS = "bokeh.document.callbacks:DocumentCallbackManager"
@@ -26,6 +27,8 @@ _CALLBACKS = "bokeh.document.callbacks:DocumentCallbackManager"
 
 
 def _properties_changed(original: Callable[..., None], hosts: Hosts) -> Callable[..., None]:
+    from bokeh.util.callback_manager import PropertyCallbackManager
+
     patches, run, changed = hosts.patches, hosts.event("callback_running").runner(), hosts.event("property_changed")
     say = changed.hot() if changed else None
 
@@ -39,6 +42,8 @@ def _properties_changed(original: Callable[..., None], hosts: Hosts) -> Callable
                 run(functools.partial(callback, attr, old, new), document, "property", callback)
 
         return invoke
+
+    stand_for(ours, "invoke", PropertyCallbackManager, "trigger", hosts)
 
     @functools.wraps(original)
     def notify_change(
@@ -64,7 +69,7 @@ def _properties_changed(original: Callable[..., None], hosts: Hosts) -> Callable
 
 
 def _model_events(original: Callable[..., None], hosts: Hosts) -> Callable[..., None]:
-    from bokeh.util.callback_manager import _nargs
+    from bokeh.util.callback_manager import EventCallbackManager, _nargs
 
     patches, run = hosts.patches, hosts.event("callback_running").runner()
 
@@ -80,6 +85,8 @@ def _model_events(original: Callable[..., None], hosts: Hosts) -> Callable[..., 
                     run(call, document, "event", callback)
 
         return invoke
+
+    stand_for(ours, "invoke", EventCallbackManager, "_trigger_event", hosts)
 
     @functools.wraps(original)
     def notify_event(manager: Any, model: Any, event: Any, callback_invoker: Any) -> None:
