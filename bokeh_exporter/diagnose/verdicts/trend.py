@@ -4,9 +4,8 @@ Significance alone: whether growth matters is asked elsewhere. Plain Mann-Kendal
 heap that wanders passes them in 11 % of the runs, sampled hourly. CUSUM finds steps, and a lazy import is one.
 So increments between floors are regressed on visits (or time) and on how many sessions were there at those very
 moments; under a random walk the coefficient has a Student distribution. Where sessions come and go, most of the noise
-is theirs and does not add up, so there the levels decide, and the walk must be merely unlikely. What a trend cannot
-tell from growth has tests of its own: a few steps and a tide that has not turned, here; a cache that fills ever more
-slowly, in ``bends``.
+is theirs and does not add up, so there the levels decide, and the walk must be merely unlikely. A few steps and a tide
+that has not turned have tests of their own, here; a cache that fills ever more slowly has its tests in ``bends``.
 """
 
 from __future__ import annotations
@@ -199,10 +198,8 @@ def _line(found: Floors, x: Table) -> float:
 
 def _is_steady(found: Floors, x: Table, each: float, slope: float) -> bool:
     # A handful of steps fits a few sessions more or less by chance: no step is one by what a session really takes.
-    for taken in (each, found.each):
-        if _is_few_steps(np.diff(found.level) - np.diff(found.there) * taken):
-            return False
-    return _seen_at_rest(found, x, slope)
+    rest = (np.diff(found.level) - np.diff(found.there) * taken for taken in (each, found.each))
+    return not any(map(_is_few_steps, rest)) and _seen_at_rest(found, x, slope)
 
 
 def _is_few_steps(grown: Table) -> bool:
@@ -215,9 +212,8 @@ def _is_few_steps(grown: Table) -> bool:
 
 def in_steps(rows: Table, column: int, found: Floors) -> bool:
     """Whether most of a window's time has nothing of its growth, looked at more closely: an arena now and then."""
-    end = float(found.time[-1])
-    span = (end - float(found.time[0])) * (1.0 + 1.0 / (len(found.time) - 1))
-    fine = floors(rows, column, end, span / _FINE, _FINE)
+    span = float(found.time[-1] - found.time[0]) * (1.0 + 1.0 / (len(found.time) - 1))
+    fine = floors(rows, column, float(found.time[-1]), span / _FINE, _FINE)
     if fine is None:
         return False
     grown = np.diff(fine.level) - np.diff(fine.there) * fine.each
