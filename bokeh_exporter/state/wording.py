@@ -139,7 +139,7 @@ def code_name(code: CodeType) -> str:
 def code_file(code: CodeType) -> str:
     """Return the file that a code is from; of code made from a text no other than Python's own words for that."""
     file = code.co_filename
-    return "<string>" if file.startswith("<") and not file.startswith(_NO_FILE) else file
+    return "<string>" if file.startswith("<") and not file.startswith(_NO_FILE) else printable(file)
 
 
 #: What Python and well-known tools call what is from no file.

@@ -101,7 +101,7 @@ def place(thing: object) -> CodeLocation:
 
 def _public(module: object) -> str | None:
     # Bokeh runs a script in a module named after the session: the file says what it is.
-    return module if type(module) is str and not module.startswith("bokeh_app_") else None
+    return clean(module) if type(module) is str and not module.startswith("bokeh_app_") else None
 
 
 def _frame(thing: Any) -> FrameType | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...state.wording import bare_name, code_file
+from ...state.wording import bare_name, clean, code_file
 from ..blame import keys
 from ..blame.sources import file_of
 from . import frames
@@ -146,7 +146,8 @@ def _begin(objects: Sequence[Any], root: Root) -> tuple[str, list[Step]]:
         words = "it" if len(objects) == 1 else noun(first)
         return _NOT_SEEN + words, [_step(first, "held by something that the garbage collector does not see")]
     if root.kind == "module":
-        return f"module {_module(root.name)}", [Step("module", _module(root.name), root.name, None, None)]
+        name = clean(_module(root.name))
+        return f"module {name}", [Step("module", name, clean(root.name), None, None)]
     if root.kind == "task":
         return f"{root.name},", [_step(first, root.name)]
     if root.local is not None:

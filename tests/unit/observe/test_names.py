@@ -13,6 +13,7 @@ from bokeh.models import Button, Toggle
 
 from bokeh_exporter.observe.callbacks import names as naming
 from bokeh_exporter.observe.callbacks.names import name_of, timing
+from bokeh_exporter.state.wording import code_file
 
 HERE = __name__
 
@@ -266,3 +267,8 @@ def in_script(module: str, path: str, source: str) -> FunctionType:
     namespace: dict[str, Any] = {"__name__": module}
     exec(compile(source, path, "exec"), namespace)
     return next(value for value in namespace.values() if isinstance(value, FunctionType))
+
+
+def test_a_file_of_any_name_can_be_written() -> None:
+    assert code_file(compile("", "/x/a\udce9\x1b.py", "exec")) == r"/x/a\udce9\x1b.py"
+    assert code_file(compile("", "<typed>", "exec")) == "<string>"
