@@ -212,14 +212,19 @@ def test_plain_bokeh(bokeh: Ledger) -> None:
         assert sum(edges(row).values()) == row["bytes_sent"]
         assert (row["models"]["created"], row["models"]["removed"]) == ({"Div": 1}, {"Div": 2})
 
-        tab.set("profiled", value=1)
-        row = bokeh.settled(label="profiled")
-        calls, seconds = json.loads(bokeh.counts.read_text())["profile"]
-        (recomputes,) = row["recomputes"]
-        assert (recomputes["function"], recomputes["count"]) == ("elements_bokeh.py:profiling", calls)
-        assert calls == 5
-        assert seconds == pytest.approx(recomputes["seconds"], rel=0.2)
-        assert parts(row)["recompute"] == pytest.approx(recomputes["seconds"], rel=0.1)
+        # What another process takes of the processor between the two clocks is in one of the times only: of a few
+        # moves the nearest are compared.
+        factors = []
+        for number in (1, 2, 3):
+            tab.set("profiled", value=number)
+            row = bokeh.settled(number, label="profiled")
+            calls, seconds = json.loads(bokeh.counts.read_text())["profile"]
+            (recomputes,) = row["recomputes"]
+            assert (recomputes["function"], recomputes["count"]) == ("elements_bokeh.py:profiling", calls)
+            assert calls == 5
+            factors.append(recomputes["seconds"] / seconds)
+            assert parts(row)["recompute"] == pytest.approx(recomputes["seconds"], rel=0.1)
+        assert min(factors, key=lambda factor: abs(factor - 1)) == pytest.approx(1, rel=0.2), factors
 
         before, _ = bokeh.truth()
         tab.click("tick")
