@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from .queue import taken
+
 #: Events between two looks of the watcher, of which there are four a second.
 KEPT = 2000
 
@@ -52,4 +54,4 @@ class Notices:
 
     def take(self) -> list[Notice]:
         """Take what there is."""
-        return [self._events.popleft() for _ in range(len(self._events))]
+        return taken(self._events)

@@ -7,8 +7,9 @@ none. A batch holds many entries of few children, so each child is touched once 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from prometheus_client import Counter
 
@@ -16,6 +17,20 @@ from .events import EventHistogram
 
 #: What to call, with what, and the number of the interaction that it belongs to.
 Entry = tuple[Callable[[float], None], float, int]
+
+
+An = TypeVar("An")
+
+
+def taken(queue: deque[An]) -> list[An]:
+    """Take what is in a queue now. A scrape and the watcher may do it at once: each entry goes to one of them."""
+    found: list[An] = []
+    for _ in range(len(queue)):
+        try:
+            found.append(queue.popleft())
+        except IndexError:  # the other was faster; what this one has is not lost
+            break
+    return found
 
 
 class Tally:

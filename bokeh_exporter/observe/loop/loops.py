@@ -21,6 +21,7 @@ from typing import Any, ClassVar
 
 from ...state import Level
 from ...state.levels import Parts
+from ...state.queue import taken
 from ..apps import App
 from ..frame import Frame, Observer
 from ..hosts.bokeh_sessions import loop_of
@@ -108,7 +109,7 @@ class Loops(Observer):
 
     def drain(self) -> None:
         """Count how late the ticks were."""
-        late = [self.lags.popleft() for _ in range(len(self.lags))]
+        late = taken(self.lags)
         if late:
             self._lag.observe_all(late)
 

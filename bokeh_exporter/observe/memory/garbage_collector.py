@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 
 from ...catalogue import GENERATIONS
 from ...state import Level
+from ...state.queue import taken
 from ..frame import Frame, Observer
 
 #: Pauses between two drains, of which there are four a second; the youngest generation takes 50 us.
@@ -81,10 +82,8 @@ class Garbage(Observer):
         """Make a histogram of the pauses."""
         if self._collecting not in gc.callbacks and self.patches.on:
             gc.callbacks.append(self._collecting)  # somebody cleared the list: without us nothing is ever retained
-        pauses = self._pauses
         found: list[list[float]] = [[] for _ in self._observe]
-        for _ in range(len(pauses)):
-            generation, seconds = pauses.popleft()
+        for generation, seconds in taken(self._pauses):
             found[generation].append(seconds)
         for observe, seconds_each in zip(self._observe, found, strict=True):
             if seconds_each:
