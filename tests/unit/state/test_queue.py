@@ -14,9 +14,9 @@ def test_two_that_take_at_once_share_what_there_is() -> None:
     sys.setswitchinterval(1e-6)
     try:
         with ThreadPoolExecutor(2) as pool:
-            for _ in range(300):
-                queue = deque(range(300))
+            for _ in range(50):
+                queue = deque(range(20_000))
                 found = [*pool.map(taken, (queue, queue))]
-                assert sorted([*found[0], *found[1], *queue]) == list(range(300))
+                assert sorted([*found[0], *found[1], *queue]) == list(range(20_000))
     finally:
         sys.setswitchinterval(interval)
