@@ -64,8 +64,11 @@ class Patches:
         """Take every patch out, the last one first, and make what cannot be taken out transparent."""
         self.on = False
         while self._undo:
-            self._undo[-1]()  # and only then forgotten: an interrupt may come in between
-            self._undo.pop()
+            try:
+                self._undo[-1]()
+            except Exception as error:  # an owner that refuses keeps a transparent wrapper; the others are next
+                self.state.swallow("hosts", error)
+            self._undo.pop()  # only now: an interrupt may come before
 
 
 def _fits(original: Callable[..., Any], parameters: Sequence[str]) -> bool:

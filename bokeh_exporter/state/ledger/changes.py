@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-#: Changes of one interaction that are told apart. Bytes of later ones are counted as unattributed.
+#: Changes of one interaction that get bytes of their own. Bytes of later ones count as unattributed.
 _CHANGES = 1000
 
 
